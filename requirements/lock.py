@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-CONSTRAINED = ("litert", "demo")
+CONSTRAINED = ("litert", "demo", "infra")
 ALONE = ("tflite-runtime",)
 
 
