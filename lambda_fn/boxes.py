@@ -1,0 +1,102 @@
+"""Anchors, box decoding and non-maximum suppression, in model pixels. Pure numpy.
+
+The layout is RetinaFace's as biubug6/Pytorch_Retinaface trained it (`data/config.py`, `cfg_mnet`): at every cell of
+three feature maps two square anchors, listed by map, row, column, size.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.intp]
+
+STRIDES = (8, 16, 32)
+ANCHOR_SIZES = ((16, 32), (64, 128), (256, 512))
+VARIANCES = (0.1, 0.2)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What one look saw, best first, in pixels of the array that was looked at.
+
+    `scores` (n,) in 0..1; `boxes` (n, 4) as x0, y0, x1, y1; `landmarks` (n, 5, 2): the person's right eye, left eye,
+    nose, right and left corner of the mouth.
+    """
+
+    scores: Floats
+    boxes: Floats
+    landmarks: Floats
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def take(self, indices: Indices) -> "Candidates":
+        return Candidates(self.scores[indices], self.boxes[indices], self.landmarks[indices])
+
+
+NOTHING = Candidates(np.empty(0, np.float32), np.empty((0, 4), np.float32), np.empty((0, 5, 2), np.float32))
+
+
+def join(parts: Iterable[Candidates]) -> Candidates:
+    """All candidates of several looks, in the order of the parts; they must be in the same pixels."""
+    parts = [NOTHING, *parts]
+    return Candidates(
+        np.concatenate([part.scores for part in parts]),
+        np.concatenate([part.boxes for part in parts]),
+        np.concatenate([part.landmarks for part in parts]),
+    )
+
+
+def anchors_at(indices: Indices, height: int, width: int) -> Floats:
+    """The anchors with these numbers, (n, 4) as centre x, centre y, width, height, for an input of this size.
+
+    Only the anchors that are asked for are made: a photo has tens of thousands and a handful above the threshold.
+    """
+    anchors = np.empty((len(indices), 4), np.float32)
+    first = 0
+    for stride, sizes in zip(STRIDES, ANCHOR_SIZES, strict=True):
+        grid = (height // stride, width // stride, len(sizes))
+        here = (indices >= first) & (indices < first + np.prod(grid))
+        row, column, size = np.unravel_index(indices[here] - first, grid)
+        side = np.asarray(sizes, np.float32)[size]
+        anchors[here] = np.stack([(column + 0.5) * stride, (row + 0.5) * stride, side, side], axis=1)
+        first += int(np.prod(grid))
+    return anchors
+
+
+def decode_boxes(offsets: Floats, anchors: Floats) -> Floats:
+    """Network offsets (n, 4) and their anchors (n, 4) to corners x0, y0, x1, y1 (n, 4): SSD's decoding."""
+    centres = anchors[:, :2] + offsets[:, :2] * VARIANCES[0] * anchors[:, 2:]
+    half_sizes = anchors[:, 2:] * np.exp(offsets[:, 2:] * VARIANCES[1]) / 2
+    return np.concatenate([centres - half_sizes, centres + half_sizes], axis=1)
+
+
+def decode_landmarks(offsets: Floats, anchors: Floats) -> Floats:
+    """Network offsets (n, 10) and their anchors (n, 4) to five points (n, 5, 2)."""
+    return anchors[:, None, :2] + offsets.reshape(-1, 5, 2) * VARIANCES[0] * anchors[:, None, 2:]
+
+
+def iou(box: Floats, boxes: Floats) -> Floats:
+    """Intersection over union of one box (4,) with each of many (n, 4), in 0..1; 0 where both are empty."""
+    corner = np.maximum(box[:2], boxes[:, :2])
+    opposite = np.minimum(box[2:], boxes[:, 2:])
+    overlap: Floats = np.prod(np.maximum(opposite - corner, 0), axis=1)
+    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) + np.prod(box[2:] - box[:2]) - overlap
+    return np.divide(overlap, area, out=np.zeros_like(overlap), where=area > 0)
+
+
+def nms(boxes: Floats, scores: Floats, threshold: float) -> Indices:
+    """Greedy non-maximum suppression: the boxes (n, 4) that no better one overlaps by more than `threshold` (IoU).
+
+    Indices, best score first; equal scores keep the order they came in.
+    """
+    waiting = np.argsort(-scores, kind="stable")
+    kept = []
+    while len(waiting):
+        best, waiting = waiting[0], waiting[1:]
+        kept.append(best)
+        waiting = waiting[iou(boxes[best], boxes[waiting]) <= threshold]
+    return np.array(kept, np.intp)
