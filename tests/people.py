@@ -1,8 +1,8 @@
 """Photos made by the tests: drawn people that the real detector takes for faces, and pictures without any.
 
-A person is drawn on a grid of 256, where the eyes are at (104, 122) and (152, 122) and the face is 136 high, and is moved,
-turned and scaled onto the picture; the truth goes through the same map, so it is exact. All coordinates are continuous pixels
-of the produced picture, as in lambda_fn.faces. The same arguments give the same pixels.
+A person is drawn on a grid of 256, where the eyes are at (104, 122) and (152, 122) and the face is 136 high, and is
+moved, turned and scaled onto the picture; the truth goes through the same map, so it is exact. All other coordinates
+are continuous pixels of the produced picture, as in lambda_fn.faces. The same arguments give the same pixels.
 """
 
 import io
@@ -30,7 +30,7 @@ SHIRTS = ("#c8443c", "#2f6f9f", "#e0a526", "#3d8b63", "#7b4f8f", "#f0efe9", "#34
 IRISES = ("#3b2515", "#54381f", "#4d6b45", "#4a7396")
 
 BLACK, WHITE, EYE_WHITE, PUPIL, LASHES = (0, 0, 0), (255, 255, 255), (244, 242, 238), (10, 8, 8), (26, 18, 16)
-SHADE, LIPS, BLUSH = (52, 22, 14), (168, 52, 58), (214, 92, 80)
+SHADE, LIPS, BLUSH, SUNLIGHT = (52, 22, 14), (168, 52, 58), (214, 92, 80), (244, 168, 128)
 
 Colour = tuple[int, int, int]
 Curve = NDArray[np.float64]  # (n, 2) points
@@ -61,7 +61,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class DrawnFace:
-    """The truth about one drawn face; right and left are the person's own, and the box may reach over the picture's edge."""
+    """The truth about one drawn face; right and left are the person's own. The box may reach over the picture's edge."""
 
     right_eye: Point
     left_eye: Point
@@ -105,13 +105,12 @@ def scene(
 
 
 _GROUP = (
-    (Look(SKINS[5], HAIRS[0], "short", SHIRTS[2], IRISES[0], teeth=True), 250, 250, 118, 4),
-    (Look(SKINS[1], HAIRS[4], "curls", SHIRTS[3], IRISES[2], teeth=False), 600, 215, 118, -3),
-    (Look(SKINS[8], HAIRS[0], "bun", SHIRTS[5], IRISES[0], teeth=True), 950, 250, 118, -6),
-    (Look(SKINS[2], HAIRS[5], "long", SHIRTS[0], IRISES[3], teeth=True), 130, 430, 135, -8),
-    (Look(SKINS[6], HAIRS[1], "curls", SHIRTS[1], IRISES[1], teeth=True), 430, 420, 135, 5),
-    (Look(SKINS[3], HAIRS[0], "long", SHIRTS[4], IRISES[0], teeth=False), 770, 430, 135, -4),
-    (Look(SKINS[4], HAIRS[6], "short", SHIRTS[6], IRISES[3], teeth=True), 1070, 430, 135, 9),
+    (Look(SKINS[5], HAIRS[0], "short", SHIRTS[2], IRISES[0], teeth=True), 425, 215, 132, 4),
+    (Look(SKINS[7], HAIRS[0], "bun", SHIRTS[5], IRISES[0], teeth=True), 800, 220, 132, -5),
+    (Look(SKINS[3], HAIRS[5], "long", SHIRTS[0], IRISES[3], teeth=True), 225, 355, 150, -6),
+    (Look(SKINS[6], HAIRS[1], "curls", SHIRTS[1], IRISES[1], teeth=True), 610, 350, 150, 3),
+    (Look(SKINS[4], HAIRS[6], "short", SHIRTS[6], IRISES[3], teeth=False), 985, 350, 150, 5),
+    (Look(SKINS[3], HAIRS[4], "curls", SHIRTS[3], IRISES[2], teeth=True), 420, 545, 118, 7),
 )
 
 
@@ -219,7 +218,7 @@ def _disc(draw: ImageDraw.ImageDraw, x: float, y: float, radius: float, colour: 
 
 
 class _Pen:
-    """Fills shapes of the grid on a layer: moved, turned and scaled by `place`, `zoom` pixels of it a pixel of the picture."""
+    """Fills shapes of the grid on a layer that has `zoom` pixels for one of the picture."""
 
     def __init__(self, layer: Image.Image, place: Place, zoom: int) -> None:
         self._draw = ImageDraw.Draw(layer)
@@ -249,7 +248,7 @@ def _draw_person(image: Image.Image, look: Look, place: Place) -> None:
     scale = place.face_height / FACE_HEIGHT
     # The body reaches past the farthest corner, and only what the picture shows of it is drawn.
     end = EYE_Y + hypot(image.width, image.height) / scale
-    extent = _onto_picture(np.array([[0.0, 0.0], [256.0, 0.0], [0.0, end], [256.0, end]]), place)
+    extent = _onto_picture(np.array([[-10, 0], [266, 0], [-10, end], [266, end]]), place)
     x0, y0 = (max(0, floor(low)) for low in extent.min(axis=0).tolist())
     x1, y1 = (min(side, ceil(high)) for side, high in zip(image.size, extent.max(axis=0).tolist(), strict=True))
     here = replace(place, eyes=Point(place.eyes.x - x0, place.eyes.y - y0))
@@ -272,7 +271,7 @@ def _draw_person(image: Image.Image, look: Look, place: Place) -> None:
 
 def _draw_shapes(pen: _Pen, look: Look, end: float) -> None:
     """From back to front."""
-    skin, hair, shirt = (ImageColor.getrgb(colour)[:3] for colour in (look.skin, look.hair, look.shirt))
+    skin, hair, shirt = _lit(look.skin), _rgb(look.hair), _rgb(look.shirt)
     for curve in _hair_behind(look.hairstyle):
         pen.fill(curve, _mix(hair, BLACK, 0.2))
     _draw_body(pen, skin, shirt, end)
@@ -286,30 +285,31 @@ def _draw_shapes(pen: _Pen, look: Look, end: float) -> None:
         pen.fill(curve, hair)
     for curve in _strands(look.hairstyle):
         pen.fill(curve, _mix(hair, WHITE, 0.14))
-    _draw_eyes(pen, skin, hair, ImageColor.getrgb(look.iris)[:3])
+    _draw_eyes(pen, skin, hair, _rgb(look.iris))
     _draw_nose_and_mouth(pen, skin, teeth=look.teeth)
 
 
 def _draw_body(pen: _Pen, skin: Colour, shirt: Colour, end: float) -> None:
-    pen.fill(_symmetric((128, 170), (103, 176), (103, 226), (92, 240), (128, 270)), _mix(skin, SHADE, 0.14))
-    half = _smooth((101, 228), (84, 237), (46, 248), (26, 268), (16, 330))
-    pen.fill(_with_mirror(np.vstack([half, [[10, end]]])), shirt)
-    pen.fill(_with_mirror(_smooth((128, 222), (102, 226), (109, 246), (128, 255))), _mix(skin, SHADE, 0.1))
+    pen.fill(_symmetric((128, 170), (100, 174), (100, 218), (88, 232), (128, 262)), _mix(skin, SHADE, 0.14))
+    half = _smooth((99, 218), (82, 227), (36, 238), (10, 262), (0, 330))
+    pen.fill(_with_mirror(np.vstack([half, [[-8, end]]])), shirt)
+    pen.fill(_with_mirror(_smooth((128, 212), (100, 216), (107, 236), (128, 245))), _mix(skin, SHADE, 0.1))
     for side in (_as_is, _mirrored):
-        pen.fill(side(_ribbon(3, (101, 226), (108, 247), (128, 256.5))), _mix(shirt, BLACK, 0.22))
-        pen.fill(side(_ribbon(4, (50, 300), (54, 340), (54, 400))), _mix(shirt, BLACK, 0.18))
+        pen.fill(side(_ribbon(3, (99, 216), (106, 237), (128, 246.5))), _mix(shirt, BLACK, 0.22))
+        pen.fill(side(_ribbon(3, (42, 300), (46, 340), (45, 400))), _mix(shirt, BLACK, 0.18))
 
 
 def _draw_eyes(pen: _Pen, skin: Colour, hair: Colour, iris: Colour) -> None:
     brow = _mix(_mix(hair, skin, 0.15), BLACK, 0.35)
-    for x, side in ((EYE_X - EYE_GAP / 2, -1), (EYE_X + EYE_GAP / 2, 1)):
-        pen.fill(_ellipse(x, EYE_Y, 13, 9), EYE_WHITE)
-        pen.fill(_ellipse(x, EYE_Y, 6.5, 6.5), _mix(iris, BLACK, 0.1))
-        pen.fill(_ellipse(x, EYE_Y, 3.2, 3.2), PUPIL)
-        pen.fill(_ellipse(x + 2.6, EYE_Y - 3.4, 1.5, 1.5), WHITE)
-        pen.fill(_ribbon(4.2, (x - 14, EYE_Y + 1), (x - 8, EYE_Y - 7), (x, EYE_Y - 9.2), (x + 8, EYE_Y - 7), (x + 14, EYE_Y + 1)), LASHES)
-        pen.fill(_ribbon(1.6, (x - 12, EYE_Y + 4), (x, EYE_Y + 9.4), (x + 12, EYE_Y + 4)), _mix(skin, SHADE, 0.5))
-        pen.fill(_ribbon(6, (x - 15 * side, 104), (x - 4 * side, 100), (x + 6 * side, 99), (x + 18 * side, 106)), brow)
+    for side in (_as_is, _mirrored):
+        pen.fill(side(_ellipse(104, 122, 13, 9)), EYE_WHITE)
+        pen.fill(side(_ellipse(104, 122, 6.5, 6.5)), _mix(iris, BLACK, 0.1))
+        pen.fill(side(_ellipse(104, 122, 3.2, 3.2)), PUPIL)
+        pen.fill(side(_ribbon(4.2, (90, 123), (96, 115), (104, 112.8), (112, 115), (118, 123))), LASHES)
+        pen.fill(side(_ribbon(1.6, (92, 126), (104, 131.4), (116, 126))), _mix(skin, SHADE, 0.5))
+        pen.fill(side(_ribbon(6, (86, 106), (98, 99), (108, 100), (119, 104))), brow)
+    for x in (104, 152):
+        pen.fill(_ellipse(x + 2.6, 118.6, 1.5, 1.5), WHITE)
 
 
 def _draw_nose_and_mouth(pen: _Pen, skin: Colour, *, teeth: bool) -> None:
@@ -333,9 +333,9 @@ def _draw_nose_and_mouth(pen: _Pen, skin: Colour, *, teeth: bool) -> None:
 
 def _shading(look: Look) -> list[tuple[Colour, list[tuple[Curve, int]]]]:
     """Colours, each with its soft spots and their strength (0..255); a later spot takes the place of an earlier one."""
-    skin = ImageColor.getrgb(look.skin)[:3]
+    skin = _lit(look.skin)
     shade: list[tuple[Curve, int]] = [
-        (_symmetric((128,182),(100, 186), (100, 214), (112, 224), (128, 226)), 130),  # under the chin
+        (_symmetric((128, 182), (98, 186), (98, 208), (112, 217), (128, 219)), 130),  # under the chin
         (FACE, 62),
         (_ellipse(126, 134, 45, 60), 0),
         (_ellipse(128, 163, 13, 3.5), 95),
@@ -352,8 +352,8 @@ def _shading(look: Look) -> list[tuple[Colour, list[tuple[Curve, int]]]]:
     blush: list[tuple[Curve, int]] = []
     for side in (_as_is, _mirrored):
         light.append((side(_ellipse(97, 148, 9, 5)), 70))
-        blush.append((side(_ellipse(95, 154, 13, 9)), 60))
-    return [(_mix(skin, SHADE, 0.8), shade), (_mix(skin, WHITE, 0.5), light), (_mix(skin, BLUSH, 0.7), blush)]
+        blush.append((side(_ellipse(95, 154, 13, 9)), 110))
+    return [(_mix(skin, SHADE, 0.8), shade), (_mix(skin, WHITE, 0.5), light), (_mix(skin, BLUSH, 0.4), blush)]
 
 
 # ---- hair ---------------------------------------------------------------------------------------------------------
@@ -373,14 +373,14 @@ def _hair_around(style: str) -> list[Curve]:
     if style == "short":
         return [_symmetric((128, 40), (90, 50), (69, 84), (68, 118), (74, 134), (128, 140))]
     if style == "curls":
-        ring = _ellipse(128, 112, 58, 64, 150, 390)[::4]
+        ring = _ellipse(128, 112, 58, 64, start=150, end=390)[::4]
         return [_ellipse(128, 108, 62, 68), *(_ellipse(x, y, 17, 17) for x, y in ring.tolist())]
     return [_ellipse(128, 112, 66, 76)]
 
 
 def _fringe(style: str) -> list[Curve]:
     """What hides the forehead: from the crown down to the hairline."""
-    crown = _ellipse(128, 112, 62, 72, 190, 350)
+    crown = _ellipse(128, 112, 62, 72, start=190, end=350)
     if style == "short":
         crown = _smooth((71, 110), (74, 80), (98, 50), (128, 41), (158, 50), (182, 80), (185, 110))
         line = _smooth((185, 122), (177, 102), (166, 88), (140, 84), (112, 90), (92, 84), (79, 102), (71, 122))
@@ -389,7 +389,7 @@ def _fringe(style: str) -> list[Curve]:
     elif style == "bun":
         line = _smooth((188, 132), (178, 108), (162, 88), (128, 78), (94, 88), (78, 108), (68, 132))
     else:
-        tufts = [_ellipse(x, y, 12, 11) for x, y in _ellipse(128, 114, 50, 38, 190, 350)[::5].tolist()]
+        tufts = [_ellipse(x, y, 12, 11) for x, y in _ellipse(128, 114, 50, 38, start=190, end=350)[::5].tolist()]
         return [_with_mirror(_smooth((128, 44), (80, 70), (72, 104), (92, 86), (128, 80))), *tufts]
     return [np.vstack([crown, line])]
 
@@ -397,14 +397,16 @@ def _fringe(style: str) -> list[Curve]:
 def _strands(style: str) -> list[Curve]:
     """Lighter lines along the hair."""
     if style == "curls":
-        return [_ribbon(2, *_ellipse(x, y, 9, 9, 200, 330)[::12].tolist()) for x, y in _ellipse(128, 110, 56, 60, 165, 375)[::5].tolist()]
-    return [_ribbon(2.2, *_ellipse(128, 122, 58 - 7 * k, 74 - 8 * k, 205 + 4 * k, 300)[::12].tolist()) for k in range(4)]
+        middles = _ellipse(128, 110, 56, 60, start=165, end=375)[::5].tolist()
+        return [_ribbon(2, *_ellipse(x, y, 9, 9, start=200, end=330)[::12].tolist()) for x, y in middles]
+    arcs = [_ellipse(128, 122, 58 - 7 * k, 74 - 8 * k, start=205 + 4 * k, end=300) for k in range(4)]
+    return [_ribbon(2.2, *arc[::12].tolist()) for arc in arcs]
 
 
 # ---- curves on the grid -------------------------------------------------------------------------------------------
 
 
-def _ellipse(x: float, y: float, rx: float, ry: float, start: float = 0, end: float = 360) -> Curve:
+def _ellipse(x: float, y: float, rx: float, ry: float, *, start: float = 0, end: float = 360) -> Curve:
     """48 points, clockwise as seen; the angles in degrees from three o'clock."""
     angles = np.radians(np.linspace(start, end, 48))
     return np.column_stack([x + rx * np.cos(angles), y + ry * np.sin(angles)])
@@ -443,6 +445,16 @@ def _mirrored(curve: Curve) -> Curve:
 
 def _as_is(curve: Curve) -> Curve:
     return curve
+
+
+def _lit(skin: str) -> Colour:
+    """A swatch is flat paint; daylight makes skin warmer than it."""
+    return _mix(_rgb(skin), SUNLIGHT, 0.15)
+
+
+def _rgb(colour: str) -> Colour:
+    red, green, blue = ImageColor.getrgb(colour)[:3]
+    return red, green, blue
 
 
 def _mix(one: Colour, other: Colour, share: float) -> Colour:
