@@ -61,7 +61,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class DrawnFace:
-    """The truth about one drawn face; right and left are the person's own. The box may reach over the picture's edge."""
+    """The truth about one drawn face; right and left are the person's own, the box is not clipped to the picture."""
 
     right_eye: Point
     left_eye: Point
@@ -104,23 +104,14 @@ def scene(
     return image, [_truth(place) for _, place in people]
 
 
-_GROUP = (
-    (Look(SKINS[5], HAIRS[0], "short", SHIRTS[2], IRISES[0], teeth=True), 425, 215, 132, 4),
-    (Look(SKINS[7], HAIRS[0], "bun", SHIRTS[5], IRISES[0], teeth=True), 800, 220, 132, -5),
-    (Look(SKINS[3], HAIRS[5], "long", SHIRTS[0], IRISES[3], teeth=True), 225, 355, 150, -6),
-    (Look(SKINS[6], HAIRS[1], "curls", SHIRTS[1], IRISES[1], teeth=True), 610, 350, 150, 3),
-    (Look(SKINS[4], HAIRS[6], "short", SHIRTS[6], IRISES[3], teeth=False), 985, 350, 150, 5),
-    (Look(SKINS[3], HAIRS[4], "curls", SHIRTS[3], IRISES[2], teeth=True), 420, 545, 118, 7),
-)
-
-
-def group(width: int = 1200, height: int = 700) -> tuple[Image.Image, list[DrawnFace]]:
-    """Six smiling people in a park: the README's picture. At the default size their faces are 115 to 150 px high."""
-    people = []
-    for look, x, y, face_height, tilt in _GROUP:
-        scale = min(width / 1200, height / 700)
-        people.append((look, Place(Point(x * width / 1200, y * height / 700), face_height * scale, tilt)))
-    return scene(width, height, people, background="park", seed=5)
+def group(width: int = 1200) -> tuple[Image.Image, list[DrawnFace]]:
+    """Six smiling people in a park, 12 : 7. At the default width their faces are 118 to 150 pixels high."""
+    scale = width / 1200
+    people = [
+        (look, Place(Point(place.eyes.x * scale, place.eyes.y * scale), place.face_height * scale, place.tilt))
+        for look, place in FRIENDS
+    ]
+    return scene(width, round(700 * scale), people, background="park", seed=5)
 
 
 def landscape(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -226,7 +217,8 @@ class _Pen:
         self._zoom = zoom
 
     def fill(self, curve: Curve, ink: Colour | int) -> None:
-        points = _onto_picture(curve, self._place) * self._zoom - 0.5  # Pillow's integer coordinates are pixel centres
+        # Pillow counts pixels: the one that covers a point is the whole number below it.
+        points = np.floor(_onto_picture(curve, self._place) * self._zoom)
         self._draw.polygon([(x, y) for x, y in points.tolist()], ink)
 
 
@@ -240,7 +232,8 @@ def _truth(place: Place) -> DrawnFace:
 def _onto_picture(curve: Curve, place: Place) -> Curve:
     scale, angle = place.face_height / FACE_HEIGHT, radians(place.tilt)
     turn = np.array([[cos(angle), sin(angle)], [-sin(angle), cos(angle)]])
-    return (curve - (EYE_X, EYE_Y)) @ turn * scale + (place.eyes.x, place.eyes.y)
+    moved: Curve = (curve - (EYE_X, EYE_Y)) @ turn * scale + (place.eyes.x, place.eyes.y)
+    return moved
 
 
 def _draw_person(image: Image.Image, look: Look, place: Place) -> None:
@@ -463,3 +456,13 @@ def _mix(one: Colour, other: Colour, share: float) -> Colour:
 
 
 FACE = _ellipse(128, 134, 54, 68)
+
+# The people of `group`, from the back to the front.
+FRIENDS = (
+    (Look(SKINS[5], HAIRS[0], "short", SHIRTS[2], IRISES[0], teeth=True), Place(Point(425, 215), 132, 4)),
+    (Look(SKINS[7], HAIRS[0], "bun", SHIRTS[5], IRISES[0], teeth=True), Place(Point(800, 220), 132, -5)),
+    (Look(SKINS[3], HAIRS[5], "long", SHIRTS[0], IRISES[3], teeth=True), Place(Point(225, 355), 150, -6)),
+    (Look(SKINS[6], HAIRS[1], "curls", SHIRTS[1], IRISES[1], teeth=True), Place(Point(610, 350), 150, 3)),
+    (Look(SKINS[4], HAIRS[6], "short", SHIRTS[6], IRISES[3]), Place(Point(985, 350), 150, 5)),
+    (Look(SKINS[2], HAIRS[4], "curls", SHIRTS[3], IRISES[2], teeth=True), Place(Point(420, 545), 118, 7)),
+)
