@@ -1,0 +1,1 @@
+"""Where the weights come from, and weights -> .tflite. Nothing here is needed once the model is made."""

@@ -1,0 +1,196 @@
+"""Write TFLite files: a graph is built operator by operator, each method one operator, each returning its output.
+
+The format is the flatbuffer schema `tensorflow/lite/schema/schema.fbs`; its generated classes come with the runtime.
+Tensors are (batch, height, width, channels). The same calls give the same bytes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import flatbuffers
+import numpy as np
+import numpy.typing as npt
+from ai_edge_litert import schema_py_generated as schema
+
+Shape = tuple[int, ...]
+Floats = npt.NDArray[np.float32]
+
+SCHEMA_VERSION = 3
+FILE_IDENTIFIER = b"TFL3"
+ALIGNMENT = 16  # bytes, of Buffer.data in the schema; the generated Python leaves it out
+TYPES = {
+    np.dtype(np.float32): schema.TensorType.FLOAT32,
+    np.dtype(np.int32): schema.TensorType.INT32,
+    np.dtype(np.uint8): schema.TensorType.UINT8,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """The output of an operator; `shape` is the one at the input's default size."""
+
+    index: int
+    shape: Shape
+
+
+class Graph:
+    """One TFLite graph in the making."""
+
+    def __init__(self, description: str) -> None:
+        self._description = description
+        self._tensors: list[schema.TensorT] = []
+        self._inputs: list[int] = []
+        self._operators: list[schema.OperatorT] = []
+        self._codes: list[int] = []
+        self._buffers: list[schema.BufferT] = [schema.BufferT()]  # the schema's: number 0 is the empty one
+
+    def input(self, name: str, shape: Shape, free: Sequence[int]) -> Tensor:
+        """The uint8 input; the axes in `free` may be resized, `shape` is the default."""
+        tensor = self._tensor(shape, np.uint8)
+        self._tensors[tensor.index].name = name
+        self._tensors[tensor.index].shapeSignature = [-1 if axis in free else n for axis, n in enumerate(shape)]
+        self._inputs.append(tensor.index)
+        return tensor
+
+    def to_float(self, x: Tensor) -> Tensor:
+        options = schema.CastOptionsT(inDataType=schema.TensorType.UINT8, outDataType=schema.TensorType.FLOAT32)
+        return self._operator("CAST", [x], x.shape, options)
+
+    def subtract(self, x: Tensor, values: Floats) -> Tensor:
+        """Subtract one value a channel."""
+        _same("channels", x.shape[-1], len(values))
+        return self._operator("SUB", [x, self._constant(values)], x.shape, schema.SubOptionsT())
+
+    def add(self, x: Tensor, y: Tensor) -> Tensor:
+        _same("shapes", x.shape, y.shape)
+        return self._operator("ADD", [x, y], x.shape, schema.AddOptionsT())
+
+    def conv(
+        self, x: Tensor, kernel: Floats, bias: Floats, *, stride: int = 1, pad: int = 0, relu: bool = False
+    ) -> Tensor:
+        """Convolve with a kernel (out, height, width, in); `pad` zeros go on every side, as in torch."""
+        channels, height, width, depth = kernel.shape
+        _same("channels", (x.shape[-1], channels), (depth, len(bias)))
+        x, padding, rows, columns = self._window(x, (height, width), stride, pad)
+        options = schema.Conv2DOptionsT(
+            padding=padding, strideH=stride, strideW=stride, fusedActivationFunction=_activation(relu=relu)
+        )
+        shape = (x.shape[0], rows, columns, channels)
+        return self._operator("CONV_2D", [x, self._constant(kernel), self._constant(bias)], shape, options)
+
+    def depthwise_conv(self, x: Tensor, kernel: Floats, bias: Floats, *, stride: int = 1, pad: int = 0) -> Tensor:
+        """Convolve every channel with its own kernel (1, height, width, channels); `pad` as in `conv`."""
+        _, height, width, channels = kernel.shape
+        _same("channels", (x.shape[-1], channels), (channels, len(bias)))
+        x, padding, rows, columns = self._window(x, (height, width), stride, pad)
+        options = schema.DepthwiseConv2DOptionsT(padding=padding, strideH=stride, strideW=stride, depthMultiplier=1)
+        shape = (x.shape[0], rows, columns, channels)
+        return self._operator("DEPTHWISE_CONV_2D", [x, self._constant(kernel), self._constant(bias)], shape, options)
+
+    def leaky_relu(self, x: Tensor, slope: float) -> Tensor:
+        return self._operator("LEAKY_RELU", [x], x.shape, schema.LeakyReluOptionsT(alpha=slope))
+
+    def logistic(self, x: Tensor) -> Tensor:
+        return self._operator("LOGISTIC", [x], x.shape, None)
+
+    def concat(self, parts: Sequence[Tensor], axis: int) -> Tensor:
+        shape = list(parts[0].shape)
+        shape[axis] = sum(part.shape[axis] for part in parts)
+        return self._operator("CONCATENATION", parts, tuple(shape), schema.ConcatenationOptionsT(axis=axis))
+
+    def depth_to_space(self, x: Tensor, block: int) -> Tensor:
+        """Spread channels (block * block * depth) over cells of block x block, row by row."""
+        batch, height, width, depth = x.shape
+        shape = (batch, height * block, width * block, depth // block**2)
+        return self._operator("DEPTH_TO_SPACE", [x], shape, schema.DepthToSpaceOptionsT(blockSize=block))
+
+    def reshape(self, x: Tensor, shape: Shape) -> Tensor:
+        """`shape` may hold one -1, which stays free when the input is resized."""
+        rest = prod(x.shape) // prod(n for n in shape if n != -1)
+        here = tuple(rest if n == -1 else n for n in shape)
+        _same("sizes", prod(x.shape), prod(here))
+        wanted = self._constant(np.array(shape, np.int32))
+        return self._operator("RESHAPE", [x, wanted], here, schema.ReshapeOptionsT(newShape=list(shape)))
+
+    def finish(self, outputs: Mapping[str, Tensor]) -> bytes:
+        """The file, with these outputs in this order."""
+        for name, tensor in outputs.items():
+            self._tensors[tensor.index].name = name
+        graph = schema.SubGraphT(
+            tensors=self._tensors,
+            inputs=self._inputs,
+            outputs=[tensor.index for tensor in outputs.values()],
+            operators=self._operators,
+            name="main",
+        )
+        model = schema.ModelT(
+            version=SCHEMA_VERSION,
+            # Readers older than the field builtinCode look for the same number in the deprecated one.
+            operatorCodes=[schema.OperatorCodeT(deprecatedBuiltinCode=c, builtinCode=c) for c in self._codes],
+            subgraphs=[graph],
+            description=self._description,
+            buffers=self._buffers,
+        )
+        builder = flatbuffers.Builder()
+        builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
+        return bytes(builder.Output())
+
+    def _window(self, x: Tensor, size: tuple[int, int], stride: int, pad: int) -> tuple[Tensor, int, int, int]:
+        """Pad for a window; returns what it slides over, TFLite's padding, and how many rows and columns it gives.
+
+        TFLite's SAME pads as torch does only at stride 1; at stride 2 it would put its one zero on the other side.
+        """
+        if pad and stride == 1 and size == (2 * pad + 1, 2 * pad + 1):
+            return x, schema.Padding.SAME, x.shape[1], x.shape[2]
+        if pad:
+            widths = np.array([(0, 0), (pad, pad), (pad, pad), (0, 0)], np.int32)
+            batch, height, width, depth = x.shape
+            shape = (batch, height + 2 * pad, width + 2 * pad, depth)
+            x = self._operator("PAD", [x, self._constant(widths)], shape, schema.PadOptionsT())
+        rows, columns = ((x.shape[1 + axis] - size[axis]) // stride + 1 for axis in (0, 1))
+        return x, schema.Padding.VALID, rows, columns
+
+    def _operator(self, code: str, inputs: Sequence[Tensor], shape: Shape, options: object | None) -> Tensor:
+        number = getattr(schema.BuiltinOperator, code)
+        if number not in self._codes:
+            self._codes.append(number)
+        output = self._tensor(shape, np.float32)
+        operator = schema.OperatorT(
+            opcodeIndex=self._codes.index(number), inputs=[x.index for x in inputs], outputs=[output.index]
+        )
+        if options is not None:
+            operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
+            operator.builtinOptions = options
+        self._operators.append(operator)
+        return output
+
+    def _constant(self, values: npt.NDArray[np.generic]) -> Tensor:
+        tensor = self._tensor(values.shape, values.dtype)
+        self._tensors[tensor.index].buffer = len(self._buffers)
+        self._buffers.append(_AlignedBuffer(data=np.frombuffer(values.tobytes(), np.uint8)))
+        return tensor
+
+    def _tensor(self, shape: Shape, dtype: npt.DTypeLike) -> Tensor:
+        self._tensors.append(schema.TensorT(shape=list(shape), type=TYPES[np.dtype(dtype)]))
+        return Tensor(len(self._tensors) - 1, shape)
+
+
+class _AlignedBuffer(schema.BufferT):
+    def Pack(self, builder: flatbuffers.Builder) -> int:  # noqa: N802 - the generated name
+        builder.StartVector(1, len(self.data), ALIGNMENT)
+        builder.head -= len(self.data)
+        builder.Bytes[builder.head : builder.head + len(self.data)] = self.data.tobytes()
+        data = builder.EndVector()
+        schema.BufferStart(builder)
+        schema.BufferAddData(builder, data)
+        return int(schema.BufferEnd(builder))
+
+
+def _activation(*, relu: bool) -> int:
+    return int(schema.ActivationFunctionType.RELU if relu else schema.ActivationFunctionType.NONE)
+
+
+def _same(what: str, one: object, other: object) -> None:
+    if one != other:
+        raise ValueError(f"{what} differ: {one} and {other}")
