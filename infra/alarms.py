@@ -1,0 +1,77 @@
+"""What watches the function: answers that failed, requests turned away, answers that came late."""
+
+from aws_cdk import Aws, Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+WINDOW = Duration.minutes(5)
+NEAR_THE_TIMEOUT = 0.9
+
+
+class Alarms(Construct):
+    """Three alarms on one function; with an address they write to it, without one they show in the console."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, function: lambda_.IFunction, timeout_s: int, email: str | None
+    ) -> None:
+        super().__init__(scope, construct_id)
+        # Published under this name and dimension: "Monitoring Lambda function URLs" in the Lambda developer guide.
+        url_5xx = cloudwatch.Metric(
+            namespace="AWS/Lambda",
+            metric_name="Url5xxCount",
+            dimensions_map={"FunctionName": function.function_name},
+            statistic="Sum",
+            period=WINDOW,
+        )
+        alarms = [
+            self._alarm("Errors", url_5xx, 1, "The URL answered 5xx within five minutes"),
+            self._alarm(
+                "Throttles",
+                function.metric_throttles(period=WINDOW),
+                1,
+                "Requests were turned away for want of concurrency within five minutes",
+            ),
+            self._alarm(
+                "Slow",
+                function.metric_duration(period=WINDOW, statistic="Maximum"),
+                NEAR_THE_TIMEOUT * timeout_s * 1000,
+                f"A request took over {NEAR_THE_TIMEOUT:.0%} of its {timeout_s} seconds",
+            ),
+        ]
+        if email:
+            topic = self._topic(email)
+            for alarm in alarms:
+                alarm.add_alarm_action(actions.SnsAction(topic))
+
+    def _alarm(self, name: str, metric: cloudwatch.IMetric, threshold: float, description: str) -> cloudwatch.Alarm:
+        return cloudwatch.Alarm(
+            self,
+            name,
+            metric=metric,
+            threshold=threshold,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            # No requests is no data, and no trouble.
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description=description,
+        )
+
+    def _topic(self, email: str) -> sns.Topic:
+        topic = sns.Topic(self, "Topic", display_name="Googly eyes", enforce_ssl=True)
+        topic.add_subscription(subscriptions.EmailSubscription(email))
+        # A topic with a policy loses the default one, under which the account's alarms may publish.
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="AlarmsOfThisAccount",
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            )
+        )
+        return topic
