@@ -9,11 +9,9 @@ from lambda_fn.draw import draw
 from lambda_fn.eyes import make_eyes
 from lambda_fn.faces import Face
 from lambda_fn.finder import find
-from lambda_fn.options import Options
+from lambda_fn.options import MAX_SEED, Options
 from lambda_fn.photo import read_photo, write_photo
 from lambda_fn.settings import Settings
-
-SEEDS = 2**32
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ def googlify(data: bytes, options: Options, detector: RetinaFace, settings: Sett
     watch.lap("read")
     faces = find(photo, detector, min_score=options.min_score)
     watch.lap("find")
-    seed = SystemRandom().randrange(SEEDS) if options.seed is None else options.seed
+    seed = SystemRandom().randint(0, MAX_SEED) if options.seed is None else options.seed
     if options.answer == "faces":
         return Googlified(tuple(faces), seed, photo.media_type, None, watch.laps)
     eyes = make_eyes(faces, eye_size=options.eye_size, pupil_size_range=options.pupil_size_range, random=Random(seed))

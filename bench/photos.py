@@ -1,0 +1,46 @@
+"""The photos that are measured: made here, from the shared photograph where it is, else from drawn people."""
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from tests.people import group
+
+SHARED = Path(os.environ.get("PHOTOS_DIR", Path(__file__).resolve().parents[2] / "shared" / "photos"))
+GROUP = SHARED / "group_of_people.jpg"
+TWELVE_MEGAPIXELS = (4000, 3000)
+QUALITY, GRAIN = 96, 2.5  # with a sensor's noise, in levels: about 4 MB at 12 megapixels, as phones write them
+
+
+def twelve_megapixels() -> bytes:
+    """A baseline 4:2:0 JPEG of 4000x3000 with people in it."""
+    picture = Image.open(GROUP).convert("RGB") if GROUP.is_file() else group(*TWELVE_MEGAPIXELS)[0]
+    filled = np.asarray(_filled(picture, TWELVE_MEGAPIXELS), np.float32)
+    noise = np.random.default_rng(0).standard_normal(filled.shape, np.float32)
+    grainy = np.clip(filled + GRAIN * noise, 0, 255).astype(np.uint8)
+    return _jpeg(Image.fromarray(grainy), quality=QUALITY)
+
+
+def small() -> bytes:
+    """The same at a long side of 640."""
+    picture = Image.open(io.BytesIO(twelve_megapixels()))
+    picture.thumbnail((640, 640))
+    return _jpeg(picture, quality=85)
+
+
+def _filled(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The middle of a picture in the shape of `size`, scaled to it."""
+    width, height = size
+    scale = min(picture.width / width, picture.height / height)
+    left, top = (picture.width - width * scale) / 2, (picture.height - height * scale) / 2
+    box = (left, top, left + width * scale, top + height * scale)
+    return picture.resize(size, Image.Resampling.BICUBIC, box=box)
+
+
+def _jpeg(picture: Image.Image, *, quality: int) -> bytes:
+    data = io.BytesIO()
+    picture.save(data, "JPEG", quality=quality, subsampling="4:2:0")
+    return data.getvalue()

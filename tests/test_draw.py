@@ -1,0 +1,139 @@
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from lambda_fn.draw import OUTLINE, covered_area, draw, patch
+from lambda_fn.faces import Eye, Point
+from lambda_fn.photo import read_photo
+
+SUPERSAMPLING = 16
+
+
+def eye(x=20.0, y=15.0, radius=10.0, *, pupil=(2.0, -1.0), pupil_radius=4.0):
+    return Eye(Point(x, y), radius, Point(x + pupil[0], y + pupil[1]), pupil_radius)
+
+
+def photo_of(image, **save):
+    data = io.BytesIO()
+    image.save(data, "PNG", **save)
+    return read_photo(data.getvalue(), max_bytes=10**7, max_pixels=10**7)
+
+
+def painted(mode, colour, *eyes, size=(40, 30)):
+    photo = photo_of(Image.new(mode, size, colour))
+    draw(photo, eyes)
+    return np.array(photo.image)
+
+
+def supersampled(eye, width, height):
+    """The same picture by counting: greys 0..1 over a grey of 0.5, sixteen by sixteen samples a pixel."""
+    steps = (np.arange(width * SUPERSAMPLING) + 0.5) / SUPERSAMPLING
+    x, y = np.meshgrid(steps, (np.arange(height * SUPERSAMPLING) + 0.5) / SUPERSAMPLING)
+    samples = np.full(x.shape, 0.5)
+    samples[np.hypot(x - eye.centre.x, y - eye.centre.y) < eye.radius] = 0
+    samples[np.hypot(x - eye.centre.x, y - eye.centre.y) < eye.radius * (1 - OUTLINE)] = 1
+    samples[np.hypot(x - eye.pupil.x, y - eye.pupil.y) < eye.pupil_radius] = 0
+    return samples.reshape(height, SUPERSAMPLING, width, SUPERSAMPLING).mean(axis=(1, 3))
+
+
+@pytest.mark.parametrize("position", [(20.0, 15.0), (20.3, 14.8), (19.5, 15.5)])
+def test_the_eye_is_what_supersampling_draws(position):
+    one = eye(*position, radius=12)
+    result = painted("L", 128, one) / 255
+    assert result == pytest.approx(supersampled(one, 40, 30), abs=0.12)
+    assert abs(result - supersampled(one, 40, 30)).mean() < 0.004
+
+
+def test_the_middle_is_white_the_pupil_black_and_the_rim_black():
+    result = painted("RGB", (200, 40, 90), eye(40, 30, 28, pupil=(10, 0), pupil_radius=9), size=(80, 60))
+    assert result[30, 20].tolist() == [255, 255, 255]
+    assert result[30, 50].tolist() == [0, 0, 0]
+    assert result[30, 66].tolist() == [0, 0, 0]
+
+
+def test_nothing_outside_the_covered_area_changes():
+    one = eye(20, 15, 6)
+    x0, y0, x1, y1 = covered_area(one, 40, 30)
+    result = painted("RGB", (10, 20, 30), one)
+    assert (x0, y0, x1, y1) == (13, 8, 27, 22)
+    result[y0:y1, x0:x1] = (10, 20, 30)
+    assert (result == (10, 20, 30)).all()
+
+
+@given(st.floats(-40, 80), st.floats(-40, 80), st.floats(0, 40), st.sampled_from(["L", "RGB", "RGBA", "LA"]))
+def test_an_eye_anywhere_is_clipped_at_the_edges_as_if_the_photo_went_on(x, y, radius, mode):
+    one = eye(x, y, radius, pupil_radius=radius / 2)
+    result = painted(mode, 0, one)
+    moved = eye(x + 100, y + 100, radius, pupil_radius=radius / 2)
+    assert abs(result.astype(int) - painted(mode, 0, moved, size=(240, 230))[100:130, 100:140]).max() <= 1
+
+
+def test_an_eye_without_a_size_or_wholly_outside_covers_nothing():
+    assert covered_area(eye(radius=0), 40, 30) is None
+    assert covered_area(eye(-11, 15, 10), 40, 30) is None
+    assert covered_area(eye(20, 41, 10), 40, 30) is None
+
+
+def test_an_eye_is_opaque_over_transparency():
+    result = painted("RGBA", (9, 9, 9, 0), eye(20, 15, 10, pupil=(4, 0), pupil_radius=4))
+    assert result[15, 13].tolist() == [255, 255, 255, 255]
+    assert result[15, 24].tolist() == [0, 0, 0, 255]
+    assert result[0, 0].tolist() == [9, 9, 9, 0]
+
+
+def test_the_edge_over_transparency_has_the_outlines_colour_and_part_of_its_cover():
+    result = painted("LA", (200, 0), eye(20.3, 15.2, 10))
+    edge = result[(result[..., 1] > 0) & (result[..., 1] < 255)]
+    assert len(edge) > 20
+    assert (edge[:, 0] < 40).all()
+
+
+def test_cmyk_eyes_are_white_paper_and_pure_black_ink():
+    image = Image.new("CMYK", (40, 30), (10, 200, 30, 40))
+    data = io.BytesIO()
+    image.save(data, "JPEG", quality=95)
+    photo = read_photo(data.getvalue(), max_bytes=10**7, max_pixels=10**7)
+    draw(photo, [eye(20, 15, 10, pupil=(4, 0), pupil_radius=4)])
+    result = np.asarray(photo.image)
+    assert result[15, 13].tolist() == [0, 0, 0, 0]
+    assert result[15, 24].tolist() == [0, 0, 0, 255]
+
+
+def test_sixteen_bit_grey_is_painted_in_sixteen_bits():
+    image = Image.frombytes("I;16", (40, 30), np.full((30, 40), 30001, "<u2").tobytes())
+    photo = photo_of(image)
+    draw(photo, [eye(20, 15, 10, pupil=(4, 0), pupil_radius=4)])
+    result = np.asarray(photo.image)
+    assert (result[15, 13], result[15, 24], result[0, 0]) == (65535, 0, 30001)
+
+
+def test_a_later_eye_lies_over_an_earlier_one():
+    result = painted("L", 128, eye(15, 15, 10, pupil_radius=1), eye(25, 15, 10, pupil=(-3, 0), pupil_radius=4))
+    assert result[15, 22] == 0
+    assert np.array_equal(result[:, 26:], painted("L", 128, eye(25, 15, 10, pupil=(-3, 0), pupil_radius=4))[:, 26:])
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_eyes_land_upright_on_a_photo_in_any_orientation(orientation):
+    upright = np.asarray(painted("L", 128, eye(12, 9, 6, pupil=(1, 2), pupil_radius=3)))
+    turn = {
+        1: lambda a: a, 2: np.fliplr, 3: lambda a: np.rot90(a, 2), 4: np.flipud,
+        5: lambda a: a.T, 6: np.rot90, 7: lambda a: np.rot90(a, 2).T, 8: lambda a: np.rot90(a, -1),
+    }[orientation]  # fmt: skip
+    stored = turn(np.full((30, 40), 128, np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    photo = photo_of(Image.fromarray(np.ascontiguousarray(stored)), exif=exif)
+    draw(photo, [eye(12, 9, 6, pupil=(1, 2), pupil_radius=3)])
+    assert abs(np.asarray(photo.image).astype(int) - turn(upright)).max() <= 1
+
+
+def test_a_patch_is_a_grey_and_a_cover_for_each_pixel_of_its_area():
+    grey, cover = patch(eye(20, 15, 10), (10, 5, 30, 25))
+    assert grey.shape == cover.shape == (20, 20)
+    assert 0 <= grey.min() <= grey.max() <= 1
+    assert 0 <= cover.min() <= cover.max() <= 1
