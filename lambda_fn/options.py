@@ -16,7 +16,7 @@ MAX_SEED = 2**32 - 1
 SHOWN = 40  # characters of what a caller sent that an error repeats
 
 # A query's numbers. What float() takes for one and people do not stays out: nan, inf, 1_000, blanks, other digits.
-NUMBER = r"(?:[0-9]{1,20}\.?[0-9]{0,20}|\.[0-9]{1,20})"
+NUMBER = r"(?:[0-9]{1,30}\.?[0-9]{0,30}|\.[0-9]{1,30})(?:[eE]-?[0-9]{1,3})?"
 RANGE = rf"({NUMBER})-({NUMBER})"
 WHOLE_NUMBER = r"-?[0-9]{1,20}"
 
@@ -47,7 +47,9 @@ class Number:
     low_included: bool = True
 
     def __str__(self) -> str:
-        return f"a number {'from' if self.low_included else 'above'} {self.low}, up to {self.high}"
+        if self.low_included:
+            return f"a number from {self.low} to {self.high}"
+        return f"a number above {self.low} and up to {self.high}"
 
     def checked(self, value: object) -> float:
         if not _is_number(value) or not self.low <= value <= self.high or (value == self.low and not self.low_included):
@@ -201,6 +203,11 @@ def options_from_json(values: Mapping[str, object]) -> Options:
 def options_from_text(values: Mapping[str, str]) -> Options:
     """Options from a query or a command line, where every value is text. Errors as in options_from_json."""
     return _options(values, read=lambda kind, text: kind.read(text))
+
+
+def as_text(value: object) -> str:
+    """An option's value as a query or a command line says it."""
+    return "-".join(str(end) for end in value) if isinstance(value, tuple) else str(value)
 
 
 def _options(values: Mapping[str, T], *, read: Callable[[Kind, T], object]) -> Options:
