@@ -8,7 +8,7 @@ from PIL import Image
 
 from lambda_fn.draw import OUTLINE, covered_area, draw, patch
 from lambda_fn.faces import Eye, Point
-from lambda_fn.photo import read_photo
+from tests.photos import TURNS, photo_from, stored
 
 SUPERSAMPLING = 16
 
@@ -20,7 +20,7 @@ def eye(x=20.0, y=15.0, radius=10.0, *, pupil=(2.0, -1.0), pupil_radius=4.0):
 def photo_of(image, **save):
     data = io.BytesIO()
     image.save(data, "PNG", **save)
-    return read_photo(data.getvalue(), max_bytes=10**7, max_pixels=10**7)
+    return photo_from(data.getvalue())
 
 
 def painted(mode, colour, *eyes, size=(40, 30)):
@@ -96,7 +96,7 @@ def test_cmyk_eyes_are_white_paper_and_pure_black_ink():
     image = Image.new("CMYK", (40, 30), (10, 200, 30, 40))
     data = io.BytesIO()
     image.save(data, "JPEG", quality=95)
-    photo = read_photo(data.getvalue(), max_bytes=10**7, max_pixels=10**7)
+    photo = photo_from(data.getvalue())
     draw(photo, [eye(20, 15, 10, pupil=(4, 0), pupil_radius=4)])
     result = np.asarray(photo.image)
     assert result[15, 13].tolist() == [0, 0, 0, 0]
@@ -119,17 +119,10 @@ def test_a_later_eye_lies_over_an_earlier_one():
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_eyes_land_upright_on_a_photo_in_any_orientation(orientation):
-    upright = np.asarray(painted("L", 128, eye(12, 9, 6, pupil=(1, 2), pupil_radius=3)))
-    turn = {
-        1: lambda a: a, 2: np.fliplr, 3: lambda a: np.rot90(a, 2), 4: np.flipud,
-        5: lambda a: a.T, 6: np.rot90, 7: lambda a: np.rot90(a, 2).T, 8: lambda a: np.rot90(a, -1),
-    }[orientation]  # fmt: skip
-    stored = turn(np.full((30, 40), 128, np.uint8))
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    photo = photo_of(Image.fromarray(np.ascontiguousarray(stored)), exif=exif)
+    upright = Image.fromarray(painted("L", 128, eye(12, 9, 6, pupil=(1, 2), pupil_radius=3)))
+    photo = photo_from(stored(Image.new("L", (40, 30), 128), orientation, "PNG"))
     draw(photo, [eye(12, 9, 6, pupil=(1, 2), pupil_radius=3)])
-    assert abs(np.asarray(photo.image).astype(int) - turn(upright)).max() <= 1
+    assert abs(np.asarray(photo.image).astype(int) - np.asarray(TURNS[orientation](upright)).astype(int)).max() <= 1
 
 
 def test_a_patch_is_a_grey_and_a_cover_for_each_pixel_of_its_area():

@@ -1,0 +1,27 @@
+"""What every test runs in."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from lambda_fn.detector import RetinaFace
+from lambda_fn.settings import MODEL
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_aws_credentials_of_this_machine() -> Iterator[None]:
+    """No test finds the keys, profiles or instance role of the machine it runs on, nor does a process it starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")] + ["BOTO_CONFIG"]:
+            patch.delenv(name, raising=False)
+        patch.setenv("AWS_CONFIG_FILE", os.devnull)
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+@pytest.fixture(scope="session")
+def detector() -> RetinaFace:
+    """The real model; `make test` makes it first."""
+    return RetinaFace(MODEL, threads=2)
