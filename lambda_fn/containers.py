@@ -1,6 +1,6 @@
 """What a file says about itself before it is decoded: bytes in, values out, no library and no pixels.
 
-Everything here raises ValueError, IndexError or struct.error where a file breaks off or does not hold together.
+Everything here raises ValueError, LookupError or struct.error where a file breaks off or does not hold together.
 """
 
 import struct
@@ -50,3 +50,42 @@ def jpeg_frame(data: bytes) -> tuple[int, int]:
             at += 2
         else:
             at += 2 + int.from_bytes(data[at + 2 : at + 4])
+
+
+def webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and data of the chunks of a WebP (RIFF) file."""
+    at = 12
+    while at + 8 <= len(data):
+        kind, length = struct.unpack_from("<4sI", data, at)
+        yield kind, data[at + 8 : at + 8 + length]
+        at += 8 + length + length % 2
+
+
+def iso_brands(data: bytes) -> set[bytes]:
+    """What an ISO base media file (AVIF, HEIC, MP4 ...) says it is; empty for any other file."""
+    if data[4:8] != b"ftyp":
+        return set()
+    end = min(int.from_bytes(data[:4]), len(data), 1024)
+    return {data[8:12], *(data[at : at + 4] for at in range(16, end, 4))}
+
+
+def avif_properties(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Kind and data of the properties of all items in an AVIF (ISO/IEC 23008-12, 9.3)."""
+    meta = dict(_iso_boxes(data))[b"meta"][4:]
+    properties = dict(_iso_boxes(meta))[b"iprp"]
+    return list(_iso_boxes(dict(_iso_boxes(properties))[b"ipco"]))
+
+
+def _iso_boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = 0
+    while at + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        head = 8
+        if length == 1:  # the length follows in 64 bits
+            length, head = int.from_bytes(data[at + 8 : at + 16]), 16
+        elif length == 0:  # to the end of the file
+            length = len(data) - at
+        if length < head:
+            raise ValueError(f"box {kind!r} is shorter than its header")
+        yield kind, data[at + head : at + length]
+        at += length

@@ -5,6 +5,7 @@ a phone's multi-picture JPEG stays the JPEG it is. An encoder gets nothing but w
 not named (GPS, thumbnails, XMP, IPTC, comments) cannot come out again.
 """
 
+import importlib
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,26 +13,99 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageFile
 
-from lambda_fn.containers import PNG_SIGNATURE, jpeg_frame, png_chunks
-from lambda_fn.errors import DamagedPhoto, GooglyError, UnsupportedMedia
+from lambda_fn.containers import (
+    PNG_SIGNATURE,
+    avif_properties,
+    iso_brands,
+    jpeg_frame,
+    png_chunks,
+    webp_chunks,
+)
+from lambda_fn.errors import DamagedPhoto, GooglyError, TooLarge, UnsupportedMedia
 
-MEDIA_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png"}
+MEDIA_TYPES = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "GIF": "image/gif",
+    "BMP": "image/bmp",
+    "TIFF": "image/tiff",
+    "AVIF": "image/avif",
+}
+SIGNATURES = {
+    b"\xff\xd8\xff": "JPEG",
+    PNG_SIGNATURE: "PNG",
+    b"GIF87a": "GIF",
+    b"GIF89a": "GIF",
+    b"BM": "BMP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+}
 ALLOWED = "JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF are read."
 
-ORIENTATION, X_DENSITY, Y_DENSITY, DENSITY_UNIT = 0x0112, 0x011A, 0x011B, 0x0128  # EXIF 2.32, table 4
+# EXIF 2.32, table 4 and 4.6.5.1; TIFF 6.0 has the same numbers.
+ORIENTATION, X_DENSITY, Y_DENSITY, DENSITY_UNIT = 0x0112, 0x011A, 0x011B, 0x0128
+INCH, CENTIMETRE = 2, 3
+# How the stored picture is turned upright, by its orientation.
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+STORED = UPRIGHT | {6: UPRIGHT[8], 8: UPRIGHT[6]}  # the way back; all but the quarter turns are their own
 
-# zlib's levels on photos of 12 MP: see bench/. One is four times as quick as six.
-PNG_LEVEL = 1
+JPEG_KINDS = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})  # baseline, extended and progressive, Huffman or arithmetic
+JPEG_SAMPLINGS = {(2, 1): 1, (2, 2): 2}  # luma over chroma, across and down, as Pillow numbers them
+JPEG_DENSITY_AT = 13  # of the unit and two densities, in the JFIF header that starts the encoder's files
+
+PNG_LEVEL = 2  # zlib's, for time: 12 MP take 0.8 s, at level 6 3.3 s for 2 % less
 # What a PNG may say about colour and density, kept byte for byte (PNG 3rd edition, 11.3.2 and 11.3.4.3).
 PNG_KEPT = frozenset({b"cHRM", b"gAMA", b"iCCP", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"pHYs"})
 PNG_DECODED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 PNG_HEADER_END = len(PNG_SIGNATURE) + 25
 
-# Luma and chroma samples as Pillow names them; any other layout is written without subsampling, which loses nothing.
-JPEG_SAMPLINGS = {(2, 1): 1, (2, 2): 2}
-JPEG_DENSITY_AT = 13  # of the unit and two densities, in the JFIF header that starts the encoder's files
+# Libwebp's and libavif's own measures of quality and effort: above what eyes see, and 0.5 to 0.9 s for 12 MP.
+WEBP_LOSSY = {"quality": 90, "method": 2}
+WEBP_LOSSLESS = {"lossless": True, "exact": True, "quality": 0, "method": 0}  # quality is effort here
+AVIF_QUALITY = {"quality": 90, "speed": 9}
+# AV1 codec ISO media file format 2.3.3: bits of the third byte of av1C.
+AVIF_HIGH_DEPTH, AVIF_GREY, AVIF_HALF_ACROSS, AVIF_HALF_DOWN = 0x40, 0x10, 0x08, 0x04
+# ITU-T H.273, tables 2 and 3: BT.709, sRGB and unspecified, which viewers show alike; and how the encoder writes it.
+AVIF_PRIMARIES, AVIF_TRANSFERS = frozenset({1, 2}), frozenset({1, 2, 6, 13})
+
+BMP_PROFILES = frozenset({b"DEBM", b"KNIL"})  # LCS_PROFILE_EMBEDDED and _LINKED in a BITMAPV5HEADER
+BMP_V5_SIZE = 124
+
+# TIFF 6.0: baseline tags, and those of the supplements that tell what else is in the file.
+TIFF_BITS, TIFF_COMPRESSION, TIFF_PHOTOMETRIC, TIFF_PREDICTOR = 258, 259, 262, 317
+TIFF_SUB_IFDS, TIFF_EXTRA_SAMPLES, TIFF_SAMPLE_FORMAT = 330, 338, 339
+TIFF_LAYOUTS: dict[
+    int, set[tuple[int, ...]]
+] = {  # photometric interpretation: bits of the samples, extra samples (1, 2: alpha) included
+    0: {(1,), (2,), (4,), (8,), (8, 8)},
+    1: {(1,), (2,), (4,), (8,), (16,), (8, 8)},
+    2: {(8, 8, 8), (8, 8, 8, 8)},
+    3: {(1,), (2,), (4,), (8,)},
+    5: {(8, 8, 8, 8)},
+    6: {(8, 8, 8)},
+}
+TIFF_LOSSLESS = frozenset({"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "lzma", "zstd"})
+TIFF_PREDICTED = frozenset({"tiff_lzw", "tiff_adobe_deflate", "lzma", "zstd"})
+TIFF_JPEG = {"compression": "jpeg", "quality": 95}
+
+GIF_COLOURS = 256
+
+Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +121,56 @@ class Source:
         """The pixels in sensor order, in a mode that can be painted on. Raises DamagedPhoto."""
         with _damage_told(self.format):
             self.file.load()
-            return _paintable(self.file)
+            image: Image.Image = self.file
+            if self.format == "TIFF":  # Pillow has turned it upright, and would write its old tags again
+                image = image.transpose(STORED[self.orientation]) if self.orientation in STORED else image.copy()
+            return _paintable(image)
 
 
 def identify(data: bytes) -> str:
     """The format by the file's first bytes. Raises UnsupportedMedia."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if data.startswith(PNG_SIGNATURE):
-        return "PNG"
-    raise UnsupportedMedia(f"This is no photo that is known here. {ALLOWED}", code="unknown_format")
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return "WEBP"
+    if iso_brands(data) & {b"avif", b"avis"}:
+        return "AVIF"
+    for signature, name in SIGNATURES.items():
+        if data.startswith(signature):
+            return name
+    raise _stranger(data)
 
 
 def open_photo(name: str, data: bytes) -> Source:
     """Read a photo's header. Raises UnsupportedMedia for what cannot be given back whole, and DamagedPhoto."""
+    openers = {
+        "JPEG": _open_jpeg,
+        "PNG": _open_png,
+        "WEBP": _open_webp,
+        "GIF": _open_gif,
+        "BMP": _open_bmp,
+        "TIFF": _open_tiff,
+        "AVIF": _open_avif,
+    }
     with _damage_told(name):
-        return OPENERS[name](data)
+        return openers[name](data)
+
+
+def _stranger(data: bytes) -> UnsupportedMedia:
+    start = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if iso_brands(data) & {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}:
+        return UnsupportedMedia(
+            "HEIC photos are not read. Convert it: `heif-convert photo.heic photo.jpg`, or Export in a photo program. "
+            "An iPhone makes JPEGs with Settings > Camera > Formats > Most Compatible.",
+            code="heic",
+        )
+    if b"<svg" in start:
+        return UnsupportedMedia(f"An SVG is a drawing and no photo. Export it as a PNG. {ALLOWED}", code="svg")
+    if start.startswith(b"%pdf"):
+        return UnsupportedMedia(f"A PDF is a document and no photo. Export the page as a JPEG. {ALLOWED}", code="pdf")
+    if start.isascii() and b"\0" not in start:
+        return UnsupportedMedia(
+            f'This is text and no photo. If it is base64, send it as JSON: {{"image": "..."}}. {ALLOWED}', code="text"
+        )
+    return UnsupportedMedia(f"This is no photo of a known format. {ALLOWED}", code="unknown_format")
 
 
 @contextmanager
@@ -72,35 +180,46 @@ def _damage_told(name: str) -> Iterator[None]:
         yield
     except GooglyError:
         raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise TooLarge(f"This {name} has more pixels than can be taken. Send a smaller copy.") from error
     except Exception as error:
-        raise DamagedPhoto(f"This {name} file is damaged or breaks off. Send the whole original file.") from error
+        raise DamagedPhoto(
+            f"This {name} is damaged, breaks off or is of a rare kind. Send the whole original file, or save it anew."
+        ) from error
+
+
+def _plugin(name: str) -> Any:
+    """Pillow's reader of one format, imported when the first such photo comes: most services see two of the seven."""
+    return importlib.import_module(f"PIL.{name}ImagePlugin")
+
+
+# ---- JPEG ------------------------------------------------------------------------------------------------------------
 
 
 def _open_jpeg(data: bytes) -> Source:
-    from PIL.JpegImagePlugin import JpegImageFile  # noqa: PLC0415
-
     kind, bits = jpeg_frame(data)
-    if bits != 8 or kind not in {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}:
+    if bits != 8 or kind not in JPEG_KINDS:
         raise UnsupportedMedia(
-            "This JPEG is lossless, hierarchical or has more than 8 bits a sample, as scanners and cameras for "
-            "medicine make them. Save it as an ordinary (baseline or progressive) JPEG.",
+            "This JPEG is lossless, hierarchical or has more than 8 bits a sample, as some scanners make them. "
+            "Save it as an ordinary JPEG.",
             code="unsupported_jpeg",
         )
-    file = JpegImageFile(io.BytesIO(data))
+    file = _plugin("Jpeg").JpegImageFile(io.BytesIO(data))
     jfif, transform = "jfif" in file.info, file.info.get("adobe_transform")
     if file.mode == "CMYK" and transform is None:
         raise UnsupportedMedia(
-            "This CMYK JPEG has no Adobe marker, so that nobody can tell its colours from their negatives. "
+            "This CMYK JPEG has no Adobe marker, so that its colours cannot be told from their negatives. "
             "Save it as RGB.",
             code="unmarked_cmyk",
         )
+    # By libjpeg's rules: the JFIF header means YCbCr, then Adobe's transform counts, then the names of the components.
     ids = bytes(layer[0] for layer in file.layer)
     rgb = file.mode == "RGB" and not jfif and (transform == 0 or (transform is None and ids == b"RGB"))
     orientation = _orientation(file.info.get("exif"))
     exif = _exif(orientation)
     density = _jpeg_density(file)
-    if density and (rgb or file.mode == "CMYK"):  # stored without the JFIF header, so it goes where cameras put it
-        exif[DENSITY_UNIT] = {1: 2, 2: 3}.get(density[0], 1)
+    if density and (rgb or file.mode == "CMYK"):  # stored without a JFIF header: density stands where cameras put it
+        exif[DENSITY_UNIT] = {1: INCH, 2: CENTIMETRE}.get(density[0], 1)
         exif[X_DENSITY], exif[Y_DENSITY] = density[1:]
         density = None
     options = {
@@ -132,36 +251,39 @@ def _jpeg_density(file: ImageFile.ImageFile) -> tuple[int, int, int] | None:
 
 
 def _jpeg_tables(file: Any) -> list[list[int]]:
-    """The quantisation tables in the components' order without repeating the last: how the encoder wants them."""
-    tables = [file.quantization[layer[3]] for layer in file.layer]
+    """The quantisation tables in the components' order without repeating the last: how the encoder wants them.
+
+    YCCK comes out as CMYK, the one way Pillow writes it: all four inks then get luma's table, the finest.
+    """
+    layers = file.layer[:1] if file.info.get("adobe_transform") == 2 else file.layer
+    tables = [file.quantization[layer[3]] for layer in layers]
     while len(tables) > 1 and tables[-1] == tables[-2]:
         tables.pop()
     return tables
 
 
 def _jpeg_sampling(file: Any) -> int:
+    """4:4:4, 4:2:2 or 4:2:0; any other layout is written as 4:4:4, which loses nothing."""
     across, down = ([layer[axis] for layer in file.layer] for axis in (1, 2))
     if len(file.layer) != 3 or across[1] != across[2] or down[1] != down[2]:
         return 0
-    return JPEG_SAMPLINGS.get((across[0] // across[1], down[0] // down[1]), 0)
+    return JPEG_SAMPLINGS.get((across[0] / across[1], down[0] / down[1]), 0)
+
+
+# ---- PNG -------------------------------------------------------------------------------------------------------------
 
 
 def _open_png(data: bytes) -> Source:
-    from PIL.PngImagePlugin import PngImageFile  # noqa: PLC0415
-
     chunks = list(png_chunks(data))
     depth, colour = chunks[0].data[8:10]
     kinds = {chunk.kind for chunk in chunks}
     if b"acTL" in kinds:
         raise _animated("PNG")
     if depth == 16 and (colour != 0 or b"tRNS" in kinds):
-        raise UnsupportedMedia(
-            "This PNG has 16-bit colours, which would be cut to 8 bits. Save it with 8 bits a channel.",
-            code="sixteen_bit_colour",
-        )
+        raise _sixteen_bit("PNG")
     # Text never reaches the decoder: it could be a bomb, or pass for a property of the picture.
     decoded = b"".join(chunk.whole for chunk in chunks if chunk.kind in PNG_DECODED)
-    file = PngImageFile(io.BytesIO(PNG_SIGNATURE + decoded))
+    file = _plugin("Png").PngImageFile(io.BytesIO(PNG_SIGNATURE + decoded))
     if colour == 0 and 1 < depth < 8 and "transparency" in file.info:
         file.info["transparency"] *= 255 // (2**depth - 1)  # Pillow scales the pixels to 8 bits, but not this
     kept = b"".join(chunk.whole for chunk in chunks if chunk.kind in PNG_KEPT)
@@ -174,11 +296,215 @@ def _encode_png(image: Image.Image, *, orientation: int, kept: bytes) -> bytes:
     return written[:PNG_HEADER_END] + kept + written[PNG_HEADER_END:]
 
 
-OPENERS: dict[str, Callable[[bytes], Source]] = {"JPEG": _open_jpeg, "PNG": _open_png}
+# ---- WebP ------------------------------------------------------------------------------------------------------------
+
+
+def _open_webp(data: bytes) -> Source:
+    kinds = {kind for kind, _ in webp_chunks(data)}
+    if kinds & {b"ANIM", b"ANMF"}:
+        raise _animated("WebP")
+    file = _plugin("WebP").WebPImageFile(io.BytesIO(data))
+    orientation = _orientation(file.info.get("exif"))
+    options = {
+        **(WEBP_LOSSLESS if b"VP8L" in kinds else WEBP_LOSSY),
+        "icc_profile": file.info.get("icc_profile"),
+        "exif": _exif(orientation) if orientation != 1 else b"",
+    }
+    return Source("WEBP", file, orientation, partial(_save, name="WEBP", **options))
+
+
+# ---- GIF -------------------------------------------------------------------------------------------------------------
+
+
+def _open_gif(data: bytes) -> Source:
+    file = _plugin("Gif").GifImageFile(io.BytesIO(data))
+    if file.is_animated:
+        raise _animated("GIF")
+    return Source("GIF", file, 1, partial(_encode_gif, source=file))
+
+
+def _encode_gif(image: Image.Image, *, source: Image.Image) -> bytes:
+    """Pixels that were not painted on keep their very index; the others get the nearest colour of the table, whose
+    entries that no pixel needs any more have become greys for them.
+    """
+    if image is source:  # greys alone, and all of them
+        return _save(image, "GIF", optimize=False)
+    hidden = source.info.get("transparency")
+    indices = np.array(source)
+    before, after = (np.asarray(picture).reshape(*indices.shape, -1) for picture in (_paintable(source), image))
+    painted = (before != after).any(axis=-1)
+    opaque = painted if hidden is None else painted & (after[..., -1] >= 128)
+    indices[painted & ~opaque] = hidden or 0
+
+    needed = np.zeros(GIF_COLOURS, bool)
+    needed[indices[~opaque]] = True
+    table = _gif_table(source)
+    table[~needed] = np.linspace(255, 0, np.count_nonzero(~needed))[:, None].round()
+    choice = np.flatnonzero(np.arange(GIF_COLOURS) != (-1 if hidden is None else hidden))
+    colours = after[opaque][:, : 3 if image.mode.startswith("RGB") else 1]
+    indices[opaque] = choice[_nearest(np.broadcast_to(colours, (len(colours), 3)), table[choice])]
+
+    written = Image.frombytes("P", source.size, indices.tobytes())
+    written.putpalette(table.tobytes())
+    return _save(written, "GIF", optimize=False, **({} if hidden is None else {"transparency": hidden}))
+
+
+def _gif_table(source: Image.Image) -> Pixels:
+    """The colours (256, 3); a grey GIF has every grey in its place."""
+    table = np.zeros((GIF_COLOURS, 3), np.uint8)
+    colours = source.getpalette() if source.mode == "P" else None
+    given = np.array(colours or np.arange(GIF_COLOURS).repeat(3), np.uint8).reshape(-1, 3)
+    table[: len(given)] = given
+    return table
+
+
+def _nearest(colours: Pixels, table: Pixels) -> npt.NDArray[np.intp]:
+    """For each colour (n, 3) the index of the nearest in the table (m, 3)."""
+    packed, back = np.unique(colours.astype(np.int32) @ (65536, 256, 1), return_inverse=True)
+    few = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=1).astype(np.float32)
+    entries = table.astype(np.float32)
+    nearest: npt.NDArray[np.intp] = ((entries**2).sum(axis=1) - 2 * few @ entries.T).argmin(axis=1)
+    return nearest[back]
+
+
+# ---- BMP -------------------------------------------------------------------------------------------------------------
+
+
+def _open_bmp(data: bytes) -> Source:
+    file = _plugin("Bmp").BmpImageFile(io.BytesIO(data))
+    if file.mode == "RGBA":
+        raise UnsupportedMedia("This BMP has transparency, which cannot be kept. Save it as PNG.", code="bmp_alpha")
+    if int.from_bytes(data[14:18], "little") == BMP_V5_SIZE and data[70:74] in BMP_PROFILES:
+        raise UnsupportedMedia(
+            "This BMP has a colour profile, which cannot be kept. Save it as PNG.", code="bmp_profile"
+        )
+    return Source("BMP", file, 1, partial(_save, name="BMP", dpi=file.info.get("dpi", (0, 0))))
+
+
+# ---- TIFF ------------------------------------------------------------------------------------------------------------
+
+
+def _open_tiff(data: bytes) -> Source:
+    plugin = _plugin("Tiff")
+    tags = plugin.ImageFileDirectory_v2(data[: 16 if data[2:3] == b"+" or data[3:4] == b"+" else 8])
+    stream = io.BytesIO(data)
+    stream.seek(tags.next)
+    tags.load(stream)
+    if tags.next or TIFF_SUB_IFDS in tags:
+        raise UnsupportedMedia(
+            "This TIFF has several pages or pictures, as raw photos of cameras do. Save the one you mean as a file of "
+            "its own.",
+            code="multi_page",
+        )
+    _check_tiff_layout(tags)
+    file = plugin.TiffImageFile(io.BytesIO(data))
+    if file.mode == "YCbCr":
+        raise _unsupported_tiff()
+    file.info.pop("xmp", None)  # Pillow would take an orientation from it, which no viewer does
+    orientation = _valid_orientation(tags.get(ORIENTATION))
+    kept = {tag: tags[tag] for tag in (X_DENSITY, Y_DENSITY) if tag in tags and tags[tag] > 0}
+    if kept and DENSITY_UNIT in tags:
+        kept[DENSITY_UNIT] = tags[DENSITY_UNIT]
+    if orientation != 1:
+        kept[ORIENTATION] = orientation
+    encode = partial(
+        _encode_tiff,
+        compression=file.info["compression"],
+        predictor=tags.get(TIFF_PREDICTOR, 1),
+        tiffinfo=kept,
+        icc_profile=file.info.get("icc_profile"),
+    )
+    return Source("TIFF", file, orientation, encode)
+
+
+def _check_tiff_layout(tags: Any) -> None:
+    bits = tags.get(TIFF_BITS, (1,))
+    extra = tags.get(TIFF_EXTRA_SAMPLES, ())
+    photometric = tags.get(TIFF_PHOTOMETRIC)
+    if len(bits) > 1 and max(bits) == 16:
+        raise _sixteen_bit("TIFF")
+    known = bits in TIFF_LAYOUTS.get(photometric, set())
+    alpha = extra in {(), (1,), (2,)} and (not extra or (photometric, len(bits)) in {(0, 2), (1, 2), (2, 4)})
+    if not known or not alpha or set(tags.get(TIFF_SAMPLE_FORMAT, (1,))) != {1}:
+        raise _unsupported_tiff()
+
+
+def _unsupported_tiff() -> UnsupportedMedia:
+    return UnsupportedMedia(
+        "This TIFF is neither grey (up to 16 bits) nor RGB, palette or CMYK of 8 bits a channel, with or without "
+        "transparency. Save it as one of these.",
+        code="unsupported_tiff",
+    )
+
+
+def _encode_tiff(
+    image: Image.Image, *, compression: str, predictor: int, tiffinfo: dict[int, Any], icc_profile: bytes | None
+) -> bytes:
+    """With its own compression where the encoder has it; what is made for 1 bit or is obsolete becomes deflate."""
+    if compression in {"jpeg", "tiff_jpeg"} and image.mode in {"L", "RGB", "CMYK"}:
+        return _save(image, "TIFF", **TIFF_JPEG, tiffinfo=tiffinfo, icc_profile=icc_profile)
+    if compression not in TIFF_LOSSLESS:
+        compression = "tiff_adobe_deflate"
+    if predictor == 2 and compression in TIFF_PREDICTED:
+        tiffinfo = {**tiffinfo, TIFF_PREDICTOR: predictor}
+    return _save(image, "TIFF", compression=compression, tiffinfo=tiffinfo, icc_profile=icc_profile)
+
+
+# ---- AVIF ------------------------------------------------------------------------------------------------------------
+
+
+def _open_avif(data: bytes) -> Source:
+    file = _plugin("Avif").AvifImageFile(io.BytesIO(data))
+    if file.is_animated:
+        raise _animated("AVIF")
+    properties = avif_properties(data)
+    codings = [body[2] for kind, body in properties if kind == b"av1C"]
+    if any(coding & AVIF_HIGH_DEPTH for coding in codings):
+        raise UnsupportedMedia(
+            "This AVIF has 10 or 12 bits a channel, which would be cut to 8. Save it with 8 bits a channel.",
+            code="high_bit_depth",
+        )
+    profile = file.info.get("icc_profile")
+    for kind, body in properties:
+        if kind == b"colr" and body.startswith(b"nclx") and not profile:
+            primaries, transfer = int.from_bytes(body[4:6]), int.from_bytes(body[6:8])
+            if primaries not in AVIF_PRIMARIES or transfer not in AVIF_TRANSFERS:
+                raise UnsupportedMedia(
+                    "This AVIF has wide-gamut or HDR colours, which cannot be kept. Save it as sRGB.",
+                    code="unsupported_colour",
+                )
+    orientation = _orientation(file.info.get("exif"))
+    options = {
+        **AVIF_QUALITY,
+        "subsampling": _avif_sampling(codings),
+        "icc_profile": profile,
+        "exif": _exif(orientation),
+    }
+    return Source("AVIF", file, orientation, partial(_save, name="AVIF", **options))
+
+
+def _avif_sampling(codings: list[int]) -> str:
+    """Of the first item in colour; transparency and a grey photo's only item have none."""
+    coding = next((coding for coding in codings if not coding & AVIF_GREY), None)
+    if coding is None:
+        return "4:0:0"
+    if not coding & AVIF_HALF_ACROSS:
+        return "4:4:4"
+    return "4:2:0" if coding & AVIF_HALF_DOWN else "4:2:2"
+
+
+# ---- all -------------------------------------------------------------------------------------------------------------
 
 
 def _animated(name: str) -> UnsupportedMedia:
     return UnsupportedMedia(f"This {name} is animated. Send one of its pictures as a still.", code="animated")
+
+
+def _sixteen_bit(name: str) -> UnsupportedMedia:
+    return UnsupportedMedia(
+        f"This {name} has 16-bit colours, which would be cut to 8 bits. Save it with 8 bits a channel.",
+        code="sixteen_bit_colour",
+    )
 
 
 def _orientation(exif: bytes | None) -> int:
@@ -186,9 +512,12 @@ def _orientation(exif: bytes | None) -> int:
     tags = Image.Exif()
     try:
         tags.load(exif or b"")
-        value = tags.get(ORIENTATION)
+        return _valid_orientation(tags.get(ORIENTATION))
     except Exception:
         return 1
+
+
+def _valid_orientation(value: object) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
@@ -199,15 +528,20 @@ def _exif(orientation: int) -> Image.Exif:
     return tags
 
 
-def _paintable(file: Image.Image) -> Image.Image:
+def _paintable(image: Image.Image) -> Image.Image:
     """The image in one of the modes that eyes are drawn in, without anything that an encoder might write unasked."""
-    transparent = file.has_transparency_data
-    image = file
-    match file.mode:
-        case "1" | "L":
-            image = file.convert("LA") if transparent else file.convert("L") if file.mode == "1" else file
+    transparent = image.has_transparency_data
+    match image.mode:
+        case "1" | "L" | "La":
+            mode = "LA" if transparent or image.mode == "La" else "L"
         case "P" | "PA" | "RGB":
-            image = file.convert("RGBA") if transparent else file.convert("RGB") if file.mode != "RGB" else file
+            mode = "RGBA" if transparent else "RGB"
+        case "I;16B":
+            mode = "I;16"
+        case mode:
+            pass
+    if mode != image.mode:
+        image = image.convert(mode)
     image.info = {}
     return image
 
