@@ -293,14 +293,14 @@ def _draw_body(pen: _Pen, skin: Colour, shirt: Colour, end: float) -> None:
 
 
 def _draw_eyes(pen: _Pen, skin: Colour, hair: Colour, iris: Colour) -> None:
-    brow = _mix(_mix(hair, skin, 0.15), BLACK, 0.35)
+    brow = _mix(_mix(hair, skin, 0.35), BLACK, 0.2)
     for side in (_as_is, _mirrored):
         pen.fill(side(_ellipse(104, 122, 13, 9)), EYE_WHITE)
-        pen.fill(side(_ellipse(104, 122, 6.5, 6.5)), _mix(iris, BLACK, 0.1))
+        pen.fill(side(_ellipse(104, 122, 6.5, 6.5)), _mix(iris, BLACK, 0.25))
         pen.fill(side(_ellipse(104, 122, 3.2, 3.2)), PUPIL)
         pen.fill(side(_ribbon(4.2, (90, 123), (96, 115), (104, 112.8), (112, 115), (118, 123))), LASHES)
         pen.fill(side(_ribbon(1.6, (92, 126), (104, 131.4), (116, 126))), _mix(skin, SHADE, 0.5))
-        pen.fill(side(_ribbon(6, (86, 106), (98, 99), (108, 100), (119, 104))), brow)
+        pen.fill(side(_ribbon(6, (86, 104.5), (98, 97.5), (108, 98.5), (119, 102.5))), brow)
     for x in (104, 152):
         pen.fill(_ellipse(x + 2.6, 118.6, 1.5, 1.5), WHITE)
 
@@ -308,7 +308,7 @@ def _draw_eyes(pen: _Pen, skin: Colour, hair: Colour, iris: Colour) -> None:
 def _draw_nose_and_mouth(pen: _Pen, skin: Colour, *, teeth: bool) -> None:
     dark, lip = _mix(skin, SHADE, 0.75), _mix(skin, LIPS, 0.6)
     for side in (_as_is, _mirrored):
-        pen.fill(side(_ellipse(121, 159, 3.4, 2)), dark)
+        pen.fill(side(_ellipse(121, 157.5, 3.4, 2)), dark)
         pen.fill(side(_ribbon(2, (114, 151), (112, 157), (116, 161))), _mix(skin, SHADE, 0.35))
         pen.fill(side(_ribbon(2, (98, 165), (99, 171), (103, 174))), _mix(skin, SHADE, 0.3))
     line = _smooth((103, 171), (115, 176), (128, 177.5), (141, 176), (153, 171))
