@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _help(option: Option) -> str:
     default = "drawn afresh" if option.default is None else as_text(option.default)
-    return f"{option.help} {str(option.kind).capitalize()}. Default: {default}."
+    return f"{option.help} Allowed: {option.kind}. Default: {default}."
 
 
 def _contents(result: Googlified) -> bytes:

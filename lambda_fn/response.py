@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from lambda_fn.errors import GooglyError
-from lambda_fn.faces import Face, Point
+from lambda_fn.faces import Face
 
 FACES_HEADER = "x-googly-faces"
 SEED_HEADER = "x-googly-seed"
@@ -68,19 +68,19 @@ def _json(body: bytes, request_id: str, *, status: int = 200) -> Reply:
 
 
 def _face(face: Face) -> dict[str, object]:
-    box = face.box
     return {
         "score": face.score,
-        "bounding_box": [box.x0, box.y0, box.x1, box.y1],
+        "bounding_box": _pixels(face.box.x0, face.box.y0, face.box.x1, face.box.y1),
         "landmarks": {
-            "right_eye": _point(face.right_eye),
-            "left_eye": _point(face.left_eye),
-            "nose": _point(face.nose),
-            "mouth_right": _point(face.mouth_right),
-            "mouth_left": _point(face.mouth_left),
+            "right_eye": _pixels(face.right_eye.x, face.right_eye.y),
+            "left_eye": _pixels(face.left_eye.x, face.left_eye.y),
+            "nose": _pixels(face.nose.x, face.nose.y),
+            "mouth_right": _pixels(face.mouth_right.x, face.mouth_right.y),
+            "mouth_left": _pixels(face.mouth_left.x, face.mouth_left.y),
         },
     }
 
 
-def _point(point: Point) -> list[float]:
-    return [point.x, point.y]
+def _pixels(*coordinates: float) -> list[float]:
+    """To a hundredth of a pixel, beyond which there is nothing to know."""
+    return [round(coordinate, 2) for coordinate in coordinates]
