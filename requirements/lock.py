@@ -1,7 +1,9 @@
 """Write every lock beside this file from pyproject.toml: hashed, for every platform, without index addresses.
 
 `dev` is resolved first and is the union of what is compatible; the other locks are constrained to it, so that
-one version of a library stands in all of them. `tflite-runtime` needs an older numpy and stands alone.
+one version of a library stands in all of them. `tflite-runtime` needs an older numpy and stands alone. `emulator` is
+one wheel taken for a binary inside it: AWS's runtime interface emulator. It is locked and installed without what it
+depends on, which never runs here.
 """
 
 import subprocess
@@ -9,15 +11,30 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-CONSTRAINED = ("litert", "demo", "infra")
+CONSTRAINED = ("litert", "demo", "infra", "lambda", "local")
 ALONE = ("tflite-runtime",)
+EMULATOR = "aws-sam-cli==1.170.0"
+# What ai-edge-litert's wheel asks for and its interpreter never imports. The image installs its locks without
+# dependencies, so what is left out here stays out of it.
+NEVER_IMPORTED = ("backports-strenum", "colorama", "flatbuffers", "ml-dtypes", "protobuf", "tqdm", "typing-extensions")
+COMPILE = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
+           "--generate-hashes", "--no-annotate", "--no-header"]  # fmt: skip
 
 
 def compile_lock(extra: str, *options: str) -> None:
-    command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
-               "--generate-hashes", "--no-annotate", "--no-header", "--extra", extra, *options,
-               str(HERE.parent / "pyproject.toml"), "-o", str(HERE / f"{extra}.txt")]  # fmt: skip
-    subprocess.run(command, check=True)
+    project = str(HERE.parent / "pyproject.toml")
+    subprocess.run([*COMPILE, "--extra", extra, *options, project, "-o", str(HERE / f"{extra}.txt")], check=True)
+
+
+def compile_image(runtime: str, *options: str) -> None:
+    left_out = [f"--no-emit-package={name}" for name in NEVER_IMPORTED]
+    command = [*COMPILE, "--extra", runtime, "--extra", "lambda", *left_out, *options]
+    subprocess.run([*command, str(HERE.parent / "pyproject.toml"), "-o", str(HERE / f"image-{runtime}.txt")], check=True)
+
+
+def compile_emulator() -> None:
+    output = str(HERE / "emulator.txt")
+    subprocess.run([*COMPILE, "--no-deps", "-", "-o", output], input=EMULATOR, text=True, check=True)
 
 
 if __name__ == "__main__":
@@ -26,3 +43,6 @@ if __name__ == "__main__":
         compile_lock(extra, "--constraint", str(HERE / "dev.txt"))
     for extra in ALONE:
         compile_lock(extra)
+    compile_image("litert", "--constraint", str(HERE / "dev.txt"))
+    compile_image("tflite-runtime")
+    compile_emulator()
