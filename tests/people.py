@@ -104,14 +104,15 @@ def scene(
     return image, [_truth(place) for _, place in people]
 
 
-def group(width: int = 1200) -> tuple[Image.Image, list[DrawnFace]]:
-    """Six smiling people in a park, 12 : 7. At the default width their faces are 118 to 150 pixels high."""
-    scale = width / 1200
+def group(width: int = 1200, height: int = 700) -> tuple[Image.Image, list[DrawnFace]]:
+    """Six smiling people in a park, as large as fits: by default their faces are 118 to 150 pixels high."""
+    scale = min(width / 1200, height / 700)
+    left, top = (width - 1200 * scale) / 2, height - 700 * scale
     people = [
-        (look, Place(Point(place.eyes.x * scale, place.eyes.y * scale), place.face_height * scale, place.tilt))
-        for look, place in FRIENDS
+        (look, Place(Point(left + at.eyes.x * scale, top + at.eyes.y * scale), at.face_height * scale, at.tilt))
+        for look, at in FRIENDS
     ]
-    return scene(width, round(700 * scale), people, background="park", seed=5)
+    return scene(width, height, people, background="park", seed=5)
 
 
 def landscape(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -457,7 +458,7 @@ def _mix(one: Colour, other: Colour, share: float) -> Colour:
 
 FACE = _ellipse(128, 134, 54, 68)
 
-# The people of `group`, from the back to the front.
+# The people of `group` in a picture of 1200 x 700, from the back to the front.
 FRIENDS = (
     (Look(SKINS[5], HAIRS[0], "short", SHIRTS[2], IRISES[0], teeth=True), Place(Point(425, 215), 132, 4)),
     (Look(SKINS[7], HAIRS[0], "bun", SHIRTS[5], IRISES[0], teeth=True), Place(Point(800, 220), 132, -5)),

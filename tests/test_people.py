@@ -1,15 +1,12 @@
 from itertools import product
 from math import hypot
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lambda_fn.boxes import iou
-from lambda_fn.detector import RetinaFace
 from lambda_fn.faces import Box, Face, Point
 from lambda_fn.finder import find
-from lambda_fn.photo import read_photo
 from tests.people import (
     BACKGROUNDS,
     HAIRS,
@@ -29,8 +26,8 @@ from tests.people import (
     scene,
     somebody,
 )
+from tests.photos import photo_from
 
-MODEL = Path(__file__).parent.parent / "models" / "retinaface.tflite"
 EYE_ERROR = 0.1  # of the distance between the eyes
 
 # Every skin with every hairstyle; the rest takes turns, so that each value meets many others.
@@ -50,11 +47,6 @@ EMPTY = {
 }
 
 
-@pytest.fixture(scope="module")
-def detector():
-    return RetinaFace(MODEL, threads=2)
-
-
 @pytest.mark.parametrize(
     "draw",
     [
@@ -71,7 +63,7 @@ def test_a_seed_gives_the_same_bytes_and_another_seed_gives_others(draw):
 
 
 def test_the_group_is_the_same_every_time():
-    (one, its_faces), (other, other_faces) = group(480), group(480)
+    (one, its_faces), (other, other_faces) = group(480, 280), group(480, 280)
     assert one.tobytes() == other.tobytes()
     assert its_faces == other_faces
 
@@ -144,11 +136,17 @@ def test_the_real_model_finds_a_tilted_head(tilt, detector):
     _assert_found(_find(image, detector), [truth])
 
 
-def test_the_real_model_finds_the_whole_group(detector):
-    image, truths = group()
+@pytest.mark.parametrize("size", [(1200, 700), (800, 600), (1400, 600)], ids=str)
+def test_the_real_model_finds_the_whole_group(size, detector):
+    image, truths = group(*size)
+    assert image.size == size
+    _assert_found(_find(image, detector), truths)
+
+
+def test_every_face_of_the_readmes_group_is_large():
+    _, truths = group()
     assert len(truths) == 6
     assert min(truth.box.y1 - truth.box.y0 for truth in truths) > 110
-    _assert_found(_find(image, detector), truths)
 
 
 @pytest.mark.parametrize("kind", EMPTY)
@@ -158,8 +156,7 @@ def test_the_real_model_finds_nobody_where_nobody_is(kind, detector):
 
 
 def _find(image, detector) -> list[Face]:
-    photo = read_photo(as_jpeg(image), max_bytes=10**7, max_pixels=10**7)
-    return find(photo, detector, min_score=0.9)
+    return find(photo_from(as_jpeg(image)), detector, min_score=0.9)
 
 
 def _assert_found(faces: list[Face], truths: list[DrawnFace]) -> None:
