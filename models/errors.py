@@ -1,7 +1,7 @@
 """What can go wrong on the way from published weights to a model.
 
-    WeightsError              the weights are not what they should be; the message says what to do
-    +-- WeightsUnavailable    no place has them
+WeightsError              the weights are not what they should be; the message says what to do
++-- WeightsUnavailable    no place has them
 """
 
 

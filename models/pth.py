@@ -25,36 +25,16 @@ PROTOCOL = 1001
 STORAGES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
 
-class Tensors:
-    """The tensors of one file by name, each to be taken once with the shape that the network says it has."""
-
-    def __init__(self, arrays: dict[str, Array]) -> None:
-        self._waiting = dict(arrays)
-
-    def take(self, name: str, shape: Shape) -> Array:
-        """The tensor of this name. Raises WeightsError where it is missing, was taken, or has another shape."""
-        array = self._waiting.pop(name, None)
-        if array is None:
-            raise WeightsError(f"The weights have no tensor {name!r}; these are not the weights of this network.")
-        if array.shape != shape:
-            raise WeightsError(f"The weights' tensor {name!r} has the shape {array.shape}; the network needs {shape}.")
-        return array
-
-    def done(self) -> None:
-        """Raise WeightsError if a tensor was never taken: a network that leaves weights out is another network."""
-        if self._waiting:
-            names = ", ".join(sorted(self._waiting))
-            raise WeightsError(f"The weights have tensors that this network does not: {names}.")
-
-
-def read(data: bytes) -> Tensors:
+def read(data: bytes) -> dict[str, Array]:
     """The tensors of a state dict that `torch.save` wrote before torch 1.6, or later without zip.
 
-    Raises WeightsError for anything else: another format, a truncated file, or a pickle that asks for more than tensors.
+    Raises WeightsError for another format, a file cut short, or a pickle that asks for anything but tensors.
     """
     stream = io.BytesIO(data)
     if _unpickle(stream) != MAGIC or _unpickle(stream) != PROTOCOL:
-        raise WeightsError("The weights are not in torch's legacy format (the magic number or the protocol is another).")
+        raise WeightsError(
+            "The weights are not in torch's legacy format (the magic number or the protocol is another)."
+        )
     facts = _unpickle(stream)
     if not isinstance(facts, dict) or facts.get("little_endian") is not True:
         raise WeightsError("The weights were saved on a big-endian machine; only little-endian files are read.")
@@ -66,13 +46,13 @@ def read(data: bytes) -> Tensors:
         raise WeightsError("The weights have no list of storages.")
     used = {tensor.storage.key: tensor.storage for tensor in state.values()}
     storages = dict(_storages(stream, keys, used))
-    return Tensors({str(name): _array(str(name), tensor, storages) for name, tensor in state.items()})
+    return {str(name): _array(str(name), tensor, storages) for name, tensor in state.items()}
 
 
 class _Storage(NamedTuple):
     dtype: np.dtype[np.generic]
     key: str
-    count: int
+    length: int  # in elements
 
 
 class _Tensor(NamedTuple):
@@ -82,7 +62,7 @@ class _Tensor(NamedTuple):
     strides: Shape  # in elements
 
 
-class _Unpickler(pickle.Unpickler):  # noqa: S301 - find_class below is the allow-list
+class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> object:
         match module, name:
             case "collections", "OrderedDict":
@@ -91,7 +71,9 @@ class _Unpickler(pickle.Unpickler):  # noqa: S301 - find_class below is the allo
                 return _tensor
             case "torch", _ if name in STORAGES:
                 return STORAGES[name]  # a dtype cannot be called, so this runs nothing
-        raise WeightsError(f"The weights' pickle asks for {module}.{name}; only tensors are read. Do not trust this file.")
+        raise WeightsError(
+            f"The weights' pickle asks for {module}.{name}; only tensors are read. Do not trust this file."
+        )
 
     def persistent_load(self, pid: object) -> _Storage:
         match pid:
@@ -110,11 +92,13 @@ def _unpickle(stream: io.BytesIO) -> object:
 
 
 def _tensor(
-    storage: object, offset: object, shape: object, strides: object, requires_grad: object, hooks: object
+    storage: object, offset: object, shape: object, strides: object, _requires_grad: object, _hooks: object
 ) -> _Tensor:
     """Stand in for torch._utils._rebuild_tensor_v2, with its arguments; the elements are read later."""
     match storage, offset, shape, strides:
-        case _Storage(), int(), tuple(), tuple() if all(isinstance(n, int) and n >= 0 for n in (offset, *shape, *strides)):
+        case _Storage(), int(), tuple(), tuple() if all(
+            isinstance(n, int) and n >= 0 for n in (offset, *shape, *strides)
+        ):
             return _Tensor(storage, offset, shape, strides)
     raise WeightsError(f"The weights' pickle describes a tensor wrongly ({shape=}, {strides=}, {offset=}).")
 
@@ -125,9 +109,11 @@ def _storages(stream: io.BytesIO, keys: list[object], used: dict[str, _Storage])
             raise WeightsError(f"The weights' storage {key!r} belongs to no tensor.")
         storage = used[key]
         count = int.from_bytes(stream.read(8), "little")
-        elements = stream.read(storage.count * storage.dtype.itemsize)
-        if count != storage.count or len(elements) != storage.count * storage.dtype.itemsize:
-            raise WeightsError(f"The weights' storage {key!r} should have {storage.count} elements: the file is cut short.")
+        elements = stream.read(storage.length * storage.dtype.itemsize)
+        if count != storage.length or len(elements) != storage.length * storage.dtype.itemsize:
+            raise WeightsError(
+                f"The weights' storage {key!r} should have {storage.length} elements: the file is cut short."
+            )
         yield key, np.frombuffer(elements, storage.dtype)
 
 

@@ -18,11 +18,13 @@ image A = H * W * 2 * (1/64 + 1/256 + 1/1024), and a batch has the images one af
 offsets are the network's own, as yet not multiplied by the variances (0.1, 0.2).
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
-from models.pth import Tensors
-from models.tflite import Graph, Tensor
+from models.graph import Graph, Tensor
+from models.tensors import Array, Tensors
 from models.weights import Published
 
 _COMMIT = "db2a4e8eae8c9c53385ff0773e9db08f03cf21ad"
@@ -50,11 +52,12 @@ WIDTH = 64  # channels of the pyramid
 Floats = npt.NDArray[np.float32]
 
 
-def build(weights: Tensors) -> bytes:
-    """The network as a TFLite file, the same bytes every time.
+def build(arrays: Mapping[str, Array]) -> bytes:
+    """The network as a TFLite file, from its weights by name: the same bytes every time.
 
     Raises WeightsError, with the tensor's name, where the weights are not those of this network.
     """
+    weights = Tensors(arrays)
     net = _Network(weights, Graph(f"RetinaFace MobileNet-0.25, from {PUBLISHED.file} sha256 {PUBLISHED.sha256}"))
     graph = net.graph
     pixels = graph.input("pixels", (1, DEFAULT_SIZE, DEFAULT_SIZE, 3), free=(0, 1, 2))
@@ -108,7 +111,10 @@ class _Network:
         return fine, middle, coarse
 
     def context(self, name: str, x: Tensor) -> Tensor:
-        """SSH's context module: a 3x3, a 5x5 and a 7x7 view, the larger two as stacks of 3x3."""
+        """SSH's context module: a 3x3, a 5x5 and a 7x7 view, the larger two as stacks of 3x3.
+
+        ReLU comes after the concatenation in net.py; before it, it costs nothing and gives the same.
+        """
         view3 = self.conv_bn(f"{name}.conv3X3", x, WIDTH // 2, relu=True)  # (N, h, w, 32)
         x = self.leaky(self.conv_bn(f"{name}.conv5X5_1", x, WIDTH // 4))  # (N, h, w, 16)
         view5 = self.conv_bn(f"{name}.conv5X5_2", x, WIDTH // 4, relu=True)  # (N, h, w, 16)
@@ -139,13 +145,21 @@ class _Network:
         return self.leaky(self.graph.conv(x, _ohwi(kernel), bias))
 
     def conv_bn(
-        self, name: str, x: Tensor, channels: int, *, size: int = 3, stride: int = 1, bgr: bool = False, relu: bool = False
+        self,
+        name: str,
+        x: Tensor,
+        channels: int,
+        *,
+        size: int = 3,
+        stride: int = 1,
+        bgr: bool = False,
+        relu: bool = False,
     ) -> Tensor:
         kernel = self.weights.take(f"{name}.0.weight", (channels, x.shape[-1], size, size))
         kernel, bias = self.folded(f"{name}.1", kernel[:, ::-1] if bgr else kernel)  # trained on BGR, given RGB
         return self.graph.conv(x, _ohwi(kernel), bias, stride=stride, pad=size // 2, relu=relu)
 
-    def folded(self, name: str, kernel: npt.NDArray[np.generic]) -> tuple[npt.NDArray[np.float64], Floats]:
+    def folded(self, name: str, kernel: Array) -> tuple[npt.NDArray[np.float64], Floats]:
         """A kernel (out, in, height, width) and the bias that do what the kernel and its BatchNorm did."""
         channels = (len(kernel),)
         gain = self.weights.take(f"{name}.weight", channels).astype(np.float64)
@@ -154,7 +168,7 @@ class _Network:
         variance = self.weights.take(f"{name}.running_var", channels).astype(np.float64)
         self.weights.take(f"{name}.num_batches_tracked", ())  # of use in training only
         scale = gain / np.sqrt(variance + EPSILON)
-        return kernel * scale[:, None, None, None], (shift - mean * scale).astype(np.float32)
+        return kernel.astype(np.float64) * scale[:, None, None, None], (shift - mean * scale).astype(np.float32)
 
     def leaky(self, x: Tensor) -> Tensor:
         return self.graph.leaky_relu(x, SLOPE)
@@ -164,6 +178,6 @@ class _Network:
         return self.graph.depth_to_space(self.graph.concat([x] * 4, axis=3), 2)
 
 
-def _ohwi(kernel: npt.NDArray[np.generic]) -> Floats:
+def _ohwi(kernel: Array) -> Floats:
     """Torch's kernel (out, in, height, width) as TFLite has it: (out, height, width, in)."""
     return kernel.transpose(0, 2, 3, 1).astype(np.float32)

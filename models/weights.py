@@ -37,8 +37,9 @@ def load(published: Published) -> bytes:
     folder = os.environ.get("WEIGHTS_DIR")
     if folder:
         return _from_named_folder(published, Path(folder).expanduser())
+    places: list[Path | str] = [MIRROR / published.file] if MIRROR.is_dir() else []
     tried = []
-    for place in [MIRROR / published.file, *published.addresses]:
+    for place in [*places, *published.addresses]:
         try:
             return _checked(place if isinstance(place, Path) else _download(place, published), published)
         except (OSError, ValueError, WeightsError) as error:  # requests' errors are OSErrors, pooch's ValueErrors
@@ -77,10 +78,12 @@ def _checked(path: Path, published: Published) -> bytes:
 
 def _reason(error: Exception) -> str:
     match error:
-        case requests.HTTPError():
-            return f"HTTP {error.response.status_code}"
+        case requests.HTTPError(response=requests.Response(status_code=status)):
+            return f"HTTP {status}"
         case requests.Timeout():
-            return f"no answer within {TIMEOUT[0]} s"
+            return "timed out"
+        case requests.ConnectionError():
+            return "no connection"
         case OSError(strerror=str(why)):
             return why
         case _:
