@@ -1,0 +1,50 @@
+# The function as Lambda runs it: Debian, Python, pruned libraries, lambda_fn and its model. `make image` builds it.
+#
+#   --build-arg TFLITE_RUNTIME=tflite-runtime    the older build of the same runtime, with numpy below 2
+#   --build-arg BASE_IMAGE=...                   any Debian image with Python 3.11 or newer as python3
+#
+# The model is copied in: `make model` makes it first. What else may come in is listed in .dockerignore.
+ARG BASE_IMAGE=python:3.11-slim-bookworm
+
+FROM ${BASE_IMAGE} AS builder
+ARG TFLITE_RUNTIME=litert
+COPY requirements/image-${TFLITE_RUNTIME}.txt /build/requirements.txt
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python3 -m venv --without-pip /opt/venv \
+    && python3 -m pip --python /opt/venv/bin/python --disable-pip-version-check install --quiet --no-compile \
+        --no-deps --require-hashes --only-binary=:all: -r /build/requirements.txt
+
+# What is never imported: accelerators and compilers beside the CPU runtime, tests, headers, type stubs.
+RUN cd /opt/venv/lib/python3*/site-packages \
+    && rm -rf ai_edge_litert/vendors ai_edge_litert/tools \
+        ai_edge_litert/libLiteRt.so ai_edge_litert/libLiteRtWebGpuAccelerator.so \
+    && find . -depth \( -type d \( -name tests -o -name include \) -o -name '*.a' -o -name '*.pyi' \) -exec rm -rf {} + \
+    && python3 -m compileall -q --invalidation-mode unchecked-hash .
+
+WORKDIR /var/task
+COPY models/retinaface.tflite models/
+COPY lambda_fn lambda_fn
+# Lambda's user is not the one that builds, and the checkout may be readable by its owner alone.
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash . && chmod -R a+rX /opt/venv /var/task
+
+FROM ${BASE_IMAGE}
+COPY --from=builder /opt/venv /opt/venv
+COPY --from=builder /var/task /var/task
+WORKDIR /var/task
+# The smoke test: everything is imported and one photo goes through decoder, model and encoder. Python's official images
+# come without bytecode; what this run compiles of the standard library stays in the image, so that a cold start
+# on a read-only root need not compile it again.
+RUN PYTHONDONTWRITEBYTECODE= /opt/venv/bin/python -c "\
+import base64, io; \
+import awslambdaric.bootstrap; \
+from PIL import Image; \
+from lambda_fn.handler import handler; \
+photo = io.BytesIO(); \
+Image.new('RGB', (64, 64)).save(photo, 'JPEG'); \
+event = {'rawPath': '/', 'requestContext': {'http': {'method': 'POST'}}, 'headers': {'content-type': 'image/jpeg'}, \
+         'body': base64.b64encode(photo.getvalue()).decode(), 'isBase64Encoded': True}; \
+answer = handler(event, None); \
+assert answer['statusCode'] == 200 and answer['headers']['content-type'] == 'image/jpeg', answer"
+USER 993
+ENTRYPOINT ["/opt/venv/bin/python", "-m", "awslambdaric"]
+CMD ["lambda_fn.handler.handler"]
