@@ -9,21 +9,21 @@ from infra.context import ContextError, read_context
 from infra.stack import GooglyEyes
 
 ROOT = Path(__file__).parents[1]
-MODEL = ROOT / "models" / "retinaface.tflite"
+MODEL = Path("models", "retinaface.tflite")
 
 
-def main() -> None:
-    """Write the cloud assembly where the command line asked for it, or end with one line on what to do."""
-    app = cdk.App()
+def build(app: cdk.App, root: Path) -> GooglyEyes:
+    """The stack for the app's context, with the image of `root`; ends the program with one line if it cannot be."""
     try:
         deployment = read_context(app.node.get_all_context())
     except ContextError as error:
         sys.exit(f"infra: {error}")
-    if not MODEL.is_file():
-        sys.exit(f"infra: {MODEL.relative_to(ROOT)} is missing and goes into the image; make it with: make model")
-    GooglyEyes(app, "GooglyEyes", deployment=deployment, image_directory=ROOT)
-    app.synth()
+    if not (root / MODEL).is_file():
+        sys.exit(f"infra: {MODEL} is missing and goes into the image; make it with: make model")
+    return GooglyEyes(app, "GooglyEyes", deployment=deployment, image_directory=root)
 
 
 if __name__ == "__main__":
-    main()
+    cdk_app = cdk.App()
+    build(cdk_app, ROOT)
+    cdk_app.synth()

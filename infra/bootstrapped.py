@@ -4,6 +4,7 @@
 may not create roles, does not try to.
 """
 
+import os
 import sys
 
 import boto3
@@ -17,7 +18,8 @@ YES, NO, UNKNOWN = 0, 1, 2
 
 def main() -> int:
     try:
-        boto3.client("ssm").get_parameter(Name=VERSION_PARAMETER)
+        # The CDK heeds AWS_REGION, boto3 only AWS_DEFAULT_REGION and the profile.
+        boto3.client("ssm", region_name=os.environ.get("AWS_REGION")).get_parameter(Name=VERSION_PARAMETER)
     except ClientError as error:
         if error.response["Error"]["Code"] == "ParameterNotFound":
             return NO

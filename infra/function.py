@@ -35,7 +35,7 @@ class GooglyFunction(Construct):
         super().__init__(scope, construct_id)
         log_group = logs.LogGroup(self, "Log", removal_policy=RemovalPolicy.DESTROY)
         # The construct takes CloudWatch's retentions by name only; CloudFormation takes the days.
-        cast(logs.CfnLogGroup, log_group.node.default_child).retention_in_days = log_days
+        cast("logs.CfnLogGroup", log_group.node.default_child).retention_in_days = log_days
 
         # A role of its own in place of AWSLambdaBasicExecutionRole, which may write to every log of the account.
         role = iam.Role(
