@@ -38,7 +38,7 @@ PUBLISHED = Published(
     ),
 )
 
-DEFAULT_SIZE = 640  # of the input until it is resized
+DEFAULT_SIZE = 32  # of the input until it is resized; the least, since the runtime sets memory aside for it at load
 MEANS = (123, 117, 104)  # of the training photos, RGB
 SLOPE = 0.1  # of LeakyReLU, net.py
 EPSILON = 1e-5  # of BatchNorm, torch's default

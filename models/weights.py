@@ -9,7 +9,6 @@ from hashlib import sha256
 from pathlib import Path
 
 import pooch
-import requests
 
 from models.errors import WeightsError, WeightsUnavailable
 
@@ -43,8 +42,12 @@ def load(published: Published) -> bytes:
         try:
             return _checked(place if isinstance(place, Path) else _download(place, published), published)
         except (OSError, ValueError, WeightsError) as error:  # requests' errors are OSErrors, pooch's ValueErrors
-            tried.append(f"  {place}: {_reason(error)}")
-    raise WeightsUnavailable("\n".join([f"{published.file} could not be had. Tried:", *tried, _way_out(published)]))
+            tried.append(f"  {place}: {error}")
+    way_out = (
+        f"Try again when the network is there, or put a copy of {published.file} (sha256 {published.sha256}) "
+        "into a folder and name the folder in WEIGHTS_DIR."
+    )
+    raise WeightsUnavailable("\n".join([f"{published.file} could not be had. Tried:", *tried, way_out]))
 
 
 def _from_named_folder(published: Published, folder: Path) -> bytes:
@@ -53,7 +56,7 @@ def _from_named_folder(published: Published, folder: Path) -> bytes:
         return _checked(path, published)
     except OSError as error:
         raise WeightsUnavailable(
-            f"WEIGHTS_DIR is {folder}, and {path} cannot be read ({_reason(error)}). "
+            f"WEIGHTS_DIR is {folder}, but {published.file} cannot be read there: {error}. "
             f"Put {published.file} there, or unset WEIGHTS_DIR to fetch it from upstream."
         ) from error
 
@@ -74,24 +77,3 @@ def _checked(path: Path, published: Published) -> bytes:
             "Replace it, or name another folder in WEIGHTS_DIR."
         )
     return data
-
-
-def _reason(error: Exception) -> str:
-    match error:
-        case requests.HTTPError(response=requests.Response(status_code=status)):
-            return f"HTTP {status}"
-        case requests.Timeout():
-            return "timed out"
-        case requests.ConnectionError():
-            return "no connection"
-        case OSError(strerror=str(why)):
-            return why
-        case _:
-            return str(error)
-
-
-def _way_out(published: Published) -> str:
-    return (
-        f"Try again when the network is there, or put a copy of {published.file} (sha256 {published.sha256}) "
-        "into a folder and name the folder in WEIGHTS_DIR."
-    )
