@@ -7,72 +7,121 @@ compared runs once, in turn.
 import argparse
 import contextlib
 import io
+import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
 
 from bench import photos
-from bench.events import json_event, raw_event
+from bench.events import Event, json_event, raw_event
 
-COLD = {
-    "import numpy, PIL.Image": ["-c", "import numpy, PIL.Image"],
-    "import, model, first answer": ["-m", "bench.once", "raw", "{small}"],
-}
+ROOT = Path(__file__).parent.parent
+Times = dict[str, list[float]]  # milliseconds of each job, one a round
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    arguments.add_argument("--rounds", type=int, default=21)
-    rounds = arguments.parse_args().rounds
+    parser = argparse.ArgumentParser(prog="make bench", description="What one photo costs.")
+    parser.add_argument("--rounds", type=int, default=21, help="how often each job runs (default: %(default)s)")
+    rounds = parser.parse_args().rounds
     _one_core()
     with tempfile.TemporaryDirectory() as folder:
-        large = _written(folder, "12mp.jpg", photos.twelve_megapixels())
-        small = _written(folder, "640.jpg", photos.small())
-        _bench_requests("12 MP, baseline 4:2:0", large, rounds)
+        large, small = Path(folder, "large.jpg"), Path(folder, "small.jpg")
+        large.write_bytes(photos.twelve_megapixels())
+        small.write_bytes(photos.small())
+        bench_requests("12 MP, baseline 4:2:0", large.read_bytes(), rounds)
         if photos.GROUP.is_file():
-            _bench_requests("group_of_people.jpg, progressive, 16.7 MP", photos.GROUP, rounds)
+            bench_requests("group_of_people.jpg, progressive, 16.7 MP", photos.GROUP.read_bytes(), rounds)
         else:
-            print(f"not measured: group_of_people.jpg is not in {photos.SHARED}")
-        _bench_requests("640 px", small, rounds)
-        _bench_memory(large)
-        _bench_cold(small, rounds)
+            print("\nnot measured: group_of_people.jpg is not in the folder of shared photos")
+        bench_requests("640 px", small.read_bytes(), rounds)
+        bench_memory(large)
+        bench_cold_start(small, rounds)
 
 
-def _bench_requests(title: str, path: Path, rounds: int) -> None:
-    """Event to answer against a decode and an encode, and where the time goes."""
-    photo = path.read_bytes()
+def bench_requests(title: str, photo: bytes, rounds: int) -> None:
+    """Event to answer in both forms against a decode and an encode, and where the time of the raw one goes."""
     raw, encoded = raw_event(photo), json_event(photo)
-    with _logged_stages() as stages:
-        times = _interleaved(
-            {
-                "Pillow: decode, encode 'keep'": lambda: _decode_and_encode(photo),
-                "raw: event to answer": lambda: _answer(raw),
-                "JSON: event to answer": lambda: _answer(encoded),
-            },
-            rounds,
-        )
-    _print_ratios(f"{title} ({len(photo) / 1e6:.1f} MB)", times)
-    for stage in stages[0]:
-        print(f"    {stage:<28} {statistics.median(each[stage] for each in stages):8.1f} ms")
+    stages: list[dict[str, float]] = []
+    jobs = {
+        "Pillow: decode, encode 'keep'": partial(_decode_and_encode, photo),
+        "raw: event to answer": lambda: stages.append(_answer(raw)),
+        "JSON: event to answer": partial(_answer, encoded),
+    }
+    _print_ratios(f"{title} ({len(photo) / 1e6:.1f} MB)", _interleaved(jobs, rounds))
+    for stage in (name for name in stages[0] if name.endswith("_ms")):
+        print(f"      {stage.removesuffix('_ms'):<26} {statistics.median(each[stage] for each in stages):8.1f} ms")
 
 
-def _bench_memory(path: Path) -> None:
-    print("\npeak RSS, one 12 MP photo in a fresh process")
+def bench_memory(photo: Path) -> None:
+    print(f"\npeak RSS, one {photo.stat().st_size / 1e6:.1f} MB photo of 12 MP in a fresh process")
     for kind in ("raw", "json"):
-        peak = int(_run([*_once(kind, path)]))
-        print(f"  {kind:<30} {peak / 1024:8.0f} MiB")
+        print(f"  {kind:<30} {int(_run('-m', 'bench.once', kind, str(photo))) / 1024:8.0f} MiB")
 
 
-def _bench_cold(small: Path, rounds: int) -> None:
-    commands = {name: [part.format(small=small) for part in parts] for name, parts in COLD.items()}
-    _print_ratios(
-        "cold, a fresh process each (640 px photo)",
-        _interleaved({name: lambda parts=parts: _run(parts) for name, parts in commands.items()}, rounds),
-    )
+def bench_cold_start(photo: Path, rounds: int) -> None:
+    jobs = {
+        "import numpy, PIL.Image": partial(_run, "-c", "import numpy, PIL.Image"),
+        "import, model, first answer": partial(_run, "-m", "bench.once", "raw", str(photo)),
+    }
+    _print_ratios("cold: a fresh process for one photo of 640 px", _interleaved(jobs, rounds))
+
+
+def _one_core() -> None:
+    """One core for the process, its children and the threads of the model."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+def _interleaved(jobs: dict[str, Callable[[], object]], rounds: int) -> Times:
+    """All jobs in turn, `rounds` times, after one round that warms up and does not count."""
+    times: Times = {name: [] for name in jobs}
+    for _ in range(rounds + 1):
+        for name, job in jobs.items():
+            started = time.perf_counter()
+            job()
+            times[name].append((time.perf_counter() - started) * 1000)
+    return {name: counted for name, (_, *counted) in times.items()}
+
+
+def _print_ratios(title: str, times: Times) -> None:
+    """Medians, and the medians of the ratios to the first job, round by round."""
+    first = next(iter(times.values()))
+    print(f"\n{title}")
+    for name, each in times.items():
+        ratio = statistics.median(one / other for one, other in zip(each, first, strict=True))
+        print(f"  {name:<30} {statistics.median(each):8.1f} ms   {ratio:5.2f} times")
+
+
+def _decode_and_encode(photo: bytes) -> bytes:
+    image = Image.open(io.BytesIO(photo))
+    data = io.BytesIO()
+    image.save(data, "JPEG", quality="keep")
+    return data.getvalue()
+
+
+def _answer(event: Event) -> dict[str, float]:
+    """One event through the handler; what its log line says of the stages."""
+    from lambda_fn.handler import handler  # noqa: PLC0415 - loads the model, which must see one core
+
+    with contextlib.redirect_stdout(io.StringIO()) as log:
+        answer = handler(event, None)
+    if answer["statusCode"] != 200:
+        sys.exit(f"the handler answered {answer['statusCode']}: {answer['body']}")
+    stages: dict[str, float] = json.loads(log.getvalue())
+    return stages
+
+
+def _run(*arguments: str) -> str:
+    child = subprocess.run([sys.executable, *arguments], check=True, capture_output=True, text=True, cwd=ROOT)
+    return child.stdout.splitlines()[-1] if child.stdout else ""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,24 +1,22 @@
-"""One event through the handler in a process of its own: `python -m bench.once raw|json PHOTO` prints its peak RSS."""
+"""One event in a process of its own: `python -m bench.once raw|json PHOTO` ends with its peak RSS in KiB."""
 
 import sys
 from pathlib import Path
 
 from bench.events import json_event, raw_event
-
-EVENTS = {"raw": raw_event, "json": json_event}
+from lambda_fn.handler import handler
 
 
 def main(kind: str, photo: str) -> None:
-    from lambda_fn.handler import handler
-
-    answer = handler(EVENTS[kind](Path(photo).read_bytes()), None)
+    event = {"raw": raw_event, "json": json_event}[kind](Path(photo).read_bytes())
+    answer = handler(event, None)
     if answer["statusCode"] != 200:
-        sys.exit(f"status {answer['statusCode']}")
+        sys.exit(f"the handler answered {answer['statusCode']}")
     print(_peak_kib())
 
 
 def _peak_kib() -> int:
-    """Of this process alone: getrusage would count the process that it was forked from."""
+    """Of this process alone: getrusage would count what it was forked from."""
     status = Path("/proc/self/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
 
