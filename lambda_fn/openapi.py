@@ -89,12 +89,14 @@ def _get(operation: str, summary: str, schema: Json) -> Json:
 
 
 def _parameter(option: Option) -> Json:
-    default = {} if option.default is None else {"default": as_text(option.default)}
+    schema = option.kind.text_schema()
+    if option.default is not None:
+        schema["default"] = as_text(option.default) if schema["type"] == "string" else option.default
     return {
         "name": option.name,
         "in": "query",
         "description": f"{option.help} Only with a photo sent as it is.",
-        "schema": option.kind.text_schema() | default,
+        "schema": schema,
     }
 
 

@@ -3,10 +3,15 @@
 import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from lambda_fn.detector import RetinaFace
 from lambda_fn.settings import MODEL
+
+# How long an example takes says how busy the machine is, and no more.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)
