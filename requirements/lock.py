@@ -12,7 +12,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 CONSTRAINED = ("litert", "demo", "infra", "lambda", "local")
-ALONE = ("tflite-runtime",)
+ALONE = ("tflite-runtime", "tflite-runtime-tests",)
 EMULATOR = "aws-sam-cli==1.170.0"
 # What ai-edge-litert's wheel asks for and its interpreter never imports. The image installs its locks without
 # dependencies, so what is left out here stays out of it.
