@@ -21,7 +21,7 @@ $(BIN)/python:
 
 $(VENV)/%.installed: requirements/%.txt | $(BIN)/python
 	@echo "installing requirements/$*.txt into $(VENV)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< 2>&1 | { grep -v "^WARNING: Location" || true; }
 	@touch $@
 
 .PHONY: locks
@@ -32,7 +32,7 @@ locks: $(VENV)/dev.installed ## write requirements/*.txt from pyproject.toml, ha
 .PHONY: model
 model: $(MODEL) ## make models/retinaface.tflite from the published weights (WEIGHTS_DIR, else upstream)
 
-$(MODEL): $(filter-out %.tflite,$(wildcard models/*.py)) | $(VENV)/demo.installed
+$(MODEL): $(wildcard models/*.py) | $(VENV)/demo.installed
 	@$(BIN)/python -m models
 
 # ---- one photo ----------------------------------------------------------------------------------------------------

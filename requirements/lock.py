@@ -12,7 +12,10 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 CONSTRAINED = ("litert", "demo", "infra", "lambda", "local")
-ALONE = ("tflite-runtime", "tflite-runtime-tests",)
+ALONE = (
+    "tflite-runtime",
+    "tflite-runtime-tests",
+)
 EMULATOR = "aws-sam-cli==1.170.0"
 # What ai-edge-litert's wheel asks for and its interpreter never imports. The image installs its locks without
 # dependencies, so what is left out here stays out of it.
@@ -29,7 +32,9 @@ def compile_lock(extra: str, *options: str) -> None:
 def compile_image(runtime: str, *options: str) -> None:
     left_out = [f"--no-emit-package={name}" for name in NEVER_IMPORTED]
     command = [*COMPILE, "--extra", runtime, "--extra", "lambda", *left_out, *options]
-    subprocess.run([*command, str(HERE.parent / "pyproject.toml"), "-o", str(HERE / f"image-{runtime}.txt")], check=True)
+    subprocess.run(
+        [*command, str(HERE.parent / "pyproject.toml"), "-o", str(HERE / f"image-{runtime}.txt")], check=True
+    )
 
 
 def compile_emulator() -> None:

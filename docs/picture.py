@@ -1,0 +1,34 @@
+"""The README's picture: `python -m docs.picture` draws people, puts googly eyes on them and lays the two side by side."""
+
+import io
+from pathlib import Path
+
+from PIL import Image
+
+from lambda_fn.detector import RetinaFace
+from lambda_fn.googlify import googlify
+from lambda_fn.options import Options
+from lambda_fn.settings import load_settings
+from tests.people import as_jpeg, group
+
+PICTURE = Path(__file__).parent / "before-after.jpg"
+SEED = 8
+WIDTH, GAP = 1200, 8
+
+
+def before_after() -> Image.Image:
+    """The drawn group as it is, and as the product gives it back."""
+    before, _ = group()
+    settings = load_settings({})
+    answer = googlify(as_jpeg(before), Options(seed=SEED), RetinaFace(settings.model, settings.threads), settings)
+    assert answer.photo is not None
+    after = Image.open(io.BytesIO(answer.photo))
+    half = ((WIDTH - GAP) // 2, round(before.height * (WIDTH - GAP) / 2 / before.width))
+    picture = Image.new("RGB", (WIDTH, half[1]), "white")
+    for image, x in ((before, 0), (after, WIDTH - half[0])):
+        picture.paste(image.resize(half, Image.Resampling.LANCZOS), (x, 0))
+    return picture
+
+
+if __name__ == "__main__":
+    before_after().save(PICTURE, quality=88)
