@@ -101,7 +101,8 @@ TIFF_LAYOUTS: dict[
 }
 TIFF_LOSSLESS = frozenset({"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "lzma", "zstd"})
 TIFF_PREDICTED = frozenset({"tiff_lzw", "tiff_adobe_deflate", "lzma", "zstd"})
-TIFF_JPEG = {"compression": "jpeg", "quality": 95}
+# Strips of 8 rows at least, which the JPEG inside asks for, at its greatest width.
+TIFF_JPEG = {"compression": "jpeg", "quality": 95, "strip_size": 8 * 65500 * 4}
 
 GIF_COLOURS = 256
 
@@ -454,8 +455,7 @@ def _encode_tiff(
 
 
 def _open_avif(data: bytes) -> Source:
-    file = _plugin("Avif").AvifImageFile(io.BytesIO(data))
-    if file.is_animated:
+    if b"avis" in iso_brands(data):
         raise _animated("AVIF")
     properties = avif_properties(data)
     codings = [body[2] for kind, body in properties if kind == b"av1C"]
@@ -464,6 +464,7 @@ def _open_avif(data: bytes) -> Source:
             "This AVIF has 10 or 12 bits a channel, which would be cut to 8. Save it with 8 bits a channel.",
             code="high_bit_depth",
         )
+    file = _plugin("Avif").AvifImageFile(io.BytesIO(data))
     profile = file.info.get("icc_profile")
     for kind, body in properties:
         if kind == b"colr" and body.startswith(b"nclx") and not profile:
@@ -536,8 +537,8 @@ def _paintable(image: Image.Image) -> Image.Image:
             mode = "LA" if transparent or image.mode == "La" else "L"
         case "P" | "PA" | "RGB":
             mode = "RGBA" if transparent else "RGB"
-        case "I;16B":
-            mode = "I;16"
+        case "I;16B":  # Pillow's own conversion cuts at 255
+            return Image.fromarray(np.asarray(image).astype(np.uint16))
         case mode:
             pass
     if mode != image.mode:
