@@ -57,6 +57,8 @@ def push(name: str) -> None:
         imageManifest=json.dumps(manifest),
         imageManifestMediaType=MANIFEST_TYPE,
     )
+    if ENGINE:  # takes the registry's name off again; the image keeps the one that it was built under
+        engine("rmi", [name])
 
 
 def digests(name: str) -> tuple[str, list[str]]:

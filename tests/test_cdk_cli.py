@@ -25,6 +25,9 @@ REGION = "eu-central-1"
 KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 DEPLOY = ("deploy", "--method=direct", "--no-previous-parameters", "--require-approval=never")
 
+# The conftest has already put the AWS settings of the machine out of reach; the others are the container engine's.
+PASSED_ON = ("AWS_", "CONTAINER", "DOCKER_", "XDG_")
+
 # What npm says when it reaches no registry, and not when something is wrong with what it got there.
 NPM_OFFLINE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ENETUNREACH", "ETIMEDOUT", "ENOTCACHED")
 
@@ -42,7 +45,7 @@ class Account:
     @property
     def environment(self) -> dict[str, str]:
         """All that a process needs to work in this account and no other; nothing of the machine's own AWS settings."""
-        passed_on = {name: value for name, value in os.environ.items() if name.startswith(("CONTAINER", "AWS_"))}
+        passed_on = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}
         return passed_on | KEYS | {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
@@ -119,7 +122,9 @@ def command_line() -> None:
 def account(command_line: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     folder = tmp_path_factory.mktemp("account")
     docker = folder / "docker"
-    docker.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT / "tests/cdk_docker.py"}" "$@"\n')
+    # An engine has its images and its settings at home.
+    script = f'HOME="{Path.home()}" exec "{sys.executable}" "{ROOT / "tests/cdk_docker.py"}" "$@"'
+    docker.write_text(f"#!/bin/sh\n{script}\n")
     docker.chmod(0o755)
     with pytest.MonkeyPatch.context() as patch, moto_server() as endpoint:
         patch.setenv("MOTO_LAMBDA_STUB_ECR", "false")  # an image has to be in ECR before a function can have it
@@ -202,8 +207,9 @@ def test_the_function_runs_the_image_that_was_built_and_pushed(deployed, account
 )
 def test_the_image_that_was_pushed_is_the_engines_own(deployed, account):
     pushed = deployed.function["Code"]["ImageUri"]
-    engine = os.environ["CONTAINER_ENGINE"]
-    [built] = json.loads(subprocess.run([engine, "inspect", pushed], check=True, capture_output=True).stdout)
+    [tagged] = [call for call in account.docker_calls() if call[0] == "tag" and call[2] == pushed]
+    inspect = [os.environ["CONTAINER_ENGINE"], "inspect", tagged[1]]
+    [built] = json.loads(subprocess.run(inspect, check=True, capture_output=True).stdout)
     repository, tag = pushed.split("/", 1)[1].rsplit(":", 1)
     [found] = account.client("ecr").batch_get_image(repositoryName=repository, imageIds=[{"imageTag": tag}])["images"]
     manifest = json.loads(found["imageManifest"])
