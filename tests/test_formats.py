@@ -312,6 +312,15 @@ def test_adobe_cmyk_keeps_its_inks_and_so_does_ycck():
         assert np.abs(np.asarray(after).astype(int) - np.asarray(before)).max() <= 6
 
 
+def test_the_inks_of_ycck_all_get_the_table_of_its_luma():
+    fine, coarse = [2] * 64, [60] * 64
+    data = saved(picture("CMYK"), "JPEG", qtables=[fine, coarse])
+    adobe = data.index(b"Adobe")
+    ycck = data[: adobe + 11] + b"\x02" + data[adobe + 12 :]
+    assert [table for _, table in layout(rewritten(ycck))] == [fine] * 4
+    assert [table for _, table in layout(rewritten(data))] == [fine, coarse, coarse, coarse]
+
+
 def test_cmyk_without_adobe_marker_is_refused():
     data = saved(picture("CMYK"), "JPEG")
     at = data.index(b"\xff\xee")
@@ -402,7 +411,7 @@ def test_sixteen_bit_colour_is_refused(colour, channels):
     assert code_of(png(16, colour, [bytes(4 * channels)] * 2)) == "sixteen_bit_colour"
 
 
-def test_an_interlaced_png_is_read(tmp_path):
+def test_an_interlaced_png_is_read():
     rows = [b"\x10", b"\x20", b"\x30\x40"]  # Adam7's passes 1, 6 and 7 of 2 x 2 pixels
     data = png(8, 0, rows)
     data = data[:8] + chunk(b"IHDR", data[16:28] + b"\1") + data[33:]
@@ -642,9 +651,11 @@ def test_a_truncated_photo_is_refused_as_damaged(kind, part):
         photo_from(data[: int(len(data) * part)])
 
 
-def test_a_png_with_one_changed_bit_is_refused_as_damaged():
+@pytest.mark.parametrize("kind", [b"IHDR", b"IDAT", b"IEND"])
+def test_a_png_with_a_wrong_checksum_is_refused_as_damaged(kind):
     data = bytearray(saved(picture(), "PNG"))
-    data[data.index(b"IDAT") + 40] ^= 4
+    at = data.index(kind)
+    data[at + 4 + int.from_bytes(data[at - 4 : at])] ^= 4
     with pytest.raises(DamagedPhoto):
         photo_from(bytes(data))
 
