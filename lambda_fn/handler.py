@@ -6,9 +6,10 @@ Importing this module is Lambda's init phase: the environment is read and the mo
 import json
 import re
 import uuid
-from binascii import b2a_base64
 from collections.abc import Mapping
 from typing import Any
+
+from pybase64 import b64encode
 
 from lambda_fn.app import respond
 from lambda_fn.detector import RetinaFace
@@ -76,7 +77,7 @@ def result_size(reply: Reply) -> int:
 
 def _result(reply: Reply) -> Result:
     as_text = _is_json(reply)
-    body = reply.body if as_text else b2a_base64(reply.body, newline=False)
+    body = reply.body if as_text else b64encode(reply.body)
     return {
         "statusCode": reply.status,
         "headers": dict(reply.headers),

@@ -1,9 +1,10 @@
 """What came of a request -> a Reply: status, headers, body. Every one carries the request's id."""
 
 import json
-from binascii import b2a_base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+
+from pybase64 import b64encode
 
 from lambda_fn.errors import GooglyError
 from lambda_fn.faces import Face
@@ -37,7 +38,7 @@ def faces_reply(faces: Iterable[Face], seed: int, photo: bytes | None, request_i
     body = json.dumps({**as_json(faces, seed), "request_id": request_id}).encode()
     if photo is not None:
         # Base64 needs no escaping: put in as it is, for looking through megabytes of it costs as much as making them.
-        body = b"".join((b'{"image": "', b2a_base64(photo, newline=False), b'", ', body[1:]))
+        body = b"".join((b'{"image": "', b64encode(photo), b'", ', body[1:]))
     return _json(body, request_id)
 
 
