@@ -79,6 +79,8 @@ bench: $(MODEL) $(VENV)/dev.installed ## stages and ratios against Pillow's own 
 # The CDK command line and its Node come from the locks; neither has to be on the machine. What a deployment may set
 # stands in infra/README.md: make deploy CDK_FLAGS="-c memory_mb=2048 -c alarm_email=me@example.org"
 CDK := $(BIN)/node node_modules/aws-cdk/bin/cdk
+# The pin is meant: npm's "latest" was published by accident.
+export CDK_DISABLE_VERSION_CHECK := 1
 CDK_FLAGS ?=
 DEPLOYED := out/deployed.json
 
