@@ -1,4 +1,4 @@
-"""The README's picture: `python -m docs.picture` draws people, puts googly eyes on them and lays the two side by side."""
+"""The picture in the README: `python -m docs.picture` draws people and puts googly eyes on them."""
 
 import io
 from pathlib import Path

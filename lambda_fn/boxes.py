@@ -83,9 +83,10 @@ def iou(box: Floats, boxes: Floats) -> Floats:
     """Intersection over union of one box (4,) with each of many (n, 4), in 0..1; 0 where both are empty."""
     corner = np.maximum(box[:2], boxes[:, :2])
     opposite = np.minimum(box[2:], boxes[:, 2:])
-    overlap: Floats = np.prod(np.maximum(opposite - corner, 0), axis=1)
+    overlap = np.prod(np.maximum(opposite - corner, 0), axis=1)
     area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) + np.prod(box[2:] - box[:2]) - overlap
-    return np.divide(overlap, area, out=np.zeros_like(overlap), where=area > 0)
+    shares: Floats = np.divide(overlap, area, out=np.zeros_like(overlap), where=area > 0)
+    return shares
 
 
 def nms(boxes: Floats, scores: Floats, threshold: float) -> Indices:

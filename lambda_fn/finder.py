@@ -20,7 +20,7 @@ CANDIDATE_SCORE = 0.3  # of the first look: low enough for the faces that only t
 CROP_SIDE = 224  # pixels; a face fills half of it, and 80-100 px place the eyes to 5 % of their distance
 CROP_CONTEXT = 2.0  # the crop's side over the candidate's longer side
 SAME_FACE = 0.4  # IoU above which two boxes are one face
-EXPECTED = np.array([1, 1, 3, 3], np.float32) * CROP_SIDE / 4  # where a crop has its candidate
+EXPECTED = np.array([CROP_SIDE / 4] * 2 + [3 * CROP_SIDE / 4] * 2, np.float32)  # where a crop has its candidate
 
 Floats = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]

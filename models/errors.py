@@ -9,5 +9,5 @@ class WeightsError(Exception):
     """The message is for the person at the keyboard: which file, what is wrong with it, what to do."""
 
 
-class WeightsUnavailable(WeightsError):  # noqa: N818 - the suffix is its parent's
+class WeightsUnavailable(WeightsError):
     """Every place was tried; the message names each one and why it failed."""
