@@ -26,7 +26,7 @@ KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 DEPLOY = ("deploy", "--method=direct", "--no-previous-parameters", "--require-approval=never")
 
 # The conftest has already put the AWS settings of the machine out of reach; the others are the container engine's.
-PASSED_ON = ("AWS_", "CONTAINER", "DOCKER_", "XDG_")
+PASSED_ON = ("AWS_", "BOTO_", "CONTAINER", "DOCKER_", "XDG_")
 
 # What npm says when it reaches no registry, and not when something is wrong with what it got there.
 NPM_OFFLINE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ENETUNREACH", "ETIMEDOUT", "ENOTCACHED")
@@ -113,8 +113,8 @@ def command_line() -> None:
     done = subprocess.run(
         [npm, "ci", "--ignore-scripts", "--fetch-retries=1"], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    if done.returncode and any(code in done.stderr for code in NPM_OFFLINE):
-        pytest.skip(f"not proven: npm's registry is out of reach and the CDK not installed\n{done.stderr}")
+    if done.returncode and (code := next((code for code in NPM_OFFLINE if code in done.stderr), None)):
+        pytest.skip(f"not proven: the CDK command line is not installed, and npm's registry is out of reach ({code})")
     assert done.returncode == 0, done.stderr
 
 
