@@ -1,55 +1,63 @@
-"""What the README says of options, settings and files is what they are."""
+"""The README stays true: its tables are the code's, its links lead somewhere, its picture is drawn anew."""
 
-import json
+import io
 import re
-from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from lambda_fn.options import NAMES, TABLE, Choice, Option
-from lambda_fn.settings import MAX_MB, MAX_MB_ON_LAMBDA, MAX_MEGAPIXELS, MODEL, PREFIX, Settings, load_settings
+from docs.picture import PICTURE, before_after
+from lambda_fn.errors import SettingError
+from lambda_fn.options import TABLE, as_text
+from lambda_fn.settings import load_settings
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
+GUIDE = (ROOT / "CONTRIBUTING.md").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
 
 
-def rows_after(heading):
-    """The table whose head starts with this word: first cell, without its backticks, to the others."""
-    table = README.partition(f"\n| {heading} |")[2].partition("\n\n")[0]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
-    return {first.strip("`"): rest for first, *rest in rows}
+def rows_of(heading):
+    """First and second cell of each row of the table under a heading's first cell."""
+    table = README.partition(f"| {heading} |")[2].partition("\n\n")[0]
+    return dict(re.findall(r"^\| `(\w+)` \| ([^|]+?) \|", table, re.MULTILINE))
 
 
-def test_the_table_of_options_has_every_option_in_its_order_and_no_other():
-    assert tuple(rows_after("option")) == NAMES
+def test_the_table_of_options_is_the_codes():
+    shown = {"seed": "drawn afresh", "pupil_size_range": "[0.4, 0.6]"}
+    assert rows_of("option") == {row.name: shown.get(row.name) or as_text(row.default) for row in TABLE}
 
 
-@pytest.mark.parametrize("option", TABLE, ids=NAMES)
-def test_an_option_has_its_default_and_its_range(option: Option):
-    default, explained = rows_after("option")[option.name]
-    assert default == ("drawn afresh" if option.default is None else json.dumps(option.default).strip('"'))
-    if isinstance(option.kind, Choice):
-        assert all(f"`{value}`" in explained for value in option.kind.values)
-    else:
-        assert {str(option.kind.low), str(option.kind.high)} <= set(re.findall(r"\d+(?:\.\d+)?", explained))
+def test_every_setting_is_in_the_table_and_no_other():
+    for name in rows_of("environment"):
+        if name != "GOOGLY_MODEL":
+            with pytest.raises(SettingError, match=name):
+                load_settings({name: "nonsense"})
+    known = set(re.findall(r"GOOGLY_[A-Z_]+", (ROOT / "lambda_fn" / "settings.py").read_text()))
+    assert set(rows_of("environment")) == known
 
 
-def test_the_table_of_settings_has_every_setting_and_no_other():
-    keys = rows_after("environment")
-    assert len(keys) == len(fields(Settings))
-    assert all(key.startswith(PREFIX) for key in keys)
-    load_settings(dict.fromkeys(keys, "1"))  # refuses a key that is none
+@pytest.mark.parametrize("text", [README, GUIDE], ids=["README", "CONTRIBUTING"])
+def test_every_make_target_that_is_named_exists(text):
+    named = set(re.findall(r"`?make ([a-z][a-z-]+)", text)) - {"it", "alone"}
+    targets = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE))
+    assert named
+    assert named <= targets
 
 
-def test_settings_have_their_defaults():
-    defaults = {key: default for key, (default, _) in rows_after("environment").items()}
-    assert ROOT / defaults["GOOGLY_MODEL"].strip("`") == MODEL
-    assert defaults["GOOGLY_THREADS"] == "2, or 1 on one core"
-    assert defaults["GOOGLY_MAX_MEGAPIXELS"] == f"{MAX_MEGAPIXELS:g}"
-    assert defaults["GOOGLY_MAX_MB"] == f"{MAX_MB:g}; {MAX_MB_ON_LAMBDA:g} on Lambda"
+@pytest.mark.parametrize("text", [README, GUIDE], ids=["README", "CONTRIBUTING"])
+def test_every_link_leads_to_a_file(text):
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / link).exists(), link
 
 
-@pytest.mark.parametrize("link", re.findall(r"\]\(([^)]+)\)", README))
-def test_what_it_links_to_is_there(link):
-    assert (ROOT / link).exists()
+def test_the_picture_is_what_the_code_draws_now():
+    assert PICTURE.is_file(), "make it with `python -m docs.picture`"
+    drawn = io.BytesIO()
+    before_after().save(drawn, "JPEG", quality=88)
+    now, committed = (np.asarray(Image.open(source)).astype(int) for source in (drawn, PICTURE))
+    assert now.shape == committed.shape
+    other = np.abs(now - committed).max(axis=2) > 60
+    assert other.mean() < 0.0005, "draw it anew with `python -m docs.picture`"
