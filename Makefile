@@ -123,3 +123,21 @@ function-url: $(MODEL) $(VENV)/emulator.installed ## a function URL with IAM sig
 	@$(BIN)/python -m local.function_url $(if $(PORT),--port $(PORT))
 
 test: $(VENV)/emulator.installed
+
+# ---- image --------------------------------------------------------------------------------------------------------
+# docker or podman: the one that CONTAINER_ENGINE names, else the first that answers. The Dockerfile has cache mounts,
+# which docker before 23 takes with BuildKit alone.
+ENGINE = $(or $(CONTAINER_ENGINE),$(shell for engine in docker podman; do $$engine info >/dev/null 2>&1 && echo $$engine && break; done))
+WITH_ENGINE = engine="$(ENGINE)"; [ -n "$$engine" ] || { echo "not proven: no container engine"; exit 0; }; export CONTAINER_ENGINE="$$engine"
+export DOCKER_BUILDKIT ?= 1
+
+.PHONY: image image-test
+image: | $(BIN)/python ## the container image, and what each of its layers weighs (docker or podman)
+	@$(WITH_ENGINE); $(BIN)/python -m local.image
+
+image-test: $(VENV)/emulator.installed ## the image run as Lambda runs it: its answers, cold start, warm time and memory
+	@$(WITH_ENGINE); $(BIN)/python -m local.image; $(BIN)/python -m pytest -m "not slow" tests/test_image.py; $(BIN)/python -m bench.image
+
+.PHONY: cost
+cost: $(MODEL) $(VENV)/dev.installed ## dollars for 1,000 photos, from times measured on this machine
+	@$(BIN)/python -m bench.cost

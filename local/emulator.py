@@ -219,7 +219,7 @@ def _spawn(
                "--runtime-interface-emulator-address", f"{LOOPBACK}:{port}",
                "--runtime-api-address", f"{LOOPBACK}:{runtime_port}",
                sys.executable, "-m", "awslambdaric", handler]  # fmt: skip
-    return subprocess.Popen(  # noqa: S603
+    return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
     )
 

@@ -23,6 +23,7 @@ import signal
 import sys
 import uuid
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 from typing import NoReturn
@@ -56,17 +57,17 @@ Application = Callable[[dict[str, object], Callable[..., object]], Iterable[byte
 def main(argv: list[str] | None = None) -> int:
     """Serve until it is interrupted or terminated; 1 when it cannot start."""
     arguments = _arguments(argv)
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _exit)
     keys = throwaway_keys(datetime.now(UTC))
+    pool = EmulatorPool(EMULATORS)
     try:
-        with EmulatorPool(EMULATORS) as pool:
+        with closing(create_server(create_app(pool, keys), arguments.host, arguments.port)) as server, pool:
             _try_out(pool)
-            server = create_server(create_app(pool, keys), arguments.host, arguments.port)
             print(_greeting(server, keys), flush=True)
             server.run()
     except OSError as error:
-        return _fail(f"Port {arguments.port} of {arguments.host} cannot be had ({error.strerror}). Name another: PORT=")
+        return _fail(f"Port {arguments.port} of {arguments.host} cannot be had: {error.strerror}. Name another: PORT=")
     except (EmulatorError, FunctionError) as error:
         return _fail(f"The function does not start. {error}")
     return 0
@@ -142,7 +143,7 @@ def _as_sent(request: Request) -> HttpRequest:
 
 def _error(status: int, error_type: str, body: dict[str, str]) -> Response:
     headers = {"x-amzn-ErrorType": error_type}
-    return Response(json.dumps(body), status, headers, content_type="application/json")
+    return Response(json.dumps(body, separators=(",", ":")), status, headers, content_type="application/json")
 
 
 def _tell(received: HttpRequest, status: int, text: str) -> None:

@@ -166,10 +166,12 @@ def _signature(request: HttpRequest, claimed: _Authorization, keys: Keys, region
     if request.headers.get("x-amz-content-sha256", body_hash) != body_hash:
         raise RefusedError("InvalidSignatureException", MISMATCH)
     signed = {name: request.headers[name] for name in claimed.signed_headers}
-    # The host in this address is not used: it stands among the signed headers.
+    # The host in this address is not used: it stands among the signed headers. Two slashes count as one. A bare hash
+    # sign, which no client sends, would end the path.
+    path = request.path.replace("#", "%23")
     again = AWSRequest(
         request.method,
-        f"https://host{request.path}",
+        f"https://host/{path}",
         headers={"X-Amz-Content-SHA256": body_hash},
         params=parse_qsl(request.query, keep_blank_values=True),
     )

@@ -1,0 +1,150 @@
+"""The container image, built and run as Lambda runs it: it answers what the handler answers in this process."""
+
+import base64
+import io
+import json
+import os
+
+import pytest
+from PIL import Image
+
+from lambda_fn.errors import GooglyError
+from lambda_fn.handler import handler
+from local.image import ROOT, EngineError, build, layers, running
+from tests.events import event, json_event, raw_event
+from tests.people import as_jpeg, group
+from tests.photos import scikit_image_photo, shared_photo
+
+ENGINE = os.environ.get("CONTAINER_ENGINE", "")
+pytestmark = pytest.mark.skipif(not ENGINE, reason="not proven: no container engine (none named in CONTAINER_ENGINE)")
+
+MAX_MB = 115
+PHOTOS = ("drawn people", "drawn people, PNG", "astronaut.png", "portrait.jpg", "multiface.jpg", "group_of_people.jpg")
+
+
+@pytest.fixture(scope="module")
+def image():
+    build(ENGINE)
+    return "googly-eyes"
+
+
+@pytest.fixture(scope="module")
+def container(image):
+    with running(ENGINE, image) as container:
+        yield container
+
+
+def photo_named(name):
+    """The bytes of a photo and its media type."""
+    if name.startswith("drawn people"):
+        picture = group(900)[0]
+        return (as_png(picture), "image/png") if name.endswith("PNG") else (as_jpeg(picture), "image/jpeg")
+    if name == "astronaut.png":
+        return scikit_image_photo(name), "image/png"
+    return shared_photo(name), "image/jpeg"
+
+
+def as_png(picture: Image.Image) -> bytes:
+    data = io.BytesIO()
+    picture.save(data, "PNG")
+    return data.getvalue()
+
+
+def without_id(result):
+    """A result without its request's id, which is Lambda's and another each time."""
+    result = {**result, "headers": {**result["headers"]}}
+    assert result["headers"].pop("x-request-id")
+    if not result["isBase64Encoded"]:
+        result["body"] = {key: value for key, value in json.loads(result["body"]).items() if key != "request_id"}
+    return result
+
+
+def faces_of(result):
+    return json.loads(result["body"])["faces"]
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_the_image_answers_a_photo_with_the_handlers_own_bytes_and_faces(container, name):
+    photo, media_type = photo_named(name)
+    events = [
+        raw_event(photo, content_type=media_type, query="seed=7"),
+        json_event(photo, seed=7),
+        json_event(photo, seed=7, answer="faces"),
+    ]
+    answers = [without_id(answer.result) for answer in container.invoke(events)]
+    assert [answer["statusCode"] for answer in answers] == [200, 200, 200]
+    assert base64.b64decode(answers[0]["body"]) != photo
+    assert answers[2]["body"]["faces"]
+    assert answers == [without_id(handler(event, None)) for event in events]
+
+
+def test_the_image_refuses_what_the_handler_refuses(container):
+    events = [
+        raw_event(b"no photo at all"),
+        raw_event(as_jpeg(Image.new("RGB", (64, 64)))[:200]),
+        json_event(b"", eye_size=2),
+        event("GET", "/nowhere"),
+        {},
+    ]
+    answers = [without_id(answer.result) for answer in container.invoke(events)]
+    assert answers == [without_id(handler(event, None)) for event in events]
+    assert all(answer["statusCode"] in range(400, GooglyError.status) for answer in answers)
+
+
+def test_the_image_tells_its_health(container):
+    [answer] = container.invoke([event("GET", "/health")])
+    assert without_id(answer.result) == without_id(handler(event("GET", "/health"), None))
+
+
+def test_nothing_but_the_function_and_its_model_is_in_the_image(container):
+    held = container.execute("find", "/var/task", "-type", "f", "-not", "-name", "*.pyc").split()
+    modules = {f"/var/task/{path.relative_to(ROOT)}" for path in ROOT.glob("lambda_fn/*.py")}
+    assert set(held) == modules | {"/var/task/models/retinaface.tflite"}
+
+
+def test_every_module_comes_with_bytecode_that_is_taken_as_it_is(container):
+    check = """
+import importlib.util, pathlib
+for place in ("/var/task", "/opt/venv"):
+    for source in pathlib.Path(place).rglob("*.py"):
+        flags = pathlib.Path(importlib.util.cache_from_source(source)).read_bytes()[4:8]
+        assert flags == b"\\x01\\0\\0\\0", source  # PEP 552: a hash that is not checked
+"""
+    container.execute(container.python, "-c", check)
+
+
+def test_any_user_may_read_all_that_runs(container):
+    assert container.execute("find", "/opt/venv", "/var/task", "-not", "-type", "l", "-not", "-perm", "-o=r") == ""
+
+
+def test_what_is_never_imported_is_not_in_the_image(container):
+    held = container.execute("sh", "-c", "ls /opt/venv/bin /opt/venv/lib/python3*/site-packages").lower()
+    assert not [name for name in ("pip", "google", "ml_dtypes", "tqdm", "setuptools") if f"\n{name}\n" in held]
+
+
+def test_it_ran_without_network_rights_or_a_place_to_write(container):
+    """The test of the tests above: had one of these been there, they would not show what Lambda shows."""
+    assert container.execute("sh", "-c", "id -u; ls /sys/class/net").split() == ["993", "lo"]
+    assert "CapBnd:\t0000000000000000" in container.execute("cat", "/proc/1/status")
+    for place in ("/", "/var/task", "/opt/venv"):
+        with pytest.raises(EngineError, match="Read-only"):
+            container.execute("touch", f"{place}/file")
+
+
+def test_the_image_weighs_at_most_115_mb_over_its_base(image):
+    weight = sum(layer.size for layer in layers(ENGINE, image)) / 1e6
+    assert 50 < weight <= MAX_MB
+
+
+def test_the_older_runtime_finds_the_same_faces():
+    build(ENGINE, "googly-eyes-tflite-runtime", runtime="tflite-runtime")
+    asked = json_event(as_jpeg(group(900)[0]), seed=7, answer="faces")
+    with running(ENGINE, "googly-eyes-tflite-runtime") as container:
+        assert "tflite_runtime\n" in container.execute("sh", "-c", "ls /opt/venv/lib/python3*/site-packages")
+        [answer] = container.invoke([asked])
+    expected = faces_of(handler(asked, None))
+    found = faces_of(answer.result)
+    assert len(found) == len(expected) > 0
+    for face, other in zip(found, expected, strict=True):
+        assert face["score"] == pytest.approx(other["score"], abs=1e-3)
+        assert face["bounding_box"] == pytest.approx(other["bounding_box"], abs=0.1)
