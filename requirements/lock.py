@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-CONSTRAINED = ("litert", "demo", "infra", "lambda", "local")
+CONSTRAINED = ("litert", "demo", "client", "infra", "lambda", "local")
 ALONE = (
     "tflite-runtime",
     "tflite-runtime-tests",
