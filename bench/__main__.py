@@ -5,26 +5,22 @@ compared runs once, in turn.
 """
 
 import argparse
-import contextlib
 import io
-import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from PIL import Image
 
 from bench import photos
-from bench.events import Event, json_event, raw_event
+from bench.events import json_event, raw_event
+from bench.timing import Times, answer, interleaved
 
 ROOT = Path(__file__).parent.parent
-Times = dict[str, list[float]]  # milliseconds of each job, one a round
 
 
 def main() -> None:
@@ -52,10 +48,10 @@ def bench_requests(title: str, photo: bytes, rounds: int) -> None:
     stages: list[dict[str, float]] = []
     jobs = {
         "Pillow: decode, encode 'keep'": partial(_decode_and_encode, photo),
-        "raw: event to answer": lambda: stages.append(_answer(raw)),
-        "JSON: event to answer": partial(_answer, encoded),
+        "raw: event to answer": lambda: stages.append(answer(raw)),
+        "JSON: event to answer": partial(answer, encoded),
     }
-    _print_ratios(f"{title} ({len(photo) / 1e6:.1f} MB)", _interleaved(jobs, rounds))
+    _print_ratios(f"{title} ({len(photo) / 1e6:.1f} MB)", interleaved(jobs, rounds))
     for stage in (name for name in stages[0] if name.endswith("_ms")):
         print(f"      {stage.removesuffix('_ms'):<26} {statistics.median(each[stage] for each in stages):8.1f} ms")
 
@@ -71,23 +67,12 @@ def bench_cold_start(photo: Path, rounds: int) -> None:
         "import numpy, PIL.Image": partial(_run, "-c", "import numpy, PIL.Image"),
         "import, model, first answer": partial(_run, "-m", "bench.once", "raw", str(photo)),
     }
-    _print_ratios("cold: a fresh process for one photo of 640 px", _interleaved(jobs, rounds))
+    _print_ratios("cold: a fresh process for one photo of 640 px", interleaved(jobs, rounds))
 
 
 def _one_core() -> None:
     """One core for the process, its children and the threads of the model."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-
-
-def _interleaved(jobs: dict[str, Callable[[], object]], rounds: int) -> Times:
-    """All jobs in turn, `rounds` times, after one round that warms up and does not count."""
-    times: Times = {name: [] for name in jobs}
-    for _ in range(rounds + 1):
-        for name, job in jobs.items():
-            started = time.perf_counter()
-            job()
-            times[name].append((time.perf_counter() - started) * 1000)
-    return {name: counted for name, (_, *counted) in times.items()}
 
 
 def _print_ratios(title: str, times: Times) -> None:
@@ -104,18 +89,6 @@ def _decode_and_encode(photo: bytes) -> bytes:
     data = io.BytesIO()
     image.save(data, "JPEG", quality="keep")
     return data.getvalue()
-
-
-def _answer(event: Event) -> dict[str, float]:
-    """One event through the handler; what its log line says of the stages."""
-    from lambda_fn.handler import handler  # noqa: PLC0415 - loads the model, which must see one core
-
-    with contextlib.redirect_stdout(io.StringIO()) as log:
-        answer = handler(event, None)
-    if answer["statusCode"] != 200:
-        sys.exit(f"the handler answered {answer['statusCode']}: {answer['body']}")
-    stages: dict[str, float] = json.loads(log.getvalue())
-    return stages
 
 
 def _run(*arguments: str) -> str:
