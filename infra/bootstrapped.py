@@ -31,7 +31,7 @@ def main() -> int:
 
 def _unknown(error: Exception) -> int:
     print(
-        f"infra: AWS was not reached: {error}\n"
+        f"infra: {VERSION_PARAMETER} cannot be read: {error}\n"
         "Give AWS_PROFILE and AWS_REGION, or the keys, as for the aws command line.",
         file=sys.stderr,
     )

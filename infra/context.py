@@ -88,7 +88,8 @@ def read_context(context: Mapping[str, object]) -> Deployment:
 def allowed(name: str) -> str:
     """What may stand behind `name`, in words: the range of the error message and of the README's table."""
     declared = next(f for f in fields(Deployment) if f.name == name)
-    return declared.metadata["values"].allowed + (f", or {OFF}" if declared.default is None else "")
+    values: Values = declared.metadata["values"]
+    return values.allowed + (f", or {OFF}" if declared.default is None else "")
 
 
 def _value(declared: Any, value: object) -> Any:
