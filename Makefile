@@ -114,6 +114,14 @@ $(VENV)/emulator.installed: requirements/emulator.txt $(VENV)/dev.installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
+.PHONY: serve
+serve: $(MODEL) $(VENV)/demo.installed $(VENV)/local.installed ## the API on 127.0.0.1, without signatures (PORT=8000)
+	@$(BIN)/python -m local.server $(if $(PORT),--port $(PORT))
+
+.PHONY: load
+load: $(MODEL) $(VENV)/dev.installed ## sixteen clients at the local server: its answers, rate and memory
+	@$(BIN)/python -m bench.load
+
 .PHONY: invoke function-url
 invoke: $(MODEL) $(VENV)/emulator.installed ## PHOTO=mine.jpg through the function under AWS's emulator, without Docker or AWS
 	@[ -n "$(PHOTO)" ] || { echo "make: name a photo, as in make invoke PHOTO=mine.jpg [OUT=googly.jpg]"; exit 1; }

@@ -125,7 +125,8 @@ def _log(message: Message, reply: Reply, facts: Facts, *, total_ms: float) -> No
         **facts,
         "total_ms": total_ms,
     }
-    print(json.dumps(line), flush=True)
+    # One write: the local server has several threads, and print gives the end of a line one of its own.
+    print(f"{json.dumps(line)}\n", end="", flush=True)
 
 
 def _since(started: float) -> float:

@@ -1,0 +1,282 @@
+"""The API on this machine, without signatures or AWS: `make serve` prints its address and a curl line.
+
+Flask makes a Message of each request, `lambda_fn.app.respond` answers it as it does on Lambda, Waitress speaks HTTP. As
+many photos are worked on at once as there are processors; some more may wait, and the next is answered 503 at once.
+SIGTERM and Ctrl-C close the door, finish what is under way, and end with 0.
+"""
+
+import argparse
+import json
+import os
+import signal
+import socket
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from http import HTTPStatus
+from threading import BoundedSemaphore, Event
+from types import FrameType
+from typing import Any, Self
+
+import waitress
+from flask import Flask, Response, request
+from waitress import wasyncore
+from waitress.channel import HTTPChannel
+from waitress.server import BaseWSGIServer
+from waitress.task import ErrorTask
+from waitress.utilities import RequestEntityTooLarge
+
+from lambda_fn.app import respond
+from lambda_fn.detector import RetinaFace
+from lambda_fn.errors import BadRequest, GooglyError, SettingError, TooLarge
+from lambda_fn.request import Message
+from lambda_fn.response import Reply, error_reply
+from lambda_fn.settings import Settings, load_settings
+
+HOST, PORT = "127.0.0.1", 8000
+WAITING = 30  # photos; together with those in work, what a server of two processors does in some ten seconds
+RETRY_AFTER_S = 2
+SPARE_THREADS = 4  # of Waitress, to say 503 and /health while all others wait for their photos
+# A JSON body has the photo in base64, with a line end after every 76 characters, and the options.
+BODY_OVER_PHOTO = 4 / 3 * 78 / 76
+BODY_BESIDE_PHOTO = 2**16
+RECEIVED_AT_ONCE = 2**18  # bytes of a body
+MAX_ANSWER = 2**30  # bytes that are kept in memory for a slow client, where Waitress would take to a file
+MAX_COUNT = 1000
+TICK_S = 0.25  # how soon a signal is seen
+FINISH_S = 60.0  # for what is under way when the server is told to end
+CLIENTS_OWN = "GOOGLY_URL"  # may stand in the same shell, and is no setting of the function
+
+
+class Busy(GooglyError):
+    """All places are taken, or the server is about to end."""
+
+    status = 503
+    code = "busy"
+
+    def __init__(self) -> None:
+        super().__init__("The server has all the photos it can hold. Send it again in a moment.")
+        self.headers = {"retry-after": str(RETRY_AFTER_S)}
+
+
+class Line:
+    """`workers` threads, with a place for each photo in work and for `waiting` more. A context manager.
+
+    The model's memory belongs to the thread that runs it: no other thread may ever run one.
+    """
+
+    def __init__(self, workers: int, waiting: int) -> None:
+        self._pool = ThreadPoolExecutor(workers, "photo")
+        self._places = BoundedSemaphore(workers + waiting)
+        self._open = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+    def close(self) -> None:
+        """Give no more places; those that are taken stay."""
+        self._open = False
+
+    @contextmanager
+    def place(self) -> Iterator[bool]:
+        """A place, if there is one now."""
+        taken = self._open and self._places.acquire(blocking=False)
+        try:
+            yield taken
+        finally:
+            if taken:
+                self._places.release()
+
+    def run(self, job: Callable[[], Reply]) -> Reply:
+        """What `job` gives, when its turn has come; for those that have a place."""
+        return self._pool.submit(job).result()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve until SIGTERM or Ctrl-C, then 0; 1 with the reason when it cannot start."""
+    arguments = _arguments(argv)
+    try:
+        settings = _settings()
+        detector = RetinaFace(settings.model, settings.threads)
+        listener = socket.create_server((arguments.host, arguments.port))
+    except SettingError as error:
+        return _fail(error.message)
+    except (OSError, OverflowError) as error:
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
+        return _fail(f"Nothing can listen at {arguments.host}:{arguments.port}: {reason}. Another port: PORT=8001")
+    with listener, Line(arguments.workers, arguments.waiting) as line:
+        app = create_app(partial(respond, detector=detector, settings=settings), line)
+        threads = arguments.workers + arguments.waiting + SPARE_THREADS
+        server, sockets = create_server(app, listener, threads=threads, max_photo=settings.max_bytes)
+        print(_greeting(*listener.getsockname()[:2]), flush=True)
+        _run(server, sockets, line)
+    return 0
+
+
+def create_app(answer: Callable[[Message], Reply], line: Line) -> Flask:
+    """The API as a WSGI application; the line's threads call `answer` for every POST."""
+    app = Flask(__name__)
+
+    @app.before_request  # before any routing: which paths and methods there are is the API's to say
+    def answered() -> Response:
+        request_id = str(uuid.uuid4())
+        if request.method != "POST":
+            return _response(answer(_message(request_id)))
+        with line.place() as taken:
+            # The body is read here and not before: one that is refused need not be copied.
+            return _response(line.run(partial(answer, _message(request_id))) if taken else _busy(request_id))
+
+    return app
+
+
+def create_server(
+    app: Flask, listener: socket.socket, *, threads: int, max_photo: int
+) -> tuple[BaseWSGIServer, dict[int, Any]]:
+    """Waitress on a socket that listens, and the map of its sockets. It keeps bodies in memory, never in a file.
+
+    A body that cannot hold a photo of at most `max_photo` bytes is refused as soon as its length is known.
+    """
+    max_body = int(max_photo * BODY_OVER_PHOTO) + BODY_BESIDE_PHOTO
+    sockets: dict[int, Any] = {}
+    server = waitress.create_server(
+        app,
+        map=sockets,
+        sockets=[listener],
+        threads=threads,
+        connection_limit=2 * threads,
+        ident=None,
+        recv_bytes=RECEIVED_AT_ONCE,
+        max_request_body_size=max_body,
+        inbuf_overflow=max_body + 1,
+        outbuf_overflow=MAX_ANSWER,
+        outbuf_high_watermark=MAX_ANSWER,
+    )
+    server.channel_class = _Channel
+    return server, sockets
+
+
+class _Refusal(ErrorTask):
+    """What Waitress itself refuses, told in the API's form."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        if isinstance(error, RequestEntityTooLarge):
+            told: GooglyError = TooLarge(
+                f"The body has more than the {self.channel.adj.max_request_body_size} bytes that the largest photo "
+                "can need. Send a smaller copy."
+            )
+        else:
+            told = BadRequest(f"This is not HTTP as it is read here: {error.body}.", code="bad_http")
+        reply = error_reply(told, str(uuid.uuid4()))
+        self.status = f"{reply.status} {HTTPStatus(reply.status).phrase}"
+        self.response_headers.extend(reply.headers.items())
+        self.set_close_on_finish()
+        self.content_length = len(reply.body)
+        self.write(reply.body)
+
+
+class _Channel(HTTPChannel):
+    error_task_class = _Refusal
+
+
+def _settings() -> Settings:
+    """One thread a model, if nothing else is set: it is the photos that are worked on side by side."""
+    environ = {"GOOGLY_THREADS": "1", **os.environ}
+    environ.pop(CLIENTS_OWN, None)
+    return load_settings(environ)
+
+
+def _message(request_id: str) -> Message:
+    return Message(
+        method=request.method,
+        path=request.path,
+        request_id=request_id,
+        headers={name.lower(): value for name, value in request.headers.items()},
+        query=request.query_string.decode("latin-1"),
+        body=request.get_data(cache=False),
+    )
+
+
+def _response(reply: Reply) -> Response:
+    return Response(reply.body, reply.status, dict(reply.headers))
+
+
+def _busy(request_id: str) -> Reply:
+    error = Busy()
+    line = {"request_id": request_id, "status": error.status, "error": error.code}
+    print(f"{json.dumps(line)}\n", end="", flush=True)
+    return error_reply(error, request_id)
+
+
+def _run(server: BaseWSGIServer, sockets: dict[int, Any], line: Line) -> None:
+    """Until a signal comes, and then until every request that has arrived has its answer, or FINISH_S are over."""
+    told = _signals()
+    while not told.is_set():
+        wasyncore.loop(TICK_S, map=sockets, count=1)
+    line.close()
+    wasyncore.dispatcher.close(server)
+    end = time.monotonic() + FINISH_S
+    while _busy_channels(server) and time.monotonic() < end:
+        wasyncore.loop(TICK_S, map=sockets, count=1)
+    server.task_dispatcher.shutdown()
+
+
+def _signals() -> Event:
+    """Set at the first SIGTERM or Ctrl-C; the second ends the process at once."""
+    told = Event()
+
+    def tell(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        told.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, tell)
+    return told
+
+
+def _busy_channels(server: BaseWSGIServer) -> bool:
+    return any(channel.requests or channel.total_outbufs_len for channel in list(server.active_channels.values()))
+
+
+def _greeting(host: str, port: int) -> str:
+    address = f"http://{host}:{port}"
+    return (
+        f"Googly eyes at {address} (Ctrl-C ends it). Put them on photo.jpg:\n"
+        f"  curl -H 'Content-Type: image/jpeg' --data-binary @photo.jpg -o googly.jpg {address}/googly_eyes"
+    )
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    parser = argparse.ArgumentParser("make serve", description="The API on this machine.")
+    parser.add_argument("--host", default=HOST, help="the address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=PORT, help="0 takes any that is free (default: %(default)s)")
+    parser.add_argument(
+        "--workers", type=_count, default=workers, help="photos worked on at once (default: a processor each)"
+    )
+    parser.add_argument(
+        "--waiting", type=_count, default=WAITING, help="photos that may wait; the next gets 503 (default: %(default)s)"
+    )
+    return parser.parse_args(argv)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_COUNT:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 to {MAX_COUNT} is needed, not {text}")
+    return int(text)
+
+
+def _fail(sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
