@@ -64,7 +64,7 @@ ifeq ($(PYTHON_311),)
 	@echo "not proven: tflite-runtime needs Python 3.11, and there is none here"
 else
 	@$(MAKE) --no-print-directory VENV=.venv-tflite-runtime PYTHON=$(PYTHON_311) .venv-tflite-runtime/tflite-runtime-tests.installed
-	@.venv-tflite-runtime/bin/python -m pytest tests/test_shared_photos.py tests/test_detector.py
+	@.venv-tflite-runtime/bin/python -m pytest tests/test_shared_photos.py
 endif
 
 .PHONY: test-slow
