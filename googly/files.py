@@ -1,0 +1,143 @@
+"""Which photos to do, where each result goes, and how it gets there whole or not at all."""
+
+import glob
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+MARK = ".googly"  # photo.jpg becomes photo.googly.jpg
+# What a folder's photos are called. HEIC is not read, which is told for each rather than passed over.
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".avif"}
+    | {".heic", ".heif"}
+)
+STANDARD = "-"  # standard input and output
+
+
+class FileProblem(Exception):
+    """Something about a name that was given; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One photo to do. `source` None is standard input, `target` None standard output."""
+
+    source: Path | None
+    target: Path | None
+
+    def __str__(self) -> str:
+        return "standard input" if self.source is None else str(self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done; `problems` are photos that cannot be, `notes` no failures."""
+
+    jobs: Sequence[Job]
+    problems: Sequence[str]
+    notes: Sequence[str]
+
+
+def plan(names: Sequence[str], out: str | None, *, wants_photo: bool, force: bool) -> Plan:
+    """What the names on a command line mean: files, folders (their photos, and none that is a result), patterns, `-`.
+
+    `out` is a file, or a folder if it is one, ends in / or has several photos to take; without `wants_photo` there are
+    no targets. FileProblem when `out` cannot be what it would have to be.
+    """
+    problems: list[str] = []
+    notes: list[str] = []
+    sources = _distinct(_sources(names, problems.append), notes.append)
+    if not wants_photo:
+        return Plan([Job(source, None) for source in sources], problems, notes)
+    into_folder = out is not None and _is_folder(out, names, sources)
+    if out is not None and not into_folder and len(sources) > 1:
+        raise FileProblem(f"{out} is one file, and there are {len(sources)} photos. Name a folder with -o.")
+    taken: set[Path] = set()
+    jobs = []
+    for source in sources:
+        target = _target(source, out, into_folder=into_folder)
+        if target is not None and target in taken:
+            problems.append(f"{source}: another photo of this run becomes {target} too. Do it alone, with another -o.")
+        elif target is not None and os.path.lexists(target) and not force:
+            problems.append(f"{source}: {target} is there already. --force overwrites it.")
+        else:
+            jobs.append(Job(source, target))
+            taken |= {target} if target is not None else set()
+    return Plan(jobs, problems, notes)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file that appears under its name when it is complete; on any failure nothing is left. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _sources(names: Iterable[str], problem: Callable[[str], None]) -> Iterator[Path | None]:
+    for name in names:
+        path = Path(name)
+        if name == STANDARD:
+            yield None
+        elif path.is_dir():
+            yield from _photos(
+                path.iterdir(), f"{name}: there is no photo in this folder. Name one that has some.", problem
+            )
+        elif glob.has_magic(name) and not os.path.lexists(path):
+            found = map(Path, glob.iglob(name, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
+            yield from _photos(found, f"{name}: no photo has such a name. Look at the pattern.", problem)
+        else:
+            yield path
+
+
+def _photos(paths: Iterable[Path], none: str, problem: Callable[[str], None]) -> Iterator[Path]:
+    """Those with a photo's name, in order, and no earlier results."""
+    photos = sorted(path for path in paths if _is_photo(path))
+    if not photos:
+        problem(none)
+    yield from photos
+
+
+def _is_photo(path: Path) -> bool:
+    hidden, result = path.name.startswith("."), path.stem.lower().endswith(MARK)
+    return path.suffix.lower() in SUFFIXES and not hidden and not result and not path.is_dir()
+
+
+def _distinct(sources: Iterable[Path | None], note: Callable[[str], None]) -> list[Path | None]:
+    seen: set[Path | None] = set()
+    distinct = []
+    for source in sources:
+        place = None if source is None else source.resolve()
+        if place in seen:
+            note(f"{source or 'standard input'} is named twice and done once.")
+        else:
+            seen.add(place)
+            distinct.append(source)
+    return distinct
+
+
+def _is_folder(out: str, names: Sequence[str], sources: Sequence[Path | None]) -> bool:
+    if out == STANDARD:
+        return False
+    if Path(out).is_dir() or out.endswith(("/", os.sep)):
+        return True
+    of_folder = len(sources) > 1 or any(Path(name).is_dir() for name in names)
+    return of_folder and not os.path.lexists(out)
+
+
+def _target(source: Path | None, out: str | None, *, into_folder: bool) -> Path | None:
+    if source is None and out is not None and into_folder:
+        raise FileProblem(f"A photo from standard input has no name. Name a file with -o, not the folder {out}.")
+    if out == STANDARD or (out is None and source is None):
+        return None
+    if out is not None and not into_folder:
+        return Path(out)
+    own = source or Path()
+    return (own.parent if out is None else Path(out)) / f"{own.stem}{MARK}{own.suffix}"
