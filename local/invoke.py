@@ -46,13 +46,14 @@ def main(argv: list[str] | None = None) -> int:
     headers = dict(answer.headers)
     if answer.status != 200:
         return _fail(f"{photo}: {answer.status} {_message(answer)}")
-    out = arguments.out or OUT / f"{photo.stem}-googly{photo.suffix}"
+    out = arguments.out or OUT / f"{photo.stem}.googly{photo.suffix}"
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_bytes(answer.body)
     except OSError as error:
         return _fail(f"{out} cannot be written: {error.strerror}.")
-    print(f"{out}: {headers['x-googly-faces']} faces, seed {headers['x-googly-seed']}, {len(answer.body):,} bytes")
+    faces = "1 face" if headers["x-googly-faces"] == "1" else f"{headers['x-googly-faces']} faces"
+    print(f"{out}: {faces}, seed {headers['x-googly-seed']}, {len(answer.body):,} bytes")
     print(f"cold start and answer in {seconds:.2f} s, under AWS's runtime interface emulator")
     return 0
 
@@ -86,7 +87,7 @@ def _message(answer: HttpAnswer) -> str:
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("make invoke", description="One photo through the function under the emulator.")
     parser.add_argument("photo", type=Path)
-    parser.add_argument("out", type=Path, nargs="?", help="default: out/NAME-googly.EXT")
+    parser.add_argument("out", type=Path, nargs="?", help="default: out/NAME.googly.EXT")
     return parser.parse_args(argv)
 
 

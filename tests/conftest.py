@@ -8,6 +8,7 @@ import pytest
 
 from lambda_fn.detector import RetinaFace
 from lambda_fn.settings import MODEL
+from local.emulator import EmulatorPool
 
 # How long an example takes says how busy the machine is, and no more.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -30,3 +31,10 @@ def no_aws_credentials_of_this_machine() -> Iterator[None]:
 def detector() -> RetinaFace:
     """The real model; `make test` makes it first."""
     return RetinaFace(MODEL, threads=2)
+
+
+@pytest.fixture(scope="session")
+def emulators() -> Iterator[EmulatorPool]:
+    """AWS's emulator with a function that does what its event asks for."""
+    with EmulatorPool(2, "tests.emulated.handler", timeout_s=2) as pool:
+        yield pool

@@ -1,0 +1,60 @@
+"""Function URLs for tests: the local one in a thread, and clients that sign."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import requests
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from local.emulator import EmulatorError, EmulatorPool, emulator_binary
+from local.function_url import REGION, create_app, create_server
+from local.sigv4 import Keys
+
+
+def no_emulator() -> str:
+    """Why the emulator cannot run here; empty where it can."""
+    try:
+        emulator_binary()
+    except EmulatorError as error:
+        return f"not proven: {error}"
+    return ""
+
+
+@contextmanager
+def function_url(pool: EmulatorPool, keys: Keys) -> Iterator[str]:
+    """The address of a function URL, served from this process."""
+    server = create_server(create_app(pool, keys), "127.0.0.1", 0)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        yield f"http://{server.effective_host}:{server.effective_port}"
+    finally:
+        server.close()
+        thread.join(timeout=5)
+
+
+def signed(
+    method: str, url: str, keys: Keys, *, body: bytes = b"", headers: dict[str, str] | None = None,
+    region: str = REGION, service: str = "lambda",
+) -> requests.PreparedRequest:  # fmt: skip
+    """A request signed by botocore, ready to be sent or to be spoilt."""
+    request = AWSRequest(method, url, data=body, headers=headers or {})
+    credentials = Credentials(keys.access_key, keys.secret_key, keys.session_token or None)
+    SigV4Auth(credentials, service, region).add_auth(request)
+    prepared = requests.Request(method, url, data=body, headers=dict(request.headers.items())).prepare()
+    prepared.url = url  # as it was signed
+    return prepared
+
+
+def send(prepared: requests.PreparedRequest) -> requests.Response:
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.send(prepared, timeout=60)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
