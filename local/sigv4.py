@@ -162,9 +162,7 @@ def _check_scope(claimed: _Authorization, region: str) -> str:
 
 def _signature(request: HttpRequest, claimed: _Authorization, keys: Keys, region: str) -> str:
     """The signature that `request` must have, in hexadecimal digits."""
-    body_hash = sha256(request.body).hexdigest()
-    if request.headers.get("x-amz-content-sha256", body_hash) != body_hash:
-        raise RefusedError("InvalidSignatureException", MISMATCH)
+    body_hash = sha256(request.body).hexdigest()  # whatever x-amz-content-sha256 says
     signed = {name: request.headers[name] for name in claimed.signed_headers}
     # The host in this address is not used: it stands among the signed headers. Two slashes count as one. A bare hash
     # sign, which no client sends, would end the path.

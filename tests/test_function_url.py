@@ -238,6 +238,7 @@ def test_nothing_but_loopback_is_listened_on(host):
         capture_output=True,
         text=True,
         check=False,
+        timeout=20,
     )
     assert done.returncode == 2
     assert re.search(r"is no loopback address", done.stderr)
