@@ -40,9 +40,7 @@ ASTRONAUT = $(shell $(BIN)/python -c 'import importlib.util as u; print(u.find_s
 
 .PHONY: demo
 demo: $(MODEL) $(VENV)/demo.installed ## googly eyes on a real photograph: the astronaut, or PHOTO=mine.jpg
-	@mkdir -p out
-	@photo="$(or $(PHOTO),$(ASTRONAUT))"; name="$${photo##*/}"; \
-	 $(BIN)/python -m lambda_fn "$$photo" "out/$${name%.*}.googly.$${name##*.}"
+	@$(BIN)/python -m googly --url= --force -o out/ "$(or $(PHOTO),$(ASTRONAUT))"
 
 # ---- checks -------------------------------------------------------------------------------------------------------
 .PHONY: lint

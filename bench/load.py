@@ -80,12 +80,17 @@ def main() -> None:
 def running_server(*arguments: str) -> Iterator[Server]:
     """The local server in a process of its own, on a port that was free; its log goes nowhere."""
     command = [sys.executable, "-u", "-m", "local.server", "--port", "0", *arguments]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    try:
-        yield Server(_port(process), process)
-    finally:
-        process.terminate()
-        process.wait(STOP_S)
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        port = _port(process)
+        # Somebody has to read on: a full pipe would stop the server.
+        reader = threading.Thread(target=process.stdout.readlines)
+        reader.start()
+        try:
+            yield Server(port, process)
+        finally:
+            process.terminate()
+            process.wait(STOP_S)
+            reader.join()
 
 
 def expected_answers(photo: bytes) -> dict[int, bytes]:
@@ -163,14 +168,7 @@ def _port(process: subprocess.Popen[str]) -> int:
     address = re.search(r"http://127\.0\.0\.1:(\d+)", greeting)
     if address is None:
         raise SystemExit(f"the server did not start: {greeting or process.wait(START_S)}")
-    # Nobody reads on: a full pipe would stop the server.
-    threading.Thread(target=_drain, args=(process,), daemon=True).start()
     return int(address[1])
-
-
-def _drain(process: subprocess.Popen[str]) -> None:
-    for _ in process.stdout:
-        pass
 
 
 def _fault(connection: http.client.HTTPConnection, photo: bytes, seed: int, expected: dict[int, bytes]) -> str:
