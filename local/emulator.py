@@ -21,8 +21,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Self
 
@@ -33,7 +34,6 @@ MEMORY_MB = 3008
 INVOKE = "/2015-03-31/functions/function/invocations"
 BINARIES = {"x86_64": "aws-lambda-rie-x86_64", "aarch64": "aws-lambda-rie-arm64"}
 LOOPBACK = "127.0.0.1"
-STARTS = 3  # a port that was free a moment ago may be taken: then others are tried
 START_S = 10.0
 STOP_S = 5.0
 # The emulator starts the function within an invocation (Lambda gives that 10 s), and needs a moment to end a timeout.
@@ -64,12 +64,16 @@ class Emulator:
 
     def __init__(self, handler: str = HANDLER, *, timeout_s: int = TIMEOUT_S) -> None:
         self._timeout_s = timeout_s
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 it lives as long as the child; stop() closes it
-        try:
-            self._process, self._port = _start(handler, timeout_s, self._log)
-        except BaseException:
-            self._log.close()
-            raise
+        with contextlib.ExitStack() as stack:
+            self._log: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())
+            ports = [stack.enter_context(_reserved_port()).getsockname()[1] for _ in range(2)]
+            self._process = _spawn(emulator_binary(), handler, ports, _environment(timeout_s), self._log)
+            stack.callback(_end, self._process)
+            stack.callback(_dismiss, _guard(self._process.pid))
+            self._port = ports[0]
+            if not _listens(self._process, self._port):
+                raise EmulatorError(f"AWS's runtime interface emulator did not start. It says: {self.log_tail()}")
+            self._resources = stack.pop_all()
 
     @property
     def pid(self) -> int:
@@ -92,13 +96,16 @@ class Emulator:
         return _result(body)
 
     def log_tail(self) -> str:
-        """The end of what the emulator and the function have written."""
-        return _tail(self._log)
+        """The end of what the emulator and the function have written; nothing after stop()."""
+        if self._log.closed:
+            return ""
+        end = os.fstat(self._log.fileno()).st_size
+        # pread, as the child writes at the offset that it shares with this file.
+        return os.pread(self._log.fileno(), LOG_TAIL, max(0, end - LOG_TAIL)).decode(errors="replace").strip()
 
     def stop(self) -> None:
         """End the emulator and the function in it. It does so itself within a moment, or is killed."""
-        _end(self._process)
-        self._log.close()
+        self._resources.close()
 
 
 class EmulatorPool:
@@ -111,6 +118,9 @@ class EmulatorPool:
         # None stands for one that could not be replaced: the next to want it tries again.
         self._idle: queue.LifoQueue[Emulator | None] = queue.LifoQueue()
         self._all: set[Emulator] = set()
+        # Nothing starts once it is closed: a thread that was answered by the end would leave one behind.
+        self._closed = False
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         try:
@@ -142,22 +152,28 @@ class EmulatorPool:
         return {emulator.pid for emulator in self._all}
 
     def _start(self) -> Emulator:
-        emulator = Emulator(self._handler, timeout_s=self._timeout_s)
-        self._all.add(emulator)
-        return emulator
+        with self._lock:
+            if self._closed:
+                raise EmulatorError("The emulators have been ended.")
+            emulator = Emulator(self._handler, timeout_s=self._timeout_s)
+            self._all.add(emulator)
+            return emulator
 
     def _replace(self, emulator: Emulator | None) -> Emulator | None:
         if emulator is not None:
+            with self._lock:
+                self._all.discard(emulator)
             emulator.stop()
-            self._all.discard(emulator)
         with contextlib.suppress(EmulatorError):
             return self._start()
         return None
 
     def _stop_all(self) -> None:
-        for emulator in self._all:
-            emulator.stop()
-        self._all.clear()
+        with self._lock:
+            self._closed = True
+            for emulator in self._all:
+                emulator.stop()
+            self._all.clear()
 
 
 def emulator_binary() -> Path:
@@ -174,26 +190,14 @@ def emulator_binary() -> Path:
     return Path(package.origin).parent / "local" / "rapid" / BINARIES[machine]
 
 
-def _start(handler: str, timeout_s: int, log: IO[bytes]) -> tuple[subprocess.Popen[bytes], int]:
-    """An emulator that listens, and its port."""
-    binary, environment = emulator_binary(), _environment(timeout_s)
-    for _ in range(STARTS):
-        port, runtime_port = _free_ports()
-        process = _spawn(binary, handler, (port, runtime_port), environment, log)
-        try:
-            if _listens(process, port):
-                return process, port
-        except BaseException:
-            _end(process)
-            raise
-        _end(process)
-    raise EmulatorError(f"AWS's runtime interface emulator did not start. It says: {_tail(log)}")
-
-
-def _free_ports() -> tuple[int, int]:
-    """Two ports of the loopback address that the system says are free; both are held until both are known."""
-    with socket.create_server((LOOPBACK, 0)) as one, socket.create_server((LOOPBACK, 0)) as other:
-        return one.getsockname()[1], other.getsockname()[1]
+def _reserved_port() -> socket.socket:
+    """A socket that holds a free port of the loopback address: Linux lets the emulator listen there, and nobody else
+    is given it, while this one is open and does not listen.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind((LOOPBACK, 0))
+    return holder
 
 
 def _environment(timeout_s: int) -> Mapping[str, str]:
@@ -212,7 +216,7 @@ def _environment(timeout_s: int) -> Mapping[str, str]:
 
 
 def _spawn(
-    binary: Path, handler: str, ports: tuple[int, int], environment: Mapping[str, str], log: IO[bytes]
+    binary: Path, handler: str, ports: Sequence[int], environment: Mapping[str, str], log: IO[bytes]
 ) -> subprocess.Popen[bytes]:
     port, runtime_port = ports
     command = [str(binary),
@@ -222,6 +226,20 @@ def _spawn(
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
     )
+
+
+def _guard(pid: int) -> subprocess.Popen[bytes]:
+    """A process that ends the emulator when this one is gone without having done so, as after SIGKILL."""
+    # The other end of its input is held here alone, and is closed with this process.
+    command = ["/bin/sh", "-c", 'read -r _; kill "$0"', str(pid)]
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+
+
+def _dismiss(guard: subprocess.Popen[bytes]) -> None:
+    guard.kill()
+    guard.communicate()
 
 
 def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
@@ -254,12 +272,6 @@ def _session(leader: int) -> list[int]:
             if os.getsid(pid) == leader:
                 members.append(pid)
     return members
-
-
-def _tail(log: IO[bytes]) -> str:
-    end = os.fstat(log.fileno()).st_size
-    # pread, as the child writes at the offset that it shares with this file.
-    return os.pread(log.fileno(), LOG_TAIL, max(0, end - LOG_TAIL)).decode(errors="replace").strip()
 
 
 def _result(body: bytes) -> object:
