@@ -115,8 +115,9 @@ def main(argv: list[str] | None = None) -> int:
         app = create_app(partial(respond, detector=detector, settings=settings), line)
         threads = arguments.workers + arguments.waiting + SPARE_THREADS
         server, sockets = create_server(app, listener, threads=threads, max_photo=settings.max_bytes)
+        told_to_end = _signals()
         print(_greeting(*listener.getsockname()[:2]), flush=True)
-        _run(server, sockets, line)
+        _run(server, sockets, line, told_to_end)
     return 0
 
 
@@ -215,10 +216,9 @@ def _busy(request_id: str) -> Reply:
     return error_reply(error, request_id)
 
 
-def _run(server: BaseWSGIServer, sockets: dict[int, Any], line: Line) -> None:
+def _run(server: BaseWSGIServer, sockets: dict[int, Any], line: Line, told_to_end: Event) -> None:
     """Until a signal comes, and then until every request that has arrived has its answer, or FINISH_S are over."""
-    told = _signals()
-    while not told.is_set():
+    while not told_to_end.is_set():
         wasyncore.loop(TICK_S, map=sockets, count=1)
     line.close()
     wasyncore.dispatcher.close(server)

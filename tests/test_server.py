@@ -203,17 +203,21 @@ def test_the_greeting_has_the_address_and_a_curl_line_that_works(tmp_path):
 def test_a_signal_lets_what_is_under_way_finish_and_ends_with_0(number):
     slow = io.BytesIO()
     landscape(3000, 3000).save(slow, "PNG")  # a second or so to write
-    with started("--workers", "1") as (process, port, _), ThreadPoolExecutor(3) as senders:
+    with started("--workers", "1") as (process, port, _), ThreadPoolExecutor(4) as senders:
         url = f"http://127.0.0.1:{port}/"
-        sent = [senders.submit(requests.post, url, slow.getvalue(), headers=JPEG, timeout=60) for _ in range(3)]
-        process.stdout.readline()  # the first is done; the second is in work, the third waits
+        sent = [senders.submit(requests.post, url, slow.getvalue(), headers=JPEG, timeout=60) for _ in range(4)]
+        late = http.client.HTTPConnection("127.0.0.1", port)
+        late.connect()
+        process.stdout.readline()  # the first is done; the second is in work, the others wait
         process.send_signal(number)
+        _until(lambda: not _listens(port))
+        late.request("POST", "/", PEOPLE, JPEG)
+        assert late.getresponse().status == 503
+        late.close()
         answers = [each.result(60) for each in sent]
         assert process.wait(30) == 0
-        assert [answer.status_code for answer in answers] == [200] * 3
+        assert [answer.status_code for answer in answers] == [200] * 4
         assert all(Image.open(io.BytesIO(answer.content)).size == (3000, 3000) for answer in answers)
-        with pytest.raises(requests.ConnectionError):
-            requests.get(f"{url}health", timeout=5)
 
 
 def test_a_signal_without_work_ends_it_at_once_though_a_connection_is_open():
@@ -273,6 +277,12 @@ def _until(condition):
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.005)
+
+
+def _listens(port):
+    with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
 
 
 def _open_files(pid):
