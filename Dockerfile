@@ -45,6 +45,6 @@ event = {'rawPath': '/', 'requestContext': {'http': {'method': 'POST'}}, 'header
          'body': base64.b64encode(photo.getvalue()).decode(), 'isBase64Encoded': True}; \
 answer = handler(event, None); \
 assert answer['statusCode'] == 200 and answer['headers']['content-type'] == 'image/jpeg', answer"
-USER 993
+USER 993:990
 ENTRYPOINT ["/opt/venv/bin/python", "-m", "awslambdaric"]
 CMD ["lambda_fn.handler.handler"]

@@ -15,23 +15,46 @@ from tests.events import event, json_event, raw_event
 from tests.people import as_jpeg, group
 from tests.photos import scikit_image_photo, shared_photo
 
-ENGINE = os.environ.get("CONTAINER_ENGINE", "")
-pytestmark = pytest.mark.skipif(not ENGINE, reason="not proven: no container engine (none named in CONTAINER_ENGINE)")
-
 MAX_MB = 115
 PHOTOS = ("drawn people", "drawn people, PNG", "astronaut.png", "portrait.jpg", "multiface.jpg", "group_of_people.jpg")
 
 
 @pytest.fixture(scope="module")
-def image():
-    build(ENGINE)
-    return "googly-eyes"
+def engine():
+    if not (name := os.environ.get("CONTAINER_ENGINE")):
+        pytest.skip("not proven: no container engine (none named in CONTAINER_ENGINE)")
+    return name
 
 
 @pytest.fixture(scope="module")
-def container(image):
-    with running(ENGINE, image) as container:
+def built(engine):
+    """The engine that has built the image."""
+    build(engine)
+    return engine
+
+
+@pytest.fixture(scope="module")
+def container(built):
+    with running(built) as container:
         yield container
+
+
+@pytest.fixture
+def docker(tmp_path):
+    """An engine by the name of docker that tells of an image's history as docker does with BuildKit; newest first."""
+    history = (
+        {"CreatedBy": "USER 993:990", "Size": "0"},
+        {"CreatedBy": "RUN /bin/sh -c python -c smoke # buildkit", "Size": "2400000"},
+        {"CreatedBy": "COPY /var/task /var/task # buildkit", "Size": "2000000"},
+        {"CreatedBy": "COPY /opt/venv /opt/venv # buildkit", "Size": "100000000"},
+        {"CreatedBy": 'CMD ["python3"]', "Size": "0"},
+        {"CreatedBy": "RUN /bin/sh -c set -eux; ... # buildkit", "Size": "50000000"},
+    )
+    program = tmp_path / "docker"
+    lines = "\n".join(json.dumps(entry) for entry in history)
+    program.write_text(f"#!/bin/sh\n[ $1 = history ] || exit 3\ncat <<'END'\n{lines}\nEND\n")
+    program.chmod(0o755)
+    return str(program)
 
 
 def photo_named(name):
@@ -61,6 +84,26 @@ def without_id(result):
 
 def faces_of(result):
     return json.loads(result["body"])["faces"]
+
+
+def test_without_a_model_nothing_is_built_and_the_error_names_the_command(monkeypatch):
+    monkeypatch.setattr("local.image.MODEL", ROOT / "models" / "missing.tflite")
+    with pytest.raises(EngineError, match=r"^There is no models/missing.tflite. Make it with: make model$"):
+        build("/bin/true")
+
+
+def test_an_engine_that_cannot_be_started_is_named(tmp_path):
+    with pytest.raises(EngineError, match=r"no-engine cannot be started.*CONTAINER_ENGINE"):
+        layers(str(tmp_path / "no-engine"))
+
+
+def test_what_a_failing_engine_says_is_told(docker):
+    with pytest.raises(EngineError, match="image inspect failed with 3"), running(docker):
+        pytest.fail("there is no such container")
+
+
+def test_docker_tells_the_layers_over_the_base_too(docker):
+    assert [layer.size for layer in layers(docker)] == [100_000_000, 2_000_000, 2_400_000, 0]
 
 
 @pytest.mark.parametrize("name", PHOTOS)
@@ -131,15 +174,15 @@ def test_it_ran_without_network_rights_or_a_place_to_write(container):
             container.execute("touch", f"{place}/file")
 
 
-def test_the_image_weighs_at_most_115_mb_over_its_base(image):
-    weight = sum(layer.size for layer in layers(ENGINE, image)) / 1e6
+def test_the_image_weighs_at_most_115_mb_over_its_base(built):
+    weight = sum(layer.size for layer in layers(built)) / 1e6
     assert 50 < weight <= MAX_MB
 
 
-def test_the_older_runtime_finds_the_same_faces():
-    build(ENGINE, "googly-eyes-tflite-runtime", runtime="tflite-runtime")
+def test_the_older_runtime_finds_the_same_faces(engine):
+    build(engine, "googly-eyes-tflite-runtime", runtime="tflite-runtime")
     asked = json_event(as_jpeg(group(900)[0]), seed=7, answer="faces")
-    with running(ENGINE, "googly-eyes-tflite-runtime") as container:
+    with running(engine, "googly-eyes-tflite-runtime") as container:
         assert "tflite_runtime\n" in container.execute("sh", "-c", "ls /opt/venv/lib/python3*/site-packages")
         [answer] = container.invoke([asked])
     expected = faces_of(handler(asked, None))
