@@ -10,8 +10,6 @@ import compileall
 import io
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -20,9 +18,7 @@ from PIL import Image
 
 from bench import photos
 from bench.events import json_event, raw_event
-from bench.timing import Times, answer, interleaved
-
-ROOT = Path(__file__).parent.parent
+from bench.timing import ROOT, Times, answer, fresh_python, interleaved
 
 
 def main() -> None:
@@ -61,15 +57,15 @@ def bench_requests(title: str, photo: bytes, rounds: int) -> None:
 def bench_memory(photo: Path) -> None:
     print(f"\npeak RSS, one {photo.stat().st_size / 1e6:.1f} MB photo of 12 MP in a fresh process")
     for kind in ("raw", "json"):
-        print(f"  {kind:<30} {int(_run('-m', 'bench.once', kind, str(photo))) / 1024:8.0f} MiB")
+        print(f"  {kind:<30} {int(fresh_python('-m', 'bench.once', kind, str(photo))) / 1024:8.0f} MiB")
 
 
 def bench_cold_start(photo: Path, rounds: int) -> None:
     """Bytecode is there before, as it is in the image."""
     compileall.compile_dir(ROOT / "lambda_fn", quiet=1)
     jobs = {
-        "import numpy, PIL.Image": partial(_run, "-c", "import numpy, PIL.Image"),
-        "import, model, first answer": partial(_run, "-m", "bench.once", "raw", str(photo)),
+        "import numpy, PIL.Image": partial(fresh_python, "-c", "import numpy, PIL.Image"),
+        "import, model, first answer": partial(fresh_python, "-m", "bench.once", "raw", str(photo)),
     }
     cores = len(os.sched_getaffinity(0))
     _print_ratios(
@@ -97,11 +93,6 @@ def _decode_and_encode(photo: bytes) -> bytes:
     data = io.BytesIO()
     image.save(data, "JPEG", quality="keep")
     return data.getvalue()
-
-
-def _run(*arguments: str) -> str:
-    child = subprocess.run([sys.executable, *arguments], check=True, capture_output=True, text=True, cwd=ROOT)
-    return child.stdout.splitlines()[-1] if child.stdout else ""
 
 
 if __name__ == "__main__":

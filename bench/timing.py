@@ -1,14 +1,17 @@
-"""Jobs timed in turn, and one event answered in this process."""
+"""Jobs timed in turn, one event answered in this process, and a process of its own."""
 
 import contextlib
 import io
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from bench.events import Event
 
+ROOT = Path(__file__).parent.parent
 Times = dict[str, list[float]]  # milliseconds of each job, one a round
 
 
@@ -33,3 +36,9 @@ def answer(event: Event) -> dict[str, float]:
         sys.exit(f"the handler answered {answer['statusCode']}: {answer['body']}")
     stages: dict[str, float] = json.loads(log.getvalue())
     return stages
+
+
+def fresh_python(*arguments: str) -> str:
+    """The last line that Python, started for these arguments, prints."""
+    child = subprocess.run([sys.executable, *arguments], check=True, capture_output=True, text=True, cwd=ROOT)
+    return child.stdout.splitlines()[-1] if child.stdout else ""
