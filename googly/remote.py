@@ -7,7 +7,7 @@ which tells the faces. A photo over the limit stays here; see large.py.
 import contextlib
 import time
 from binascii import Error as Base64Error
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from http import HTTPStatus
 from typing import Any
@@ -16,7 +16,14 @@ from urllib.parse import urlencode, urlsplit
 import pybase64
 import requests
 from requests.adapters import HTTPAdapter
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
 
 from googly.errors import BadUrl, Busy, Forbidden, NotGoogly, ServerFailed, ServiceError, Unreachable
 from googly.here import own_settings
@@ -196,8 +203,8 @@ def _photos_own(status: int, *, message: str, code: str = "", details: object = 
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after if isinstance(error, ServiceError) else 0
-    backoff = wait_exponential_jitter(initial=BACKOFF_S, max=LONGEST_WAIT_S, jitter=BACKOFF_S)(state)
-    return max(backoff, min(asked, LONGEST_WAIT_S))
+    backoff = wait_exponential(multiplier=BACKOFF_S) + wait_random(0, BACKOFF_S)
+    return min(max(backoff(state), asked), LONGEST_WAIT_S)
 
 
 def _retry_after(response: requests.Response) -> float:
@@ -221,12 +228,17 @@ def _face(score: float, bounding_box: list[float], landmarks: Mapping[str, list[
 
 def _reason(error: BaseException) -> str:
     """The innermost reason of a failed request, in few words."""
-    while True:
-        inner = getattr(error, "reason", None) or (error.args[0] if error.args else None) or error.__cause__
-        if not isinstance(inner, BaseException):
-            break
-        error = inner
+    inner = next(_causes(error), None)
+    if inner is not None:
+        return _reason(inner)
     return (getattr(error, "strerror", None) or str(error).rpartition(": ")[2] or type(error).__name__).rstrip(".")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Requests and urllib3 keep what was behind an error in one of these places."""
+    for cause in (getattr(error, "reason", None), *error.args, error.__cause__):
+        if isinstance(cause, BaseException):
+            yield cause
 
 
 def _ms_since(start: float) -> float:

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pytest
 
 from local import emulator
 from local.emulator import Emulator, EmulatorError, EmulatorPool, FunctionError, FunctionTimeoutError, emulator_binary
-from tests.urls import no_emulator
+from tests.urls import alive, no_emulator
 
 EMULATED = "tests.emulated.handler"
 needs_emulator = pytest.mark.skipif(bool(no_emulator()), reason=no_emulator())
@@ -23,16 +23,6 @@ needs_emulator = pytest.mark.skipif(bool(no_emulator()), reason=no_emulator())
 
 def event(path: str = "/", **fields: object) -> bytes:
     return json.dumps({"rawPath": path, **fields}).encode()
-
-
-def alive(sessions: Collection[int]) -> list[str]:
-    """The command lines of all processes in the sessions that these led; an emulator leads one."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if entry.name.isdecimal() and os.getsid(int(entry.name)) in sessions:
-                found.append((entry / "cmdline").read_text().replace("\0", " "))
-    return [command for command in found if command]
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:

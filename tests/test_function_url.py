@@ -1,6 +1,7 @@
 """The local function URL with real clients, AWS's emulator and the real handler behind it."""
 
 import base64
+import contextlib
 import hashlib
 import io
 import json
@@ -8,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -25,13 +27,27 @@ from local.emulator import EmulatorPool
 from local.function_url import REGION, throwaway_keys
 from tests.events import raw_event
 from tests.people import as_jpeg, group
-from tests.urls import function_url, no_emulator, send, signed, utc_now
+from tests.urls import alive, function_url, no_emulator, send, signed, utc_now
 
 pytestmark = pytest.mark.skipif(bool(no_emulator()), reason=no_emulator())
 ROOT = Path(__file__).resolve().parent.parent
 PEOPLE = as_jpeg(group(600, 350)[0])
 JPEG = {"Content-Type": "image/jpeg"}
-CURL = shutil.which("curl")
+JPEG_OF_CURL = ("-H", "Content-Type: image/jpeg", "--data-binary", "@photo.jpg")
+
+
+def no_curl():
+    """Why curl cannot sign here; empty where it can."""
+    if not shutil.which("curl"):
+        return "not proven: curl is not installed"
+    told = subprocess.run(["curl", "--version"], capture_output=True, text=True, check=True).stdout
+    version = re.match(r"curl (\d+)\.(\d+)", told)
+    return (
+        "" if tuple(map(int, version.groups())) >= (7, 75) else f"not proven: curl {version[0]} cannot sign, 7.75 can"
+    )
+
+
+needs_curl = pytest.mark.skipif(bool(no_curl()), reason=no_curl())
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +92,30 @@ def test_requests_aws4auth_is_taken(url, keys):
     assert response.content == bytes_of(googly_as_in_process(3))
 
 
-@pytest.mark.skipif(not CURL, reason="not proven: curl is not installed")
+@needs_curl
 def test_curl_is_taken(url, keys, tmp_path):
     (tmp_path / "photo.jpg").write_bytes(PEOPLE)
-    curl(url + "/?seed=3", keys, tmp_path, "-H", "Content-Type: image/jpeg", "--data-binary", "@photo.jpg")
+    curl(url + "/?seed=3", keys, tmp_path, *JPEG_OF_CURL)
     assert (tmp_path / "googly.jpg").read_bytes() == bytes_of(googly_as_in_process(3))
+
+
+@needs_curl
+@pytest.mark.parametrize(
+    ("wrong", "kind"),
+    [
+        ({"secret_key": "another"}, "InvalidSignatureException"),
+        ({"access_key": "ASIAOTHER"}, "UnrecognizedClientException"),
+        ({"session_token": "another"}, "UnrecognizedClientException"),
+    ],
+    ids=["secret", "key", "token"],
+)
+def test_curl_with_a_wrong_key_is_refused(echo, keys, tmp_path, wrong, kind):
+    (tmp_path / "photo.jpg").write_bytes(PEOPLE)
+    with pytest.raises(subprocess.CalledProcessError):
+        curl(echo, replace(keys, **wrong), tmp_path, "-i", *JPEG_OF_CURL)
+    status, *headers = (tmp_path / "googly.jpg").read_text().splitlines()
+    assert status.startswith("HTTP/1.1 403 ")
+    assert f"x-amzn-errortype: {kind}".lower() in [header.lower() for header in headers]
 
 
 def test_json_is_taken_and_given(url, keys):
@@ -212,8 +247,9 @@ def test_a_request_over_six_megabytes_is_a_413(echo, keys):
     assert "6291456" in response.json()["Message"]
 
 
-@pytest.mark.skipif(not CURL, reason="not proven: curl is not installed")
-def test_the_command_prints_a_line_that_works_and_ends_without_leaving_anything(tmp_path):
+@needs_curl
+@pytest.mark.parametrize("ends_it", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_prints_a_line_that_works_and_ends_without_leaving_anything(tmp_path, ends_it):
     command = [sys.executable, "-m", "local.function_url", "--port", "0"]
     server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
@@ -224,10 +260,28 @@ def test_the_command_prints_a_line_that_works_and_ends_without_leaving_anything(
         subprocess.run(["bash", "-c", line], cwd=tmp_path, check=True, capture_output=True, env=_without_proxy())
         with Image.open(io.BytesIO((tmp_path / "googly.jpg").read_bytes())) as picture:
             assert picture.size == (600, 350)
+        started = _children(server.pid)
+        assert sum("aws-lambda-rie" in command for command in alive(started)) == 2
     finally:
-        server.send_signal(signal.SIGTERM)
+        server.send_signal(ends_it)
         server.communicate(timeout=20)
     assert server.returncode == 0
+    assert alive(started) == []
+
+
+def test_a_port_that_is_taken_is_told_in_a_sentence():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            [sys.executable, "-m", "local.function_url", "--port", port],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=20,
+        )
+    assert done.returncode == 1
+    assert done.stderr == f"Port {port} of 127.0.0.1 cannot be had: Address already in use. Name another: PORT=\n"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.org"])  # noqa: S104
@@ -250,7 +304,7 @@ def bytes_of(body):
 
 def curl(address, keys, folder, *more):
     command = [
-        CURL, "--silent", "--fail-with-body", "--aws-sigv4", f"aws:amz:{REGION}:lambda",
+        "curl", "--silent", "--fail-with-body", "--aws-sigv4", f"aws:amz:{REGION}:lambda",
         "--user", f"{keys.access_key}:{keys.secret_key}", "-H", f"x-amz-security-token: {keys.session_token}",
         "-o", "googly.jpg", *more, address,
     ]  # fmt: skip
@@ -259,3 +313,14 @@ def curl(address, keys, folder, *more):
 
 def _without_proxy():
     return {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+
+
+def _children(parent):
+    """The processes that this one started."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            stat = path.read_text()
+            if int(stat.rpartition(")")[2].split()[1]) == parent:
+                found.add(int(stat.split()[0]))
+    return found

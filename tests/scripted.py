@@ -1,0 +1,67 @@
+"""A server that gives the answers it was told, one after the other, and keeps what it was asked."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+BREAK_OFF = None  # instead of an answer: the connection is closed without one
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: object = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Asked:
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Scripted:
+    url: str
+    asked: list[Asked]
+
+
+@contextmanager
+def scripted(*answers: Answer | None) -> Iterator[Scripted]:
+    """A server on the loopback address; the last answer is given to all that ask later."""
+    asked: list[Asked] = []
+    lock = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            with lock:
+                answer = answers[min(len(asked), len(answers) - 1)]
+                asked.append(Asked(self.path, {name.lower(): value for name, value in self.headers.items()}, body))
+            if answer is not BREAK_OFF:
+                self._give(answer)
+
+        def _give(self, answer: Answer) -> None:
+            body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+            self.send_response(answer.status)
+            for name, value in (answer.headers | {"Content-Length": str(len(body))}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield Scripted(f"http://127.0.0.1:{server.server_port}/", asked)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
