@@ -176,7 +176,7 @@ def main() -> None:
         found = layers(engine)
     except EngineError as error:
         sys.exit(f"make image: {error}")
-    for layer in found:
+    for layer in filter(lambda layer: layer.size, found):
         print(f"{layer.size / 1e6:8.1f} MB  {layer.made_by[:100]}")
     print(f"{sum(layer.size for layer in found) / 1e6:8.1f} MB  over the base, uncompressed: {IMAGE}")
 
