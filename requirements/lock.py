@@ -2,8 +2,8 @@
 
 `dev` is resolved first and is the union of what is compatible; the other locks are constrained to it, so that
 one version of a library stands in all of them. `tflite-runtime` needs an older numpy and stands alone. `emulator` is
-one wheel taken for a binary inside it: AWS's runtime interface emulator. It is locked and installed without what it
-depends on, which never runs here.
+one wheel taken for a binary inside it: AWS's runtime interface emulator; `mtcnn` is one taken for the weights inside
+it. They are locked without what they depend on, which never runs here.
 """
 
 import subprocess
@@ -11,12 +11,13 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-CONSTRAINED = ("litert", "demo", "client", "infra", "lambda", "local")
+CONSTRAINED = ("litert", "demo", "client", "dashboard", "infra", "lambda", "local")
 ALONE = (
     "tflite-runtime",
     "tflite-runtime-tests",
 )
 EMULATOR = "aws-sam-cli==1.170.0"
+MTCNN = "mtcnn==1.0.0"
 # What ai-edge-litert's wheel asks for and its interpreter never imports. The image installs its locks without
 # dependencies, so what is left out here stays out of it.
 NEVER_IMPORTED = ("backports-strenum", "colorama", "flatbuffers", "ml-dtypes", "protobuf", "tqdm", "typing-extensions")
@@ -37,9 +38,9 @@ def compile_image(runtime: str, *options: str) -> None:
     )
 
 
-def compile_emulator() -> None:
-    output = str(HERE / "emulator.txt")
-    subprocess.run([*COMPILE, "--no-deps", "-", "-o", output], input=EMULATOR, text=True, check=True)
+def compile_wheel(name: str, requirement: str) -> None:
+    output = str(HERE / f"{name}.txt")
+    subprocess.run([*COMPILE, "--no-deps", "-", "-o", output], input=requirement, text=True, check=True)
 
 
 if __name__ == "__main__":
@@ -50,4 +51,5 @@ if __name__ == "__main__":
         compile_lock(extra)
     compile_image("litert", "--constraint", str(HERE / "dev.txt"))
     compile_image("tflite-runtime")
-    compile_emulator()
+    compile_wheel("emulator", EMULATOR)
+    compile_wheel("mtcnn", MTCNN)
