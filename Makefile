@@ -116,6 +116,10 @@ $(VENV)/emulator.installed: requirements/emulator.txt $(VENV)/dev.installed
 serve: $(MODEL) $(VENV)/demo.installed $(VENV)/local.installed ## the API on 127.0.0.1, without signatures (PORT=8000)
 	@$(BIN)/python -m local.server $(if $(PORT),--port $(PORT))
 
+.PHONY: dashboard
+dashboard: $(VENV)/dashboard.installed ## a page to drop photos on, on 127.0.0.1, over make serve or GOOGLY_URL (PORT=8501)
+	@$(BIN)/python -m streamlit run app.py --server.address=127.0.0.1 $(if $(PORT),--server.port=$(PORT))
+
 .PHONY: load
 load: $(MODEL) $(VENV)/dev.installed ## sixteen clients at the local server: its answers, rate and memory
 	@$(BIN)/python -m bench.load

@@ -5,7 +5,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 MARK = ".googly"  # photo.jpg becomes photo.googly.jpg
 # What a folder's photos are called. HEIC is not read, which is told for each rather than passed over.
@@ -66,6 +66,12 @@ def plan(names: Sequence[str], out: str | None, *, wants_photo: bool, force: boo
             jobs.append(Job(source, target))
             taken |= {target} if target is not None else set()
     return Plan(jobs, problems, notes)
+
+
+def result_name(name: str) -> str:
+    """What the result of a photo is called, in whatever folder: photo.googly.jpg for photo.jpg."""
+    photo = PurePath(name)
+    return f"{photo.stem}{MARK}{photo.suffix}"
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -140,4 +146,4 @@ def _target(source: Path | None, out: str | None, *, into_folder: bool) -> Path 
     if out is not None and not into_folder:
         return Path(out)
     own = source or Path()
-    return (own.parent if out is None else Path(out)) / f"{own.stem}{MARK}{own.suffix}"
+    return (own.parent if out is None else Path(out)) / result_name(own.name)

@@ -67,6 +67,8 @@ class Remote:
 
     def googlify(self, photo: bytes, options: Options) -> Googlified:
         """As client.Service. `timings` tell how long the request took, and what was done here."""
+        if not photo:  # the API would speak of bodies, and this is a file's matter
+            raise BadRequest("The photo is empty. Send the bytes of an image file.", code="empty_photo")
         if self._max_bytes is None or len(photo) <= self._max_bytes:
             with contextlib.suppress(TooLarge):
                 return self._whole(photo, options)
@@ -135,7 +137,8 @@ class Remote:
             return self._forbidden(response, str(value.get("Message") or value.get("message") or ""))
         if status in {429, 503}:
             return Busy(
-                f"{self._url} is busy ({status}). Try later, or with fewer --jobs.", retry_after=_retry_after(response)
+                f"{self._url} is busy ({status}). Try later, or with fewer at a time (--jobs).",
+                retry_after=_retry_after(response),
             )
         if status >= 500:
             trace = f" Its id in the log: {value['request_id']}." if "request_id" in value else ""
@@ -151,7 +154,7 @@ class Remote:
             return self._signer.explain(response, said)
         return Forbidden(
             f"{self._url} refuses requests that are not signed ({response.status_code}). If it is a function URL, "
-            "sign with --sign (in Python: service_at(url, sign=True))."
+            "sign with --sign (in Python: service_at(url, sign=True); in the dashboard: GOOGLY_SIGN=yes)."
         )
 
     def _not_googly(self, what: str) -> NotGoogly:

@@ -49,7 +49,7 @@ MAX_ANSWER = 2**30  # bytes that are kept in memory for a slow client, where Wai
 MAX_COUNT = 1000
 TICK_S = 0.25  # how soon a signal is seen
 FINISH_S = 60.0  # for what is under way when the server is told to end
-CLIENTS_OWN = "GOOGLY_URL"  # may stand in the same shell, and is no setting of the function
+CLIENTS_OWN = ("GOOGLY_URL", "GOOGLY_SIGN")  # may stand in the same shell, and are no settings of the function
 
 
 class Busy(GooglyError):
@@ -190,8 +190,7 @@ class _Channel(HTTPChannel):
 def _settings() -> Settings:
     """One thread a model, if nothing else is set: it is the photos that are worked on side by side."""
     environ = {"GOOGLY_THREADS": "1", **os.environ}
-    environ.pop(CLIENTS_OWN, None)
-    return load_settings(environ)
+    return load_settings({key: value for key, value in environ.items() if key not in CLIENTS_OWN})
 
 
 def _message(request_id: str) -> Message:

@@ -244,8 +244,9 @@ def test_a_missing_model_and_a_wrong_setting_are_one_line(capsys, monkeypatch):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_the_clients_own_variable_is_no_wrong_setting(monkeypatch):
+def test_the_clients_own_variables_are_no_wrong_settings(monkeypatch):
     monkeypatch.setenv("GOOGLY_URL", "http://127.0.0.1:1/")
+    monkeypatch.setenv("GOOGLY_SIGN", "no")
     with started() as (_, port, _):
         assert requests.get(f"http://127.0.0.1:{port}/health", timeout=30).ok
 

@@ -1,0 +1,5 @@
+"""Streamlit's door to the dashboard; `make dashboard` opens it here."""
+
+from dashboard.page import show
+
+show()

@@ -1,0 +1,93 @@
+"""What the dashboard remembers, and for how long."""
+
+import threading
+
+import pytest
+
+from dashboard.answers import Answers, picture
+from googly import BadUrl, Busy, Googlified, GooglyError, Options
+
+OPTIONS = Options(seed=1)
+A, B, C = (picture(f"{name}.jpg", name.encode()) for name in "abc")
+
+
+class Service:
+    """Gives a hundred bytes for every photo, or raises, and counts."""
+
+    def __init__(self, error=None):
+        self.asked = []
+        self.error = error
+
+    def googlify(self, photo, options):
+        self.asked.append((photo, options))
+        if self.error:
+            raise self.error
+        return Googlified((), 1, "image/jpeg", photo * 100, {})
+
+
+def test_the_same_content_and_options_are_asked_for_once():
+    answers, service = Answers(), Service()
+    first = answers.of(A, OPTIONS, service)
+    assert answers.of(picture("other name.jpg", b"a"), Options(seed=1), service) is first
+    assert answers.known(A, OPTIONS) is first
+    assert answers.known(A, Options(seed=2)) is None
+    assert answers.of(B, OPTIONS, service) is not first
+    assert len(service.asked) == 2
+
+
+def test_those_that_were_not_looked_at_for_longest_are_forgotten_when_there_is_no_room():
+    answers, service = Answers(kept_bytes=250), Service()
+    for photo in (A, B, A, C):
+        answers.of(photo, OPTIONS, service)
+    assert [answers.known(photo, OPTIONS) is not None for photo in (A, B, C)] == [True, False, True]
+
+
+def test_one_that_is_larger_than_all_room_is_given_and_forgotten():
+    answers = Answers(kept_bytes=99)
+    assert answers.of(A, OPTIONS, Service()).photo == b"a" * 100
+    assert answers.known(A, OPTIONS) is None
+    assert answers._room == 99
+
+
+def test_what_is_wrong_with_a_photo_is_remembered():
+    answers, service = Answers(), Service(GooglyError("no photo"))
+    assert str(answers.of(A, OPTIONS, service)) == "no photo"
+    assert answers.of(A, OPTIONS, service) is answers.known(A, OPTIONS)
+    assert len(service.asked) == 1
+
+
+@pytest.mark.parametrize("error", [Busy("later"), BadUrl("nowhere")])
+def test_what_is_wrong_with_the_way_is_told_and_not_remembered(error):
+    answers = Answers()
+    assert answers.of(A, OPTIONS, Service(error)) is error
+    assert answers.known(A, OPTIONS) is None
+
+
+def test_several_are_asked_for_at_once_and_told_in_order():
+    both = threading.Barrier(2, timeout=10)
+
+    class Meeting(Service):
+        def googlify(self, photo, options):
+            both.wait()
+            return super().googlify(photo, options)
+
+    found = list(Answers().in_turn([A, B], OPTIONS, Meeting()))
+    assert [answer.photo[:1] for answer in found] == [b"a", b"b"]
+
+
+def test_a_page_that_is_drawn_anew_leaves_the_rest_unasked():
+    service = Service()
+    photos = [picture(str(number), bytes([number])) for number in range(200)]
+    turn = Answers().in_turn(photos, OPTIONS, Slow(service))
+    next(turn)
+    turn.close()
+    assert len(service.asked) < 200
+
+
+class Slow:
+    def __init__(self, service):
+        self.service = service
+
+    def googlify(self, photo, options):
+        threading.Event().wait(0.02)
+        return self.service.googlify(photo, options)

@@ -1,0 +1,58 @@
+"""Which service the dashboard asks."""
+
+import socket
+
+import pytest
+from streamlit import config
+from streamlit.runtime.secrets import Secrets
+
+from dashboard.place import Place, listens, place
+from googly import SettingError
+
+
+def test_without_a_setting_it_is_the_local_server():
+    assert place({}) == place({"GOOGLY_URL": "", "GOOGLY_SIGN": ""}) == Place("http://127.0.0.1:8000", None)
+    assert place({}).local
+
+
+@pytest.mark.parametrize(("said", "sign"), [("yes", True), ("no", False)])
+def test_the_environment_says_where_and_whether_to_sign(said, sign):
+    assert place({"GOOGLY_URL": "https://example.org/", "GOOGLY_SIGN": said}) == Place("https://example.org/", sign)
+    assert not place({"GOOGLY_URL": "https://example.org/"}).local
+
+
+@pytest.mark.parametrize("said", ["true", "YES", "1", " "])
+def test_what_neither_says_yes_nor_no_is_refused_by_name(said):
+    with pytest.raises(SettingError, match='GOOGLY_SIGN must be "yes" or "no"'):
+        place({"GOOGLY_SIGN": said})
+
+
+def test_streamlits_secrets_are_in_the_environment(tmp_path, monkeypatch):
+    """Streamlit's own doing, relied on here: keys and address are read from nowhere else."""
+    for name in ("GOOGLY_URL", "AWS_ACCESS_KEY_ID"):
+        monkeypatch.setenv(name, "to be put back")
+    file = tmp_path / "secrets.toml"
+    file.write_text('GOOGLY_URL = "https://example.org/"\nAWS_ACCESS_KEY_ID = "AKIDEXAMPLE"\n')
+    monkeypatch.setattr(config, "get_option", {"secrets.files": [str(file)]}.get)
+    secrets = Secrets()
+    monkeypatch.setattr(Secrets, "_maybe_install_file_watchers", lambda _: None)
+    assert secrets.load_if_toml_exists()
+    assert place().url == "https://example.org/"
+
+
+def test_somebody_listens_or_nobody():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        assert listens(url)
+    assert not listens(url)
+
+
+NO_ADDRESSES = (
+    "", "nonsense", "http://", "http://127.0.0.1:99999/", "http://[::1", "ftp://127.0.0.1", "https://name.invalid/",
+    "http://a..b/", f"http://{'x' * 70}/",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("url", NO_ADDRESSES)
+def test_no_address_at_all_is_nobody(url):
+    assert not listens(url)
