@@ -1,7 +1,8 @@
-"""RetinaFace in a TFLite session: an RGB array in, candidates in that array's pixels out."""
+"""What a detector does, and RetinaFace in a TFLite session: an RGB array in, candidates in that array's pixels out."""
 
 import threading
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,16 @@ PAD_COLOUR = (123, 117, 104)  # the training set's mean: the network sees zeros 
 Pixels = npt.NDArray[np.uint8]
 
 
+class Detector(Protocol):
+    """Finds faces that stand upright or nearly so in an array of pixels. Any number of threads may ask."""
+
+    def scan(self, pixels: Pixels, threshold: float) -> Candidates:
+        """Candidates of at least `threshold` (0..1) in a photo's small copy, uint8 RGB (height, width, 3)."""
+
+    def inspect(self, crops: Pixels, threshold: float) -> list[Candidates]:
+        """The same for each of several crops (n, side, side, 3) around one candidate each, all of one size."""
+
+
 class RetinaFace:
     """Thread-safe: every thread that asks gets a pair of sessions of its own, one for photos and one for crops,
     so that a crop's run never resizes the photo's session.
@@ -28,12 +39,12 @@ class RetinaFace:
         self._sessions()
 
     def scan(self, pixels: Pixels, threshold: float) -> Candidates:
-        """Candidates of at least `threshold` (0..1) in a photo's small copy, uint8 RGB (height, width, 3)."""
+        """As Detector."""
         return _look(self._sessions()[0], pixels, threshold)
 
-    def inspect(self, pixels: Pixels, threshold: float) -> Candidates:
-        """The same for a crop around one candidate; crops are all of one size."""
-        return _look(self._sessions()[1], pixels, threshold)
+    def inspect(self, crops: Pixels, threshold: float) -> list[Candidates]:
+        """As Detector. One run a crop: a run of eight takes as long as eight, and to resize the session costs more."""
+        return [_look(self._sessions()[1], pixels, threshold) for pixels in crops]
 
     def _sessions(self) -> tuple[Session, Session]:
         if not hasattr(self._own, "sessions"):

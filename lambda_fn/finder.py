@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lambda_fn.boxes import Candidates, iou, join, nms
-from lambda_fn.detector import RetinaFace
+from lambda_fn.detector import Detector
 from lambda_fn.faces import Box, Face, Point
 from lambda_fn.photo import Photo, crop, small_copy
 
@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
 
 
-def find(photo: Photo, detector: RetinaFace, *, min_score: float) -> list[Face]:
+def find(photo: Photo, detector: Detector, *, min_score: float) -> list[Face]:
     """The faces that score at least `min_score` (0.3..1) when looked at closely; best first, equal ones by x.
 
     Boxes and landmarks are in pixels of the upright photo; boxes are clipped to it.
@@ -54,17 +54,17 @@ def level_crop(box: Floats, eyes: Floats) -> Matrix:
     return np.column_stack([turn, centre - turn @ (CROP_SIDE / 2, CROP_SIDE / 2)])
 
 
-def _first_look(photo: Photo, detector: RetinaFace) -> Candidates:
+def _first_look(photo: Photo, detector: Detector) -> Candidates:
     scale = min(LONG_SIDE / max(photo.width, photo.height), MAX_UPSCALE)
     width, height = max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
     seen = detector.scan(small_copy(photo, width, height), CANDIDATE_SCORE)
     return _moved(seen, np.array([[photo.width / width, 0, 0], [0, photo.height / height, 0]]))
 
 
-def _second_look(photo: Photo, detector: RetinaFace, box: Floats, eyes: Floats, min_score: float) -> Candidates:
+def _second_look(photo: Photo, detector: Detector, box: Floats, eyes: Floats, min_score: float) -> Candidates:
     """The candidate as the close look sees it, or none; never a neighbour that is in the crop as well."""
     to_upright = level_crop(box, eyes)
-    seen = detector.inspect(crop(photo, to_upright, CROP_SIDE), min_score)
+    [seen] = detector.inspect(crop(photo, to_upright, CROP_SIDE)[None], min_score)
     overlaps = iou(EXPECTED, seen.boxes)
     best = np.argsort(-overlaps, kind="stable")[:1]
     return _moved(seen.take(best[overlaps[best] >= SAME_FACE]), to_upright)

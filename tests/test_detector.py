@@ -48,11 +48,15 @@ def test_padding_leaves_the_faces_where_they_are(detector):
     assert padded.landmarks[0, :2] == pytest.approx(whole.landmarks[0, :2], abs=2)
 
 
-def test_a_crops_look_gives_what_a_photos_look_gives(detector):
-    picture, _ = pixels(224)
-    scanned, inspected = detector.scan(picture, 0.5), detector.inspect(picture, 0.5)
-    assert np.array_equal(scanned.boxes, inspected.boxes)
-    assert np.array_equal(scanned.landmarks, inspected.landmarks)
+def test_each_crop_of_several_gives_what_a_photos_look_gives(detector):
+    pictures = [pixels(224)[0], np.zeros((224, 224, 3), np.uint8), pixels(224, seed=3)[0]]
+    inspected = detector.inspect(np.stack(pictures), 0.5)
+    assert [len(seen) for seen in inspected] == [1, 0, 1]
+    for picture, seen in zip(pictures, inspected, strict=True):
+        scanned = detector.scan(picture, 0.5)
+        assert np.array_equal(scanned.boxes, seen.boxes)
+        assert np.array_equal(scanned.landmarks, seen.landmarks)
+    assert detector.inspect(np.empty((0, 224, 224, 3), np.uint8), 0.5) == []
 
 
 def test_many_threads_see_what_one_sees(detector):
