@@ -7,7 +7,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-MODEL := models/retinaface.tflite
+RETINAFACE := models/retinaface.tflite
+MODEL := models/mtcnn.tflite
 PHOTO ?=
 
 .PHONY: help
@@ -30,10 +31,15 @@ locks: $(VENV)/dev.installed ## write requirements/*.txt from pyproject.toml, ha
 
 # ---- model --------------------------------------------------------------------------------------------------------
 .PHONY: model
-model: $(MODEL) ## make models/retinaface.tflite from the published weights (WEIGHTS_DIR, else upstream)
+model: $(MODEL) ## make the models from their published weights (WEIGHTS_DIR, else upstream and the package index)
 
-$(MODEL): $(wildcard models/*.py) | $(VENV)/demo.installed
+# One command makes both, MTCNN's last. RetinaFace's weights may be out of reach; as long as its model is missing, they
+# are asked for again by whatever needs a model.
+$(MODEL): $(wildcard models/*.py) $(if $(wildcard $(RETINAFACE)),,ask-again) | $(VENV)/demo.installed
 	@$(BIN)/python -m models
+
+.PHONY: ask-again
+ask-again:
 
 # ---- one photo ----------------------------------------------------------------------------------------------------
 ASTRONAUT = $(shell $(BIN)/python -c 'import importlib.util as u; print(u.find_spec("skimage").submodule_search_locations[0])')/data/astronaut.png

@@ -2,6 +2,7 @@
 
 WeightsError              the weights are not what they should be; the message says what to do
 +-- WeightsUnavailable    no place has them
+    +-- WeightsMisplaced  the folder that WEIGHTS_DIR names has not
 """
 
 
@@ -11,3 +12,7 @@ class WeightsError(Exception):
 
 class WeightsUnavailable(WeightsError):
     """Every place was tried; the message names each one and why it failed."""
+
+
+class WeightsMisplaced(WeightsUnavailable):
+    """To look elsewhere, or to do without, would overrule the person who named the folder."""

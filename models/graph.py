@@ -1,5 +1,7 @@
 """Write TFLite files: a graph is built operator by operator, each method one operator, each returning its output.
 
+A file holds one graph or several, each with its name as its signature.
+
 The format is the flatbuffer schema `tensorflow/lite/schema/schema.fbs`; its generated classes come with the runtime.
 Tensors are (batch, height, width, channels). The same calls give the same bytes.
 """
@@ -34,16 +36,67 @@ class Tensor:
     shape: Shape
 
 
-class Graph:
-    """One TFLite graph in the making."""
+class File:
+    """One TFLite file in the making: its graphs, and the constants and operator codes that they share."""
 
     def __init__(self, description: str) -> None:
         self._description = description
+        self._graphs: list[schema.SubGraphT] = []
+        self._signatures: list[schema.SignatureDefT] = []
+        self._codes: list[int] = []
+        self._buffers: list[schema.BufferT] = [schema.BufferT()]  # the schema's: number 0 is the empty one
+
+    def add_graph(self, graph: schema.SubGraphT) -> None:
+        """A graph whose tensors and operators have their numbers from this file."""
+
+        def named(tensors: list[int]) -> list[schema.TensorMapT]:
+            return [schema.TensorMapT(name=graph.tensors[index].name, tensorIndex=index) for index in tensors]
+
+        self._signatures.append(
+            schema.SignatureDefT(
+                inputs=named(graph.inputs),
+                outputs=named(graph.outputs),
+                signatureKey=graph.name,
+                subgraphIndex=len(self._graphs),
+            )
+        )
+        self._graphs.append(graph)
+
+    def buffer(self, values: npt.NDArray[np.generic]) -> int:
+        """The number of a new buffer that holds these values."""
+        self._buffers.append(_AlignedBuffer(data=np.frombuffer(values.tobytes(), np.uint8)))
+        return len(self._buffers) - 1
+
+    def code(self, number: int) -> int:
+        """Where in the file's list of operator codes this one stands."""
+        if number not in self._codes:
+            self._codes.append(number)
+        return self._codes.index(number)
+
+    def finish(self) -> bytes:
+        model = schema.ModelT(
+            version=SCHEMA_VERSION,
+            # Readers older than the field builtinCode look for the same number in the deprecated one.
+            operatorCodes=[schema.OperatorCodeT(deprecatedBuiltinCode=c, builtinCode=c) for c in self._codes],
+            subgraphs=self._graphs,
+            description=self._description,
+            buffers=self._buffers,
+            signatureDefs=self._signatures,
+        )
+        builder = flatbuffers.Builder()
+        builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
+        return bytes(builder.Output())
+
+
+class Graph:
+    """One graph of a file in the making."""
+
+    def __init__(self, file: File, name: str = "main") -> None:
+        self.file = file
+        self._name = name
         self._tensors: list[schema.TensorT] = []
         self._inputs: list[int] = []
         self._operators: list[schema.OperatorT] = []
-        self._codes: list[int] = []
-        self._buffers: list[schema.BufferT] = [schema.BufferT()]  # the schema's: number 0 is the empty one
 
     def input(self, name: str, shape: Shape, free: Sequence[int]) -> Tensor:
         """The uint8 input; the axes in `free` may be resized, `shape` is the default."""
@@ -88,6 +141,21 @@ class Graph:
         shape = (x.shape[0], rows, columns, channels)
         return self._operator("DEPTHWISE_CONV_2D", [x, self._constant(kernel), self._constant(bias)], shape, options)
 
+    def max_pool(self, x: Tensor, size: int, *, stride: int, same: bool = False) -> Tensor:
+        """The greatest value of each window of size x size; with `same` also of those that reach over an edge."""
+        padding = schema.Padding.SAME if same else schema.Padding.VALID
+        options = schema.Pool2DOptionsT(
+            padding=padding, strideH=stride, strideW=stride, filterHeight=size, filterWidth=size
+        )
+        batch, *sides, depth = x.shape
+        rows, columns = (-(-n // stride) if same else (n - size) // stride + 1 for n in sides)
+        return self._operator("MAX_POOL_2D", [x], (batch, rows, columns, depth), options)
+
+    def prelu(self, x: Tensor, slopes: Floats) -> Tensor:
+        """What is below zero, times the slope of its channel."""
+        _same("channels", x.shape[-1:], slopes.shape)
+        return self._operator("PRELU", [x, self._constant(slopes.reshape(1, 1, -1))], x.shape, None)
+
     def leaky_relu(self, x: Tensor, slope: float) -> Tensor:
         return self._operator("LEAKY_RELU", [x], x.shape, schema.LeakyReluOptionsT(alpha=slope))
 
@@ -113,28 +181,19 @@ class Graph:
         wanted = self._constant(np.array(shape, np.int32))
         return self._operator("RESHAPE", [x, wanted], here, schema.ReshapeOptionsT(newShape=list(shape)))
 
-    def finish(self, outputs: Mapping[str, Tensor]) -> bytes:
-        """The file, with these outputs in this order."""
+    def finish(self, outputs: Mapping[str, Tensor]) -> None:
+        """The graph goes into its file, with these outputs in this order."""
         for name, tensor in outputs.items():
             self._tensors[tensor.index].name = name
-        graph = schema.SubGraphT(
-            tensors=self._tensors,
-            inputs=self._inputs,
-            outputs=[tensor.index for tensor in outputs.values()],
-            operators=self._operators,
-            name="main",
+        self.file.add_graph(
+            schema.SubGraphT(
+                tensors=self._tensors,
+                inputs=self._inputs,
+                outputs=[tensor.index for tensor in outputs.values()],
+                operators=self._operators,
+                name=self._name,
+            )
         )
-        model = schema.ModelT(
-            version=SCHEMA_VERSION,
-            # Readers older than the field builtinCode look for the same number in the deprecated one.
-            operatorCodes=[schema.OperatorCodeT(deprecatedBuiltinCode=c, builtinCode=c) for c in self._codes],
-            subgraphs=[graph],
-            description=self._description,
-            buffers=self._buffers,
-        )
-        builder = flatbuffers.Builder()
-        builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
-        return bytes(builder.Output())
 
     def _window(self, x: Tensor, size: tuple[int, int], stride: int, pad: int) -> tuple[Tensor, int, int, int]:
         """Pad for a window; returns what it slides over, TFLite's padding, and how many rows and columns it gives.
@@ -152,12 +211,11 @@ class Graph:
         return x, schema.Padding.VALID, rows, columns
 
     def _operator(self, code: str, inputs: Sequence[Tensor], shape: Shape, options: object | None) -> Tensor:
-        number = getattr(schema.BuiltinOperator, code)
-        if number not in self._codes:
-            self._codes.append(number)
         output = self._tensor(shape, np.float32)
         operator = schema.OperatorT(
-            opcodeIndex=self._codes.index(number), inputs=[x.index for x in inputs], outputs=[output.index]
+            opcodeIndex=self.file.code(getattr(schema.BuiltinOperator, code)),
+            inputs=[x.index for x in inputs],
+            outputs=[output.index],
         )
         if options is not None:
             operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(options).__name__.removesuffix("T"))
@@ -167,8 +225,7 @@ class Graph:
 
     def _constant(self, values: npt.NDArray[np.generic]) -> Tensor:
         tensor = self._tensor(values.shape, values.dtype)
-        self._tensors[tensor.index].buffer = len(self._buffers)
-        self._buffers.append(_AlignedBuffer(data=np.frombuffer(values.tobytes(), np.uint8)))
+        self._tensors[tensor.index].buffer = self.file.buffer(values)
         return tensor
 
     def _tensor(self, shape: Shape, dtype: npt.DTypeLike) -> Tensor:

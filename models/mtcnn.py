@@ -1,0 +1,179 @@
+"""MTCNN: three small networks, each looking closer at what the one before it let through.
+
+Paper:    Zhang, Zhang, Li, Qiao: "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks",
+          https://arxiv.org/abs/1604.02878
+Networks: ipazc/mtcnn (MIT), version 1.0.0, `mtcnn/network/pnet.py`, `rnet.py`, `onet.py`
+Weights:  in that package's wheel, `mtcnn/assets/weights`; trained by the paper's authors (README.md beside this file)
+
+The model's contract, which lambda_fn/mtcnn.py is written to. The file has three graphs, each by its signature:
+
+    "pnet"  input  "pixels"     uint8    (N, H, W, 3)   RGB; H and W of 12 and more
+            output "scores"     float32  (N, h, w, 1)   probability of a face in a window of 12 x 12, 0..1
+            output "boxes"      float32  (N, h, w, 4)   offsets of the face's corners x0, y0, x1, y1 from the window's
+    "rnet"  input  "pixels"     uint8    (N, 24, 24, 3)
+            output "scores"     float32  (N,)
+            output "boxes"      float32  (N, 4)         as above, from the corners of the input
+    "onet"  input  "pixels"     uint8    (N, 48, 48, 3)
+            output "scores"     float32  (N,)
+            output "boxes"      float32  (N, 4)
+            output "landmarks"  float32  (N, 10)        x of right eye, left eye, nose, right and left corner of the
+                                                        mouth (the person's own right and left), then y of the same
+
+Offsets and landmarks are in shares of the window's side; landmarks from its upper left corner. P-net's window of row r
+and column c begins at pixel (2 c, 2 r); h = ceil((H - 2) / 2) - 4, and w likewise.
+"""
+
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from models import joblib
+from models.errors import WeightsError
+from models.graph import File, Graph, Tensor
+from models.tensors import Array, Shape, Tensors
+from models.weights import LOCKS, Published
+
+PUBLISHED = Published(
+    file="mtcnn-1.0.0-py3-none-any.whl",
+    sha256="0a96b4868e56db9ae984449519642be6dba03240e608a67e928ebb47833e9144",
+    lock=LOCKS / "mtcnn.txt",
+)
+
+MEAN, SPREAD = 127.5, 128.0  # mtcnn/utils/images.py normalize_images
+PNET_SIZE, RNET_SIZE, ONET_SIZE = 12, 24, 48  # pixels; P-net's is its window and its input until it is resized
+# In the order that the files have them: Keras lists the weights of a model layer by layer, as they were built.
+HIDDEN, LAST = ("kernel", "bias", "slopes"), ("kernel", "bias")
+LAYERS = {
+    "pnet": (("conv1", "conv2", "conv3"), ("boxes", "classes")),
+    "rnet": (("conv1", "conv2", "conv3", "dense"), ("boxes", "classes")),
+    "onet": (("conv1", "conv2", "conv3", "conv4", "dense"), ("boxes", "landmarks", "classes")),
+}
+
+Doubles = npt.NDArray[np.float64]
+
+
+def read(wheel: bytes) -> dict[str, Array]:
+    """The tensors of the three networks in the wheel by name, such as `pnet.conv1.kernel`.
+
+    Raises WeightsError where a file is missing, or is not what `joblib.read` reads.
+    """
+    tensors = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
+            files = {net: archive.read(f"mtcnn/assets/weights/{net}.lz4") for net in LAYERS}
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise WeightsError(f"{PUBLISHED.file} does not have MTCNN's weights ({error}).") from error
+    for net, (hidden, last) in LAYERS.items():
+        names = [f"{net}.{layer}.{part}" for layer in hidden for part in HIDDEN]
+        names += [f"{net}.{layer}.{part}" for layer in last for part in LAST]
+        arrays = joblib.read(files[net])
+        if len(arrays) != len(names):
+            raise WeightsError(f"The weights of {net} are {len(arrays)} tensors; the network has {len(names)}.")
+        tensors.update(zip(names, arrays, strict=True))
+    return tensors
+
+
+def build(arrays: Mapping[str, Array]) -> bytes:
+    """The three networks as one TFLite file, from their weights by name: the same bytes every time.
+
+    Raises WeightsError, with the tensor's name, where the weights are not those of these networks.
+    """
+    weights = Tensors(arrays)
+    file = File(f"MTCNN, from {PUBLISHED.file} sha256 {PUBLISHED.sha256}")
+    _pnet(_Network(weights, file, "pnet"))
+    _rnet(_Network(weights, file, "rnet"))
+    _onet(_Network(weights, file, "onet"))
+    weights.done()
+    return file.finish()
+
+
+def _pnet(net: "_Network") -> None:
+    x = net.pixels(PNET_SIZE, free=(0, 1, 2))  # (N, H, W, 3)
+    x = net.conv("conv1", x, 10, 3)  # (N, H-2, W-2, 10)
+    x = net.graph.max_pool(x, 2, stride=2, same=True)  # (N, h+4, w+4, 10)
+    x = net.conv("conv2", x, 16, 3)  # (N, h+2, w+2, 16)
+    x = net.conv("conv3", x, 32, 3)  # (N, h, w, 32)
+    net.graph.finish({"scores": net.scores(x), "boxes": net.linear("boxes", x, 4)})
+
+
+def _rnet(net: "_Network") -> None:
+    x = net.pixels(RNET_SIZE, free=(0,))  # (N, 24, 24, 3)
+    x = net.conv("conv1", x, 28, 3)  # (N, 22, 22, 28)
+    x = net.graph.max_pool(x, 3, stride=2, same=True)  # (N, 11, 11, 28)
+    x = net.conv("conv2", x, 48, 3)  # (N, 9, 9, 48)
+    x = net.graph.max_pool(x, 3, stride=2)  # (N, 4, 4, 48)
+    x = net.conv("conv3", x, 64, 2)  # (N, 3, 3, 64)
+    x = net.dense("dense", x, 128)  # (N, 1, 1, 128)
+    net.graph.finish({"scores": net.flat(net.scores(x)), "boxes": net.flat(net.linear("boxes", x, 4), 4)})
+
+
+def _onet(net: "_Network") -> None:
+    x = net.pixels(ONET_SIZE, free=(0,))  # (N, 48, 48, 3)
+    x = net.conv("conv1", x, 32, 3)  # (N, 46, 46, 32)
+    x = net.graph.max_pool(x, 3, stride=2, same=True)  # (N, 23, 23, 32)
+    x = net.conv("conv2", x, 64, 3)  # (N, 21, 21, 64)
+    x = net.graph.max_pool(x, 3, stride=2)  # (N, 10, 10, 64)
+    x = net.conv("conv3", x, 64, 3)  # (N, 8, 8, 64)
+    x = net.graph.max_pool(x, 2, stride=2, same=True)  # (N, 4, 4, 64)
+    x = net.conv("conv4", x, 128, 2)  # (N, 3, 3, 128)
+    x = net.dense("dense", x, 256)  # (N, 1, 1, 256)
+    net.graph.finish(
+        {
+            "scores": net.flat(net.scores(x)),
+            "boxes": net.flat(net.linear("boxes", x, 4), 4),
+            "landmarks": net.flat(net.linear("landmarks", x, 10), 10),
+        }
+    )
+
+
+class _Network:
+    """The parts of one network, each by the name that its weights have. Kernels are (height, width, in, out)."""
+
+    def __init__(self, weights: Tensors, file: File, name: str) -> None:
+        self.graph = Graph(file, name)
+        self._weights = weights
+        self._name = name
+
+    def pixels(self, size: int, free: Sequence[int]) -> Tensor:
+        """The input, centred; to scale it is left to the first kernel."""
+        x = self.graph.input("pixels", (1, size, size, 3), free)
+        return self.graph.subtract(self.graph.to_float(x), np.full(3, MEAN, np.float32))
+
+    def conv(self, layer: str, x: Tensor, channels: int, size: int) -> Tensor:
+        kernel = self._take(f"{layer}.kernel", (size, size, x.shape[-1], channels))
+        x = self._conv(x, kernel / SPREAD if layer == "conv1" else kernel, self._take(f"{layer}.bias", (channels,)))
+        return self.graph.prelu(x, self._take(f"{layer}.slopes", (1, 1, channels)).astype(np.float32).reshape(-1))
+
+    def dense(self, layer: str, x: Tensor, channels: int) -> Tensor:
+        """All of x in one window: (N, 1, 1, channels)."""
+        x = self.linear(layer, x, channels)
+        return self.graph.prelu(x, self._take(f"{layer}.slopes", (channels,)).astype(np.float32))
+
+    def linear(self, layer: str, x: Tensor, channels: int) -> Tensor:
+        return self._conv(x, self._linear(layer, x, channels), self._take(f"{layer}.bias", (channels,)))
+
+    def scores(self, x: Tensor) -> Tensor:
+        """A softmax of two classes is the logistic function of their difference."""
+        kernel, bias = self._linear("classes", x, 2), self._take("classes.bias", (2,))
+        return self.graph.logistic(self._conv(x, kernel[..., 1:] - kernel[..., :1], bias[1:] - bias[:1]))
+
+    def flat(self, x: Tensor, *values: int) -> Tensor:
+        """(N, 1, 1, values) without the window."""
+        return self.graph.reshape(x, (-1, *values))
+
+    def _linear(self, layer: str, x: Tensor, channels: int) -> Doubles:
+        """P-net's kernels are 1 x 1. The other nets lay x out by column, row, channel: here as one kernel over all."""
+        name, (_, height, width, depth) = f"{layer}.kernel", x.shape
+        if self._name == "pnet":
+            return self._take(name, (1, 1, depth, channels))
+        kernel = self._take(name, (width * height * depth, channels))
+        return kernel.reshape(width, height, depth, channels).transpose(1, 0, 2, 3)
+
+    def _conv(self, x: Tensor, kernel: Doubles, bias: Doubles) -> Tensor:
+        return self.graph.conv(x, kernel.transpose(3, 0, 1, 2).astype(np.float32), bias.astype(np.float32))
+
+    def _take(self, name: str, shape: Shape) -> Doubles:
+        return self._weights.take(f"{self._name}.{name}", shape).astype(np.float64)
