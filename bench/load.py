@@ -1,7 +1,8 @@
 """`make load`: sixteen clients at the local server for half a minute, and its rate against that of one thread.
 
-The server is a process of its own on the loopback address. Every answer is compared with what the pipeline gives here
-for the same photo and seed.
+The server has processes of its own on the loopback address. Every answer is compared with what the pipeline gives here
+for the same photo and seed. Rates are of the moment; the time of a processor that a photo takes is less so, and tells
+what the ratio would be if nothing else ran here. Linux alone: it reads /proc.
 """
 
 import argparse
@@ -13,10 +14,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from statistics import median
 
 from bench import photos
 from lambda_fn.detector import RetinaFace
@@ -34,13 +36,25 @@ PIPELINE_S = 5
 
 
 @dataclass(frozen=True)
+class Rate:
+    """Photos a second, and seconds of a processor that each took."""
+
+    photos_s: float
+    cpu_s: float
+
+
+@dataclass(frozen=True)
 class Server:
     port: int
     process: subprocess.Popen[str]
 
     def rss_mib(self) -> float:
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
+        """Of the server and its workers; what they share counts for each."""
+        return sum(map(_rss_mib, [self.process.pid, *workers_of(self.process.pid)]))
+
+    def cpu_s(self) -> float:
+        """Of the server and its workers since they began."""
+        return sum(map(_cpu_s, [self.process.pid, *workers_of(self.process.pid)]))
 
 
 @dataclass
@@ -51,15 +65,18 @@ class Run:
     answers: int = 0
     wrong: list[str] = field(default_factory=list)
     memory: list[tuple[float, float]] = field(default_factory=list)
+    server_cpu_s: float = 0.0
+    clients_cpu_s: float = 0.0
 
     @property
-    def rate(self) -> float:
-        return self.answers / self.seconds
+    def rate(self) -> Rate:
+        return Rate(self.answers / self.seconds, self.server_cpu_s / self.answers)
 
     def growth(self, settled_s: float = SETTLED_S) -> float:
-        """Peak memory after `settled_s` over the peak until then."""
-        before = max(mib for at, mib in self.memory if at <= settled_s)
-        return max(mib for at, mib in self.memory if at > settled_s) / before
+        """Of what came after `settled_s`, the later half's median memory over the earlier half's."""
+        settled = [mib for at, mib in self.memory if at > settled_s]
+        half = len(settled) // 2
+        return median(settled[half:]) / median(settled[:half])
 
 
 def main() -> None:
@@ -93,38 +110,48 @@ def running_server(*arguments: str) -> Iterator[Server]:
             reader.join()
 
 
+def workers_of(pid: int) -> list[int]:
+    """The processes in which a server works on photos."""
+    children = [
+        int(child)
+        for of_thread in Path(f"/proc/{pid}/task").glob("*/children")
+        for child in of_thread.read_text().split()
+    ]
+    return [child for child in children if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()]
+
+
 def expected_answers(photo: bytes) -> dict[int, bytes]:
     """The photo with its eyes, for each seed."""
     return {seed: _googlified(photo, seed, *_pipeline()) for seed in range(SEEDS)}
 
 
-def pipeline_rate(photo: bytes, seconds: float) -> float:
-    """Photos a second in one thread, with one thread of the model."""
+def pipeline_rate(photo: bytes, seconds: float) -> Rate:
+    """Of one thread, with one thread of the model."""
     detector, settings = _pipeline()
     _googlified(photo, 0, detector, settings)
-    start = time.perf_counter()
+    start, cpu_start = time.perf_counter(), time.thread_time()
     for done in count(1):
         _googlified(photo, done, detector, settings)
         if time.perf_counter() - start >= seconds:
             break
-    return done / (time.perf_counter() - start)
+    return Rate(done / (time.perf_counter() - start), (time.thread_time() - cpu_start) / done)
 
 
 def drive(server: Server, photo: bytes, expected: dict[int, bytes], seconds: float, clients: int = CLIENTS) -> Run:
     """Clients that send the photo, each as soon as its last answer is there, over one connection each."""
     run = Run()
     lock = threading.Lock()
-    start = time.perf_counter()
+    start, server_start, clients_start = time.perf_counter(), server.cpu_s(), time.process_time()
 
     def client(number: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=START_S)
-        for each in count(number):
-            if time.perf_counter() - start >= seconds:
-                return
-            fault = _fault(connection, photo, each % SEEDS, expected)
-            with lock:
-                run.answers += 1
-                run.wrong += [fault] if fault else []
+        with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=START_S)) as connection:
+            for each in count(number):
+                if time.perf_counter() - start >= seconds:
+                    return
+                fault = _fault(connection, photo, each % SEEDS, expected)
+                with lock:
+                    run.answers += 1
+                    run.wrong += [fault] if fault else []
 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
     for thread in threads:
@@ -133,6 +160,7 @@ def drive(server: Server, photo: bytes, expected: dict[int, bytes], seconds: flo
         run.memory.append((time.perf_counter() - start, server.rss_mib()))
         time.sleep(SAMPLE_S)
     run.seconds = time.perf_counter() - start
+    run.server_cpu_s, run.clients_cpu_s = server.cpu_s() - server_start, time.process_time() - clients_start
     return run
 
 
@@ -141,17 +169,27 @@ def _report(name: str, photo: bytes, seconds: int) -> bool:
     before = pipeline_rate(photo, PIPELINE_S)
     with running_server() as server:
         run = drive(server, photo, expected, seconds)
-    alone = (before + pipeline_rate(photo, PIPELINE_S)) / 2
+    after = pipeline_rate(photo, PIPELINE_S)
+    alone = Rate((before.photos_s + after.photos_s) / 2, (before.cpu_s + after.cpu_s) / 2)
+    processors = len(os.sched_getaffinity(0))
+    clients_cpu_s = run.clients_cpu_s / run.answers
+    possible = processors * alone.cpu_s / (run.rate.cpu_s + clients_cpu_s)
     print(f"\n{name} ({len(photo) / 1e6:.1f} MB)")
-    print(f"  one thread, without HTTP   {alone:8.1f} photos/s")
-    print(f"  server                     {run.rate:8.1f} photos/s   {run.rate / alone:.2f} times")
-    print(f"  answers                    {run.answers:8}            {len(run.wrong)} wrong {run.wrong[:1] or ''}")
+    print(f"  one thread, without HTTP   {_told(alone)}")
+    print(f"  server                     {_told(run.rate)}")
+    print(f"  clients                    {clients_cpu_s * 1000:36.1f} ms")
+    print(
+        f"  server over that           {run.rate.photos_s / alone.photos_s:8.2f} times; {possible:.2f} by processor time"
+    )
+    print(f"  answers                    {run.answers:8}; {len(run.wrong)} wrong {run.wrong[:1] or ''}")
     if seconds > SETTLED_S:
         peak = max(mib for _, mib in run.memory)
-        print(
-            f"  peak RSS                   {peak:8.0f} MiB        {run.growth():.3f} of that of the first {SETTLED_S} s"
-        )
+        print(f"  peak RSS                   {peak:8.0f} MiB; after {SETTLED_S} s it grew {run.growth():.3f} times")
     return not run.wrong
+
+
+def _told(rate: Rate) -> str:
+    return f"{rate.photos_s:8.2f} photos/s, each {rate.cpu_s * 1000:8.1f} ms of a processor"
 
 
 def _pipeline() -> tuple[RetinaFace, object]:
@@ -161,6 +199,16 @@ def _pipeline() -> tuple[RetinaFace, object]:
 
 def _googlified(photo: bytes, seed: int, detector: RetinaFace, settings: object) -> bytes:
     return googlify(photo, Options(seed=seed % SEEDS), detector, settings).photo
+
+
+def _rss_mib(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _port(process: subprocess.Popen[str]) -> int:

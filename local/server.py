@@ -1,12 +1,13 @@
 """The API on this machine, without signatures or AWS: `make serve` prints its address and a curl line.
 
 Flask makes a Message of each request, `lambda_fn.app.respond` answers it as it does on Lambda, Waitress speaks HTTP. As
-many photos are worked on at once as there are processors; some more may wait, and the next is answered 503 at once.
-SIGTERM and Ctrl-C close the door, finish what is under way, and end with 0.
+many photos are worked on at once as there are processors, each in a process of its own (docs/adr/0008); some more may
+wait, and the next is answered 503 at once. SIGTERM and Ctrl-C close the door, finish what is under way, and end with 0.
 """
 
 import argparse
 import json
+import multiprocessing
 import os
 import signal
 import socket
@@ -14,16 +15,17 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
-from threading import BoundedSemaphore, Event
+from threading import BoundedSemaphore, Event, Lock, Thread
 from types import FrameType
 from typing import Any, Self
 
 import waitress
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer
@@ -63,22 +65,35 @@ class Busy(GooglyError):
         self.headers = {"retry-after": str(RETRY_AFTER_S)}
 
 
-class Line:
-    """`workers` threads, with a place for each photo in work and for `waiting` more. A context manager.
+class WorkerLost(GooglyError):
+    """A worker has gone in the middle of a photo: short of memory, or a fault in native code."""
 
-    The model's memory belongs to the thread that runs it: no other thread may ever run one.
+    code = "worker_lost"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The server lost the process that had this photo. Send it again; if that fails too, a smaller copy."
+        )
+
+
+class Line:
+    """Workers, with a place for each photo in work and for those that wait. A context manager.
+
+    `start` makes the workers; it is called again when one is lost, which takes what the others have in hand along.
     """
 
-    def __init__(self, workers: int, waiting: int) -> None:
-        self._pool = ThreadPoolExecutor(workers, "photo")
-        self._places = BoundedSemaphore(workers + waiting)
+    def __init__(self, start: Callable[[], Executor], places: int) -> None:
+        self._start = start
+        self._workers = start()
+        self._places = BoundedSemaphore(places)
         self._open = True
+        self._lock = Lock()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.shutdown()
+        self._workers.shutdown()
 
     def close(self) -> None:
         """Give no more places; those that are taken stay."""
@@ -95,8 +110,15 @@ class Line:
                 self._places.release()
 
     def run(self, job: Callable[[], Reply]) -> Reply:
-        """What `job` gives, when its turn has come; for those that have a place."""
-        return self._pool.submit(job).result()
+        """What `job` gives, when its turn has come; for those that have a place. WorkerLost."""
+        workers = self._workers
+        try:
+            return workers.submit(job).result()
+        except BrokenProcessPool as error:
+            with self._lock:
+                if self._workers is workers:
+                    self._workers = self._start()
+            raise WorkerLost from error
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -104,35 +126,56 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _arguments(argv)
     try:
         settings = _settings()
-        detector = RetinaFace(settings.model, settings.threads)
+        _detector(settings)
         listener = socket.create_server((arguments.host, arguments.port))
     except SettingError as error:
         return _fail(error.message)
     except (OSError, OverflowError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error
         return _fail(f"Nothing can listen at {arguments.host}:{arguments.port}: {reason}. Another port: PORT=8001")
-    with listener, Line(arguments.workers, arguments.waiting) as line:
-        app = create_app(partial(respond, detector=detector, settings=settings), line)
-        threads = arguments.workers + arguments.waiting + SPARE_THREADS
-        server, sockets = create_server(app, listener, threads=threads, max_photo=settings.max_bytes)
+    places = arguments.workers + arguments.waiting
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # until there is a handler: a worker that begins has it from here
+    with listener, Line(partial(start_workers, arguments.workers, settings), places) as line:
+        app = create_app(partial(answer, settings=settings), line)
+        server, sockets = create_server(app, listener, threads=places + SPARE_THREADS, max_photo=settings.max_bytes)
         told_to_end = _signals()
         print(_greeting(*listener.getsockname()[:2]), flush=True)
         _run(server, sockets, line, told_to_end)
     return 0
 
 
-def create_app(answer: Callable[[Message], Reply], line: Line) -> Flask:
-    """The API as a WSGI application; the line's threads call `answer` for every POST."""
-    app = Flask(__name__)
+def start_workers(count: int, settings: Settings) -> Executor:
+    """Processes that can run `answer`. They are started at once, and end with the one that started them."""
+    workers = ProcessPoolExecutor(
+        count, multiprocessing.get_context("spawn"), initializer=_prepare_worker, initargs=(settings,)
+    )
+    for _ in range(count):
+        workers.submit(int)
+    return workers
 
-    @app.before_request  # before any routing: which paths and methods there are is the API's to say
+
+def answer(message: Message, settings: Settings) -> Reply:
+    """The API's answer, with the model of this process."""
+    return respond(message, _detector(settings), settings)
+
+
+def create_app(answer: Callable[[Message], Reply], line: Line) -> Flask:
+    """The API as a WSGI application; the line's workers call `answer` for every POST."""
+    app = _App(__name__, static_folder=None)
+
+    @app.before_request
     def answered() -> Response:
         request_id = str(uuid.uuid4())
         if request.method != "POST":
             return _response(answer(_message(request_id)))
         with line.place() as taken:
             # The body is read here and not before: one that is refused need not be copied.
-            return _response(line.run(partial(answer, _message(request_id))) if taken else _busy(request_id))
+            try:
+                if not taken:
+                    raise Busy
+                return _response(line.run(partial(answer, _message(request_id))))
+            except (Busy, WorkerLost) as error:
+                return _response(_own_error(error, request_id))
 
     return app
 
@@ -161,6 +204,13 @@ def create_server(
     )
     server.channel_class = _Channel
     return server, sockets
+
+
+class _App(Flask):
+    def create_url_adapter(self, _: Request | None) -> None:
+        """No routing: which paths and methods there are is the API's to say. An error that is made and never raised
+        would keep each request, with its body, in a cycle until the collector comes by.
+        """
 
 
 class _Refusal(ErrorTask):
@@ -193,6 +243,26 @@ def _settings() -> Settings:
     return load_settings({key: value for key, value in environ.items() if key not in CLIENTS_OWN})
 
 
+def _prepare_worker(settings: Settings) -> None:
+    # A terminal's Ctrl-C and a service manager's SIGTERM reach all processes: the first of them decides.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+    _detector(settings)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+@cache
+def _detector(settings: Settings) -> RetinaFace:
+    return RetinaFace(settings.model, settings.threads)
+
+
 def _message(request_id: str) -> Message:
     return Message(
         method=request.method,
@@ -208,8 +278,7 @@ def _response(reply: Reply) -> Response:
     return Response(reply.body, reply.status, dict(reply.headers))
 
 
-def _busy(request_id: str) -> Reply:
-    error = Busy()
+def _own_error(error: GooglyError, request_id: str) -> Reply:
     line = {"request_id": request_id, "status": error.status, "error": error.code}
     print(f"{json.dumps(line)}\n", end="", flush=True)
     return error_reply(error, request_id)

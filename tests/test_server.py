@@ -1,34 +1,40 @@
 """The local server: its WSGI application in this process, and the whole of it as a process of its own."""
 
 import contextlib
+import gc
 import http.client
 import io
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import requests
 from PIL import Image
+from werkzeug.test import create_environ
 
-from bench.load import running_server
+from bench.load import running_server, workers_of
 from lambda_fn.googlify import googlify
 from lambda_fn.options import Options
 from lambda_fn.response import Reply, json_reply
 from lambda_fn.settings import MODEL, load_settings
 from local.server import Line, create_app, main
 from tests.people import as_jpeg, group, landscape, noise
+from tests.photos import stored
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = load_settings({})
 PEOPLE = as_jpeg(group(600, 350)[0])
 JPEG = {"Content-Type": "image/jpeg"}
+SLOW = stored(landscape(3000, 3000), 1, "PNG")  # a second or so to write
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +52,19 @@ def server(running):
 def started(*arguments):
     """A server whose log is read here; it is not ended."""
     command = [sys.executable, "-u", "-m", "local.server", "--port", "0", *arguments]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, cwd=ROOT, **pipes, process_group=0)
     try:
         greeting = process.stdout.readline() + process.stdout.readline()
         yield process, int(greeting.partition("http://127.0.0.1:")[2].partition(" ")[0]), greeting
     finally:
         process.kill()
         process.communicate()
+
+
+def threads(workers, *, waiting):
+    """A line whose workers are threads, so that a test can stop and watch them."""
+    return Line(lambda: ThreadPoolExecutor(workers), workers + waiting)
 
 
 class Gate:
@@ -146,7 +158,7 @@ def test_several_at_once_get_what_one_at_a_time_gets(server, detector):
 
 def test_a_full_line_answers_503_at_once_and_health_all_the_same():
     gate = Gate()
-    with Line(1, 2) as line, ThreadPoolExecutor(3) as senders:
+    with threads(1, waiting=2) as line, ThreadPoolExecutor(3) as senders:
         client = create_app(gate, line)
         waiting = [senders.submit(client.test_client().post, "/", data=b"x") for _ in range(3)]
         assert gate.arrived.acquire(timeout=10)
@@ -174,7 +186,7 @@ def test_no_more_photos_are_in_work_than_there_are_workers():
             at_once -= 1
         return Reply(200, {"content-type": "application/json"}, threading.current_thread().name.encode())
 
-    with Line(2, 30) as line, ThreadPoolExecutor(16) as senders:
+    with threads(2, waiting=30) as line, ThreadPoolExecutor(16) as senders:
         app = create_app(answer, line)
         names = {done.data for done in senders.map(lambda _: app.test_client().post("/", data=b"x"), range(32))}
     assert most == 2
@@ -182,9 +194,53 @@ def test_no_more_photos_are_in_work_than_there_are_workers():
 
 
 def test_a_closed_line_gives_no_place():
-    with Line(1, 1) as line:
+    with threads(1, waiting=1) as line:
         line.close()
         assert create_app(Gate(), line).test_client().post("/", data=b"x").status_code == 503
+
+
+@pytest.mark.parametrize("path", ["/", "/elsewhere"])
+def test_a_request_is_forgotten_without_the_collectors_help(path):
+    """A cycle around each would hold hundreds of megabytes of photos in a busy server."""
+    with threads(1, waiting=0) as line:
+        app = create_app(lambda message: Reply(200, {}, message.body), line)
+        bodies = [io.BytesIO(b"x") for _ in range(3)]
+        kept = [weakref.ref(body) for body in bodies]
+        gc.disable()
+        try:
+            while bodies:
+                environ = create_environ(path, method="POST", input_stream=bodies.pop(), content_length=1)
+                app(environ, lambda *_: None).close()
+                del environ
+            assert [ref() for ref in kept] == [None] * 3
+        finally:
+            gc.enable()
+
+
+def test_a_lost_worker_fails_the_photo_it_had_and_the_next_is_done():
+    with started("--workers", "1") as (process, port, _), ThreadPoolExecutor(1) as sender:
+        url = f"http://127.0.0.1:{port}/?seed=3"
+        done = requests.post(url, PEOPLE, headers=JPEG, timeout=60).content
+        [worker] = workers_of(process.pid)
+        before = _cpu_ticks(worker)
+        sent = sender.submit(requests.post, url, SLOW, headers=JPEG, timeout=60)
+        _until(lambda: _cpu_ticks(worker) > before + 10)
+        os.kill(worker, signal.SIGKILL)
+        lost = sent.result(60)
+        assert (lost.status_code, lost.json()["error"]["code"]) == (500, "worker_lost")
+        assert [json.loads(process.stdout.readline())["status"] for _ in range(2)] == [200, 500]
+        assert requests.post(url, PEOPLE, headers=JPEG, timeout=60).content == done
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_no_worker_outlives_the_server(number):
+    with started("--workers", "2") as (process, port, _):
+        requests.post(f"http://127.0.0.1:{port}/", PEOPLE, headers=JPEG, timeout=60)
+        _until(lambda: len(workers_of(process.pid)) == 2)
+        workers = workers_of(process.pid)
+        process.send_signal(number)
+        process.wait(30)
+        _until(lambda: not any(_runs(worker) for worker in workers))
 
 
 def test_the_greeting_has_the_address_and_a_curl_line_that_works(tmp_path):
@@ -200,16 +256,15 @@ def test_the_greeting_has_the_address_and_a_curl_line_that_works(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_lets_what_is_under_way_finish_and_ends_with_0(number):
-    slow = io.BytesIO()
-    landscape(3000, 3000).save(slow, "PNG")  # a second or so to write
+@pytest.mark.parametrize("to", [os.kill, os.killpg], ids=["the server alone", "all its processes, as a terminal does"])
+def test_a_signal_lets_what_is_under_way_finish_and_ends_with_0(number, to):
     with started("--workers", "1") as (process, port, _), ThreadPoolExecutor(4) as senders:
         url = f"http://127.0.0.1:{port}/"
-        sent = [senders.submit(requests.post, url, slow.getvalue(), headers=JPEG, timeout=60) for _ in range(4)]
+        sent = [senders.submit(requests.post, url, SLOW, headers=JPEG, timeout=60) for _ in range(4)]
         late = http.client.HTTPConnection("127.0.0.1", port)
         late.connect()
         process.stdout.readline()  # the first is done; the second is in work, the others wait
-        process.send_signal(number)
+        to(process.pid, number)
         _until(lambda: not _listens(port))
         late.request("POST", "/", PEOPLE, JPEG)
         assert late.getresponse().status == 503
@@ -220,10 +275,12 @@ def test_a_signal_lets_what_is_under_way_finish_and_ends_with_0(number):
         assert all(Image.open(io.BytesIO(answer.content)).size == (3000, 3000) for answer in answers)
 
 
-def test_a_signal_without_work_ends_it_at_once_though_a_connection_is_open():
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_without_work_ends_it_at_once_though_a_connection_is_open(number):
     with started() as (process, port, _), socket.create_connection(("127.0.0.1", port)):
-        process.terminate()
+        os.killpg(process.pid, number)  # its workers have only begun
         assert process.wait(10) == 0
+        assert "Traceback" not in process.communicate()[1]
 
 
 def test_a_port_that_is_taken_is_one_line(capsys):
@@ -279,6 +336,16 @@ def _until(condition):
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.005)
+
+
+def _cpu_ticks(pid):
+    return sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
+
+
+def _runs(pid):
+    with contextlib.suppress(FileNotFoundError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
 
 
 def _listens(port):
