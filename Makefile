@@ -126,6 +126,10 @@ serve: $(MODEL) $(VENV)/demo.installed $(VENV)/local.installed ## the API on 127
 dashboard: $(VENV)/dashboard.installed ## a page to drop photos on, on 127.0.0.1, over make serve or GOOGLY_URL (PORT=8501)
 	@$(BIN)/python -m streamlit run app.py --server.address=127.0.0.1 $(if $(PORT),--server.port=$(PORT))
 
+.PHONY: screenshot
+screenshot: $(MODEL) $(VENV)/dev.installed ## take docs/dashboard.png anew, in a real browser
+	@SCREENSHOT=docs/dashboard.png $(BIN)/python -m pytest -rs tests/test_dashboard_browser.py -k picture_of_the_page
+
 .PHONY: load
 load: $(MODEL) $(VENV)/dev.installed ## sixteen clients at the local server: its answers, rate and memory
 	@$(BIN)/python -m bench.load

@@ -33,14 +33,23 @@ LOGO = (
     '<circle cx="24" cy="46" r="21"/><circle cx="68" cy="46" r="21"/></g>'
     '<g fill="#1e1b2e"><circle cx="30" cy="53" r="10"/><circle cx="60" cy="40" r="11"/></g></svg>'
 )
-# Streamlit leaves as much room above the first line as its own menu takes, which a page without one need not.
+# Streamlit leaves more room above the first line than its own bar takes.
 HEADER = f"""
-<style>.stMainBlockContainer {{ padding-top: 1.6rem; }}</style>
+<style>.stMainBlockContainer {{ padding-top: 3.75rem; }}</style>
 <div style="display: flex; align-items: center; gap: .8rem">
   <img alt="" width="64" height="64" src="data:image/svg+xml;base64,{base64.b64encode(LOGO.encode()).decode()}">
   <span role="heading" aria-level="1" style="font-size: 2rem; font-weight: 700; line-height: 1.2">Googly eyes</span>
 </div>
 """
+LEGEND = (
+    '<small style="display: flex; flex-wrap: wrap; column-gap: .9em">'
+    + "".join(
+        '<span><span style="display: inline-block; width: .7em; height: .7em; border-radius: 50%; '
+        f'background: {colour}"></span> {name}</span>'
+        for colour, name in ((RIGHT, "the person's right"), (LEFT, "the person's left"), (NOSE, "nose"))
+    )
+    + "<span>on the box: how sure the detector is</span></small>"
+)
 
 
 def show() -> None:
@@ -76,7 +85,7 @@ def _service(where: Place) -> Service:
 def _photos() -> list[Picture]:
     """Those that were given, each once."""
     upload, camera = st.tabs([UPLOAD_TAB, CAMERA_TAB], key="source", on_change="rerun")
-    files = upload.file_uploader("Photos", accept_multiple_files=True, key="photos", label_visibility="collapsed")
+    files = upload.file_uploader("Drop photos here", accept_multiple_files=True, key="photos")
     given = [picture(file.name, file.getvalue()) for file in files]
     if camera.open:  # the browser asks for the camera when the widget is there
         shot = camera.camera_input("Camera", key="camera", label_visibility="collapsed")
@@ -103,18 +112,15 @@ def _toolbar() -> bool:
         )
         highlighted = st.toggle("Highlight faces", key="highlight")
         if highlighted:
-            st.html(
-                f"<small>{_dot(RIGHT)} the person's right eye and mouth {_dot(LEFT)} left {_dot(NOSE)} nose "
-                "&ensp;on the box: how sure the detector is</small>",
-                width="content",
-            )
+            st.html(LEGEND, width="content")
     return highlighted
 
 
 def _results(photos: Sequence[Picture], options: Options, service: Service | None, *, highlighted: bool) -> None:
     """A card for each photo. Without a service there are those whose answers are known."""
-    columns = st.columns(min(2, len(photos)))
-    cards = [columns[number % 2].container(border=True) for number in range(len(photos))]
+    across = min(2, len(photos))
+    places = [place for _ in photos[::across] for place in st.columns(across)]
+    cards = [place.container(border=True) for place in places[: len(photos)]]
     answers: Answers = st.session_state.setdefault("answers", Answers())
     if service is None:
         outcomes = iter([answers.known(photo, options) for photo in photos])
@@ -174,7 +180,3 @@ def _count(faces: int) -> str:
 def _plain(text: str) -> str:
     """Text that came from elsewhere, without anything that Markdown would take for its own."""
     return MARKDOWN.sub(r"\\\1", text)
-
-
-def _dot(colour: str) -> str:
-    return f'<span style="display:inline-block;width:.7em;height:.7em;border-radius:50%;background:{colour}"></span>'

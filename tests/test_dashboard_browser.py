@@ -1,0 +1,235 @@
+"""The dashboard as a person meets it: a real server, the real page, a real browser.
+
+With SCREENSHOT=docs/dashboard.png the README's picture of the page is taken anew (make screenshot).
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+import requests
+from PIL import Image
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from bench.load import running_server
+from tests.browser import chromium, dashboard, no_chromium
+from tests.people import as_jpeg, group
+
+if no_chromium():
+    pytest.skip(no_chromium(), allow_module_level=True)
+
+NAME = "my friends.2024.jpg"
+RESULT = "my friends.2024.googly.jpg"
+WAIT_S = 60
+SCREENSHOT_SEED = 9
+
+
+class Page:
+    """What a person does with the page, by what they see of it."""
+
+    def __init__(self, driver, address):
+        self.driver = driver
+        driver.get(address)
+        self.until(lambda: self.all("[data-testid=stFileUploader]"))
+
+    def all(self, selector):
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def one(self, selector):
+        [found] = self.all(selector)
+        return found
+
+    def until(self, condition):
+        """What the condition gives when it is first true; the page may be drawn anew meanwhile."""
+        end = time.monotonic() + WAIT_S
+        while time.monotonic() < end:
+            try:
+                if found := condition():
+                    return found
+            except (WebDriverException, ValueError):
+                pass
+            time.sleep(0.05)
+        raise AssertionError(f"this never came: {condition.__code__}\n{self.text()}")
+
+    def settled(self):
+        self.until(lambda: self.one("[data-testid=stApp]").get_attribute("data-test-script-state") == "notRunning")
+
+    def text(self):
+        return self.one("[data-testid=stMain]").text
+
+    def give(self, *files):
+        self.one("[data-testid=stFileUploader] input[type=file]").send_keys("\n".join(map(str, files)))
+
+    def click(self, label):
+        xpath = f"//*[self::button or self::label or @role='tab'][contains(normalize-space(), '{label}')]"
+        self.until(lambda: self.driver.find_element(By.XPATH, xpath).click() is None)
+
+    def shadow(self, selector):
+        return self.one("[data-testid=stBidiComponentIsolated]").shadow_root.find_element(By.CSS_SELECTOR, selector)
+
+    def shown(self, name):
+        """The picture of a comparison, as its address: before, after or over."""
+        return self.shadow(f".{name}").get_attribute("src")
+
+    def enlarge_eyes(self, steps):
+        self.one(".st-key-eye_size input[type=range]").send_keys(Keys.ARROW_RIGHT * steps)
+
+    def seed(self):
+        return int(self.one("[data-testid=stNumberInput] input").get_attribute("value"))
+
+    def requested(self):
+        """The addresses of what the page has loaded, pictures within it left out."""
+        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        sent = [each["params"] for each in messages if each["method"] == "Network.requestWillBeSent"]
+        urls = [each["request"]["url"] for each in sent if each["documentURL"].startswith("http")]
+        return [url for url in urls if not url.startswith(("data:", "blob:"))]
+
+
+@pytest.fixture(scope="module")
+def server():
+    with running_server() as server:
+        yield f"http://127.0.0.1:{server.port}"
+
+
+@pytest.fixture(scope="module")
+def address(server):
+    with dashboard(server, STREAMLIT_SERVER_MAX_UPLOAD_SIZE="3") as address:
+        yield address
+
+
+@pytest.fixture
+def driver(tmp_path):
+    with chromium(tmp_path) as driver:
+        yield driver
+
+
+@pytest.fixture
+def page(driver, address):
+    return Page(driver, address)
+
+
+@pytest.fixture
+def friends(tmp_path):
+    """A photo of drawn people in a file whose name has a blank and two dots."""
+    path = tmp_path / NAME
+    path.write_bytes(as_jpeg(group()[0], quality=92))
+    return path
+
+
+def downloaded(folder: Path) -> bytes:
+    end = time.monotonic() + WAIT_S
+    while time.monotonic() < end:
+        if (folder / RESULT).is_file():
+            return (folder / RESULT).read_bytes()
+        time.sleep(0.05)
+    raise AssertionError(f"{RESULT} is not in {folder}")
+
+
+def test_what_is_downloaded_is_the_apis_answer_to_what_was_set(page, server, address, friends, tmp_path):
+    page.give(friends)
+    first = page.until(lambda: page.shown("after"))
+    page.enlarge_eyes(4)
+    larger = page.until(lambda: page.shown("after") != first and page.shown("after"))
+    old_seed = page.seed()
+    page.click("Shake")
+    page.until(lambda: page.seed() != old_seed and page.shown("after") != larger)
+    assert not page.shown("over")
+    page.click("Highlight faces")
+    page.until(lambda: page.shown("over"))
+    assert "the person's right" in page.text()
+    page.settled()
+    page.click("Download")
+    answer = requests.post(
+        f"{server}/googly_eyes?eye_size=0.7&seed={page.seed()}",
+        friends.read_bytes(),
+        headers={"Content-Type": "image/jpeg"},
+        timeout=60,
+    )
+    assert downloaded(tmp_path / "downloads") == answer.content
+    assert "6 faces" in page.text()
+    others = [url for url in page.requested() if not url.startswith(address)]
+    assert not others
+
+
+def test_the_line_between_before_and_after_is_moved_by_keys(page, friends):
+    page.give(friends)
+    page.until(lambda: page.shown("after"))
+    line = page.shadow("input")
+    width = page.shadow(".pair").size["width"]
+    middle = page.shadow(".line").rect["x"]
+    line.send_keys(Keys.HOME)
+    assert middle - page.shadow(".line").rect["x"] == pytest.approx(width / 2, abs=3)
+    line.send_keys(Keys.END)
+    assert page.shadow(".line").rect["x"] - middle == pytest.approx(width / 2, abs=3)
+
+
+def test_the_camera_is_started_by_its_tab_and_its_picture_is_done(page):
+    page.settled()
+    assert not page.all("video")
+    page.click("Camera")
+    page.until(lambda: page.driver.execute_script("return document.querySelector('video').videoWidth"))
+    page.click("Take Photo")
+    page.until(lambda: "camera.jpg" in page.text() and "No face was found" in page.text())
+
+
+def test_a_narrow_window_shows_all_of_it_without_scrolling_sideways(page, friends):
+    page.driver.set_window_size(390, 844)
+    page.give(friends)
+    page.until(lambda: page.shown("after"))
+    page.click("Highlight faces")
+    page.until(lambda: page.shown("over"))
+    wider = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.driver.execute_script(wider) <= 0
+    assert page.shadow(".pair").size["width"] > 250
+
+
+def test_a_file_over_the_pages_limit_is_told_and_the_others_are_done(page, friends, tmp_path):
+    (tmp_path / "film.jpg").write_bytes(bytes(4_000_000))
+    (tmp_path / "notes.jpg").write_bytes(b"hello")
+    page.give(tmp_path / "film.jpg", friends, tmp_path / "notes.jpg")
+    page.until(lambda: "This is text and no photo" in page.text() and "6 faces" in page.text())
+    assert "3.0MB or smaller" in page.text()
+
+
+def test_when_the_server_goes_the_page_says_so_and_goes_on_when_it_is_back(driver, friends):
+    with running_server() as server:
+        port = server.port
+        with dashboard(f"http://127.0.0.1:{port}") as address:
+            page = Page(driver, address)
+            page.give(friends)
+            page.until(lambda: page.shown("after"))
+            server.process.terminate()
+            server.process.wait(30)
+            page.click("Shake")
+            page.until(lambda: f"Nothing answers at http://127.0.0.1:{port}" in page.text())
+            with running_server("--port", str(port)):
+                page.click("Try again")
+                page.until(lambda: page.shown("after") and "Nothing answers" not in page.text())
+
+
+def test_the_picture_of_the_page_shows_all_that_it_does_and_is_small(page, friends, tmp_path):
+    target = Path(os.environ.get("SCREENSHOT", tmp_path / "page.png"))
+    size = {"width": 1240, "height": 946}
+    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {**size, "deviceScaleFactor": 1, "mobile": False})
+    page.give(friends)
+    first = page.until(lambda: page.shown("after"))
+    page.enlarge_eyes(4)
+    page.until(lambda: page.shown("after") != first)
+    field = page.one("[data-testid=stNumberInput] input")
+    field.send_keys(Keys.CONTROL, "a")
+    field.send_keys(str(SCREENSHOT_SEED), Keys.ENTER)
+    page.click("Highlight faces")
+    page.until(lambda: page.shown("over"))
+    page.settled()
+    download = page.one("[data-testid=stDownloadButton]").rect
+    assert download["y"] + download["height"] < size["height"]
+    time.sleep(1)  # for what fades in
+    page.driver.save_screenshot(str(target))
+    with Image.open(target) as picture:
+        assert picture.size == tuple(size.values())
+        assert len(picture.convert("RGB").getcolors(2**24)) > 10_000
+    assert target.stat().st_size < 400_000
