@@ -1,9 +1,9 @@
-# The function as Lambda runs it: Debian, Python, pruned libraries, lambda_fn and its model. `make image` builds it.
+# The function as Lambda runs it: Debian, Python, pruned libraries, lambda_fn and its models. `make image` builds it.
 #
 #   --build-arg TFLITE_RUNTIME=tflite-runtime    the older build of the same runtime, with numpy below 2
 #   --build-arg BASE_IMAGE=...                   any Debian image with Python 3.11 or newer as python3
 #
-# The model is copied in: `make model` makes it first. What else may come in is listed in .dockerignore.
+# The models are copied in: `make model` makes them first. What else may come in is listed in .dockerignore.
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 
 FROM ${BASE_IMAGE} AS builder
@@ -22,7 +22,7 @@ RUN cd /opt/venv/lib/python3*/site-packages \
     && python3 -m compileall -q --invalidation-mode unchecked-hash .
 
 WORKDIR /var/task
-COPY models/retinaface.tflite models/
+COPY models/*.tflite models/
 COPY lambda_fn lambda_fn
 # Lambda's user is not the one that builds, and the checkout may be readable by its owner alone.
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash . && chmod -R a+rX /opt/venv /var/task

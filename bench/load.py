@@ -21,7 +21,8 @@ from pathlib import Path
 from statistics import median
 
 from bench import photos
-from lambda_fn.detector import RetinaFace
+from lambda_fn.detector import Detector
+from lambda_fn.detectors import load_detector
 from lambda_fn.googlify import googlify
 from lambda_fn.options import Options
 from lambda_fn.settings import load_settings
@@ -192,12 +193,12 @@ def _told(rate: Rate) -> str:
     return f"{rate.photos_s:8.2f} photos/s, each {rate.cpu_s * 1000:8.1f} ms of a processor"
 
 
-def _pipeline() -> tuple[RetinaFace, object]:
+def _pipeline() -> tuple[Detector, object]:
     settings = load_settings({"GOOGLY_THREADS": "1"})
-    return RetinaFace(settings.model, settings.threads), settings
+    return load_detector(settings), settings
 
 
-def _googlified(photo: bytes, seed: int, detector: RetinaFace, settings: object) -> bytes:
+def _googlified(photo: bytes, seed: int, detector: Detector, settings: object) -> bytes:
     return googlify(photo, Options(seed=seed % SEEDS), detector, settings).photo
 
 

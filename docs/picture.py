@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from lambda_fn.detector import RetinaFace
+from lambda_fn.detectors import load_detector
 from lambda_fn.googlify import googlify
 from lambda_fn.options import Options
 from lambda_fn.settings import load_settings
@@ -20,7 +20,7 @@ def before_after() -> Image.Image:
     """The drawn group as it is, and as the product gives it back."""
     before, _ = group()
     settings = load_settings({})
-    answer = googlify(as_jpeg(before), Options(seed=SEED), RetinaFace(settings.model, settings.threads), settings)
+    answer = googlify(as_jpeg(before), Options(seed=SEED), load_detector(settings), settings)
     assert answer.photo is not None
     after = Image.open(io.BytesIO(answer.photo))
     half = ((WIDTH - GAP) // 2, round(before.height * (WIDTH - GAP) / 2 / before.width))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lambda_fn.detector import RetinaFace
+from lambda_fn.detectors import load_detector
 from lambda_fn.googlify import Googlified, googlify
 from lambda_fn.options import Options
 from lambda_fn.settings import Settings, load_settings
@@ -21,7 +21,7 @@ class Here:
 
     def __init__(self, threads: int | None = None) -> None:
         self._settings = own_settings()
-        self._detector = RetinaFace(self._settings.model, threads or self._settings.threads)
+        self._detector = load_detector(self._settings, threads)
 
     def warm_up(self) -> None:
         """Run the model once, so that it has said what it says at its first run."""

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lambda_fn.detector import RetinaFace
+from lambda_fn.detectors import load_detector
 from lambda_fn.errors import GooglyError
 from lambda_fn.googlify import Googlified, googlify
 from lambda_fn.options import TABLE, Option, as_text, options_from_text
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = options_from_text(given)
         settings = load_settings()
-        result = googlify(photo.read_bytes(), options, RetinaFace(settings.model, settings.threads), settings)
+        result = googlify(photo.read_bytes(), options, load_detector(settings), settings)
         out.write_bytes(_contents(result))
     except (GooglyError, OSError) as error:
         print(error, file=sys.stderr)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from traceback import walk_tb
 
 from lambda_fn import __version__
-from lambda_fn.detector import RetinaFace
+from lambda_fn.detector import Detector
 from lambda_fn.errors import BadRequest, GooglyError, MethodNotAllowed, NotFound, TooLarge
 from lambda_fn.googlify import googlify
 from lambda_fn.openapi import document
@@ -24,7 +24,7 @@ Facts = dict[str, object]
 
 
 def respond(
-    message: Message, detector: RetinaFace, settings: Settings, *, fits: Callable[[Reply], bool] = lambda _: True
+    message: Message, detector: Detector, settings: Settings, *, fits: Callable[[Reply], bool] = lambda _: True
 ) -> Reply:
     """Answer any message; never raises. One line about it is logged, in JSON.
 
@@ -44,7 +44,7 @@ def respond(
     return reply
 
 
-def _answer(message: Message, detector: RetinaFace, settings: Settings, facts: Facts) -> Reply:
+def _answer(message: Message, detector: Detector, settings: Settings, facts: Facts) -> Reply:
     match message.method, message.path:
         case "POST", "/" | "/googly_eyes":
             return _googly_eyes(message, detector, settings, facts)
@@ -55,7 +55,7 @@ def _answer(message: Message, detector: RetinaFace, settings: Settings, facts: F
     raise _no_such_endpoint(message)
 
 
-def _googly_eyes(message: Message, detector: RetinaFace, settings: Settings, facts: Facts) -> Reply:
+def _googly_eyes(message: Message, detector: Detector, settings: Settings, facts: Facts) -> Reply:
     started = time.perf_counter()
     request = read_request(message)
     facts["request_ms"] = _since(started)

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lambda_fn.boxes import Candidates, anchors_at, decode_boxes, decode_landmarks, nms
-from lambda_fn.tflite import Session
+from lambda_fn.tflite import Session, wrong_model
 
+OUTPUTS = ["scores", "boxes", "landmarks"]  # of the model, models/retinaface.py
 NMS_THRESHOLD = 0.4  # IoU; as in biubug6/Pytorch_Retinaface's test scripts
 PAD_TO = 32  # the coarsest stride: every feature map then has whole cells
 PAD_COLOUR = (123, 117, 104)  # the training set's mean: the network sees zeros there
@@ -36,7 +37,8 @@ class RetinaFace:
         self._model = model
         self._threads = threads
         self._own = threading.local()
-        self._sessions()
+        if self._sessions()[0].outputs != OUTPUTS:
+            raise wrong_model(model, "RetinaFace")
 
     def scan(self, pixels: Pixels, threshold: float) -> Candidates:
         """As Detector."""

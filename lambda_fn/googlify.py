@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
 
-from lambda_fn.detector import RetinaFace
+from lambda_fn.detector import Detector
 from lambda_fn.draw import draw
 from lambda_fn.eyes import make_eyes
 from lambda_fn.faces import Face
@@ -25,7 +25,7 @@ class Googlified:
     timings: dict[str, float]
 
 
-def googlify(data: bytes, options: Options, detector: RetinaFace, settings: Settings) -> Googlified:
+def googlify(data: bytes, options: Options, detector: Detector, settings: Settings) -> Googlified:
     """Put googly eyes on every face. The same photo, seed and options give the same bytes.
 
     Raises the errors of `read_photo`.

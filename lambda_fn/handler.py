@@ -12,7 +12,7 @@ from typing import Any
 from pybase64 import b64encode
 
 from lambda_fn.app import respond
-from lambda_fn.detector import RetinaFace
+from lambda_fn.detectors import load_detector
 from lambda_fn.request import JSON, Message
 from lambda_fn.response import Reply
 from lambda_fn.settings import load_settings
@@ -22,7 +22,7 @@ MAX_RESULT = 6_291_556
 REQUEST_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 SETTINGS = load_settings()
-DETECTOR = RetinaFace(SETTINGS.model, SETTINGS.threads)
+DETECTOR = load_detector(SETTINGS)
 
 Result = dict[str, Any]
 

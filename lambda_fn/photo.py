@@ -94,6 +94,11 @@ def small_copy(photo: Photo, width: int, height: int) -> Pixels:
     return np.asarray(_rgb(small))
 
 
+def shrunk(pixels: Pixels, width: int, height: int) -> Pixels:
+    """Pixels (h, w, 3) as (height, width, 3), each the mean of those that it covers."""
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BOX))
+
+
 def crop(photo: Photo, to_upright: Matrix, side: int) -> Pixels:
     """A square (side, side, 3) of RGB, anywhere, at any angle and scale; what lies outside the photo is neutral.
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from lambda_fn.errors import SettingError
 
 PREFIX = "GOOGLY_"
-MODEL = Path(__file__).resolve().parent.parent / "models" / "retinaface.tflite"
+MODELS = Path(__file__).resolve().parent.parent / "models"
+DETECTORS = ("retinaface", "mtcnn")  # the first is the better one
 MAX_MEGAPIXELS = 64.0
 MAX_MB = 20.0
 # A Lambda request ends at 6 MiB, with the photo in base64 and the event around it: 4.5 MB of photo is what is left.
@@ -19,8 +20,9 @@ MAX_MILLIONS = 1000  # of pixels and of bytes: beyond, a mistake in the unit is 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`threads` are the model's. `max_pixels` and `max_bytes` are of the largest photo that is taken."""
+    """`model` is the detector's, as are its `threads`. `max_pixels` and `max_bytes` are of the largest photo taken."""
 
+    detector: str
     model: Path
     threads: int
     max_pixels: int
@@ -28,14 +30,16 @@ class Settings:
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from GOOGLY_MODEL, GOOGLY_THREADS, GOOGLY_MAX_MEGAPIXELS and GOOGLY_MAX_MB.
+    """Settings from GOOGLY_DETECTOR, GOOGLY_MODEL, GOOGLY_THREADS, GOOGLY_MAX_MEGAPIXELS and GOOGLY_MAX_MB.
 
     SettingError, with the key, for a value that is none and for any other key with this prefix.
     """
     own = {key: value for key, value in environ.items() if key.startswith(PREFIX)}
     max_mb = MAX_MB_ON_LAMBDA if "AWS_LAMBDA_FUNCTION_NAME" in environ else MAX_MB
+    detector = _detector(own.pop("GOOGLY_DETECTOR", None), own.get("GOOGLY_MODEL"))
     settings = Settings(
-        model=Path(own.pop("GOOGLY_MODEL", MODEL)),
+        detector=detector,
+        model=Path(own.pop("GOOGLY_MODEL", _model_of(detector))),
         threads=_threads(own.pop("GOOGLY_THREADS", min(2, _cpus()))),
         max_pixels=_millions("GOOGLY_MAX_MEGAPIXELS", own.pop("GOOGLY_MAX_MEGAPIXELS", MAX_MEGAPIXELS)),
         max_bytes=_millions("GOOGLY_MAX_MB", own.pop("GOOGLY_MAX_MB", max_mb)),
@@ -43,6 +47,19 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     if own:
         raise SettingError(f"There is no setting {min(own)}. The README has the table of them.", setting=min(own))
     return settings
+
+
+def _detector(value: str | None, model: str | None) -> str:
+    """The one that is asked for. Else RetinaFace, unless MTCNN's model is the only one there is."""
+    if value is not None and value not in DETECTORS:
+        raise _wrong("GOOGLY_DETECTOR", value, " or ".join(DETECTORS))
+    if value is None and model is None and not _model_of(DETECTORS[0]).exists() and _model_of(DETECTORS[1]).exists():
+        return DETECTORS[1]
+    return value or DETECTORS[0]
+
+
+def _model_of(detector: str) -> Path:
+    return MODELS / f"{detector}.tflite"
 
 
 def _threads(value: str | int) -> int:

@@ -33,7 +33,8 @@ from waitress.task import ErrorTask
 from waitress.utilities import RequestEntityTooLarge
 
 from lambda_fn.app import respond
-from lambda_fn.detector import RetinaFace
+from lambda_fn.detector import Detector
+from lambda_fn.detectors import load_detector
 from lambda_fn.errors import BadRequest, GooglyError, SettingError, TooLarge
 from lambda_fn.request import Message
 from lambda_fn.response import Reply, error_reply
@@ -259,8 +260,8 @@ def _end_with_parent() -> None:
 
 
 @cache
-def _detector(settings: Settings) -> RetinaFace:
-    return RetinaFace(settings.model, settings.threads)
+def _detector(settings: Settings) -> Detector:
+    return load_detector(settings)
 
 
 def _message(request_id: str) -> Message:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-from lambda_fn.detector import RetinaFace
-from lambda_fn.settings import MODEL
+from lambda_fn.detector import Detector, RetinaFace
+from lambda_fn.detectors import load_detector
+from lambda_fn.mtcnn import Mtcnn
+from lambda_fn.settings import MODELS, load_settings
 from local.emulator import EmulatorPool
 
 # How long an example takes says how busy the machine is, and no more.
@@ -28,9 +30,25 @@ def no_aws_credentials_of_this_machine() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def detector() -> RetinaFace:
-    """The real model; `make test` makes it first."""
-    return RetinaFace(MODEL, threads=2)
+def detector() -> Detector:
+    """The one that is here, as a deployment without settings has it; `make test` makes its model first."""
+    return load_detector(load_settings({}), threads=2)
+
+
+@pytest.fixture(scope="session")
+def retinaface() -> RetinaFace:
+    """For what holds of RetinaFace alone."""
+    if not (MODELS / "retinaface.tflite").exists():
+        pytest.skip("not proven: RetinaFace's weights are not here")
+    return RetinaFace(MODELS / "retinaface.tflite", threads=2)
+
+
+@pytest.fixture(scope="session")
+def mtcnn() -> Mtcnn:
+    """For what holds of MTCNN alone."""
+    if not (MODELS / "mtcnn.tflite").exists():
+        pytest.skip("not proven: MTCNN's weights are not here")
+    return Mtcnn(MODELS / "mtcnn.tflite", threads=2)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from lambda_fn.app import respond
 from lambda_fn.errors import SettingError
 from lambda_fn.googlify import Googlified
 from lambda_fn.request import Message
-from lambda_fn.settings import MODEL, load_settings
+from lambda_fn.settings import load_settings
 from tests import people
 
 SETTINGS = load_settings({})
@@ -94,7 +94,7 @@ def test_every_request_without_a_seed_has_a_fresh_one(ask, photo):
 def test_health_tells_the_version_and_the_model(ask):
     health = json.loads(ask("GET", "/health").body)
     assert health["version"] == __version__
-    assert health["model"]["name"] == MODEL.name
+    assert health["model"]["name"] == SETTINGS.model.name
     assert FINGERPRINT.fullmatch(health["model"]["sha256"])
     assert health["request_id"] == "the-id"
 

@@ -86,9 +86,9 @@ def faces_of(result):
     return json.loads(result["body"])["faces"]
 
 
-def test_without_a_model_nothing_is_built_and_the_error_names_the_command(monkeypatch):
-    monkeypatch.setattr("local.image.MODEL", ROOT / "models" / "missing.tflite")
-    with pytest.raises(EngineError, match=r"^There is no models/missing.tflite. Make it with: make model$"):
+def test_without_a_model_nothing_is_built_and_the_error_names_the_command(monkeypatch, tmp_path):
+    monkeypatch.setattr("local.image.MODELS", tmp_path)
+    with pytest.raises(EngineError, match=rf"^There is no model in {tmp_path}\. Make it with: make model$"):
         build("/bin/true")
 
 

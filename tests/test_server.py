@@ -25,7 +25,7 @@ from bench.load import running_server, workers_of
 from lambda_fn.googlify import googlify
 from lambda_fn.options import Options
 from lambda_fn.response import Reply, json_reply
-from lambda_fn.settings import MODEL, load_settings
+from lambda_fn.settings import MODELS, load_settings
 from local.server import Line, create_app, main
 from tests.people import as_jpeg, group, landscape, noise
 from tests.photos import stored
@@ -327,7 +327,7 @@ def test_no_part_of_a_photo_is_written_to_disk(running, server):
     finally:
         ended.set()
         watcher.join()
-    elsewhere = [name for name in seen if not name.startswith(str(MODEL.parent))]
+    elsewhere = [name for name in seen if not name.startswith(str(MODELS))]
     assert not [name for name in elsewhere if "(deleted)" in name or "/tmp" in name]  # noqa: S108
 
 

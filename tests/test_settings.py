@@ -3,8 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from lambda_fn import settings as settings_module
 from lambda_fn.errors import SettingError
-from lambda_fn.settings import MODEL, Settings, load_settings
+from lambda_fn.settings import Settings, load_settings
+from models import __main__ as command
 
 
 def refused(environ):
@@ -15,13 +17,38 @@ def refused(environ):
 
 def test_without_an_environment_the_defaults_stand():
     settings = load_settings({})
-    assert settings.model == MODEL
     assert settings.max_pixels == 64_000_000
     assert settings.max_bytes == 20_000_000
 
 
-def test_the_default_model_is_the_one_that_make_model_makes():
-    assert Path(__file__).resolve().parents[1] / "models" / "retinaface.tflite" == MODEL
+@pytest.mark.parametrize(
+    ("made", "detector"),
+    [(["retinaface", "mtcnn"], "retinaface"), (["retinaface"], "retinaface"), (["mtcnn"], "mtcnn"), ([], "retinaface")],
+)
+def test_the_detector_is_retinaface_unless_mtcnns_model_is_the_only_one(monkeypatch, tmp_path, made, detector):
+    monkeypatch.setattr(settings_module, "MODELS", tmp_path)
+    for name in made:
+        (tmp_path / f"{name}.tflite").touch()
+    settings = load_settings({})
+    assert (settings.detector, settings.model) == (detector, tmp_path / f"{detector}.tflite")
+
+
+@pytest.mark.parametrize("detector", ["retinaface", "mtcnn"])
+def test_a_detector_that_is_asked_for_is_taken_with_its_own_model(monkeypatch, tmp_path, detector):
+    monkeypatch.setattr(settings_module, "MODELS", tmp_path)
+    (tmp_path / "mtcnn.tflite").touch()
+    settings = load_settings({"GOOGLY_DETECTOR": detector})
+    assert (settings.detector, settings.model) == (detector, tmp_path / f"{detector}.tflite")
+
+
+def test_a_model_that_is_named_is_retinafaces_if_nothing_else_is_said(monkeypatch, tmp_path):
+    monkeypatch.setattr(settings_module, "MODELS", tmp_path)
+    (tmp_path / "mtcnn.tflite").touch()
+    assert load_settings({"GOOGLY_MODEL": "other.tflite"}).detector == "retinaface"
+
+
+def test_the_default_models_are_those_that_make_model_makes():
+    assert Path(__file__).resolve().parents[1] / "models" == settings_module.MODELS == command.FOLDER
 
 
 def test_on_lambda_a_photo_must_fit_into_a_request():
@@ -31,13 +58,14 @@ def test_on_lambda_a_photo_must_fit_into_a_request():
 
 def test_every_setting_is_taken_from_the_environment():
     environ = {
+        "GOOGLY_DETECTOR": "mtcnn",
         "GOOGLY_MODEL": "/opt/other.tflite",
         "GOOGLY_THREADS": "3",
         "GOOGLY_MAX_MEGAPIXELS": "0.5",
         "GOOGLY_MAX_MB": "1.5",
         "HOME": "/root",
     }
-    assert load_settings(environ) == Settings(Path("/opt/other.tflite"), 3, 500_000, 1_500_000)
+    assert load_settings(environ) == Settings("mtcnn", Path("/opt/other.tflite"), 3, 500_000, 1_500_000)
 
 
 @pytest.mark.parametrize(("cpus", "threads"), [(1, 1), (2, 2), (64, 2)])
@@ -56,6 +84,7 @@ def test_a_system_that_only_counts_its_processors_will_do(monkeypatch, threads):
 @pytest.mark.parametrize(
     ("key", "value"),
     [
+        *[("GOOGLY_DETECTOR", value) for value in ("", "RetinaFace", "mtcnn ", "opencv")],
         *[("GOOGLY_THREADS", value) for value in ("", "0", "-1", "1.5", "two", "65")],
         *[("GOOGLY_MAX_MEGAPIXELS", value) for value in ("", "0", "-1", "nan", "inf", "1e9", "64MP")],
         *[("GOOGLY_MAX_MB", value) for value in ("", "0", "-1", "nan", "inf", "20000000", "20MB")],
