@@ -179,9 +179,8 @@ def _report(name: str, photo: bytes, seconds: int) -> bool:
     print(f"  one thread, without HTTP   {_told(alone)}")
     print(f"  server                     {_told(run.rate)}")
     print(f"  clients                    {clients_cpu_s * 1000:36.1f} ms")
-    print(
-        f"  server over that           {run.rate.photos_s / alone.photos_s:8.2f} times; {possible:.2f} by processor time"
-    )
+    times = run.rate.photos_s / alone.photos_s
+    print(f"  server over that           {times:8.2f} times; {possible:.2f} by processor time")
     print(f"  answers                    {run.answers:8}; {len(run.wrong)} wrong {run.wrong[:1] or ''}")
     if seconds > SETTLED_S:
         peak = max(mib for _, mib in run.memory)

@@ -112,6 +112,8 @@ def _proposed(session: Session, copies: Sequence[Pixels]) -> Floats:
 
 def _refined(session: Session, copies: Sequence[Pixels], squares: Floats) -> Floats:
     """Those of the squares (n, 4) that R-net takes for faces as well, moved to where it sees them, best first."""
+    if len(squares) == 0:
+        return squares
     seen = _run(session, "rnet", _crops(copies, squares, RNET_SIDE))
     boxes = _moved(squares, seen["boxes"])
     sure = np.flatnonzero(seen["scores"] >= RNET_SCORE)
@@ -121,6 +123,8 @@ def _refined(session: Session, copies: Sequence[Pixels], squares: Floats) -> Flo
 
 def _judged(session: Session, copies: Sequence[Pixels], squares: Floats) -> Candidates:
     """What O-net sees in each of the squares (n, 4), whatever its score, in their order."""
+    if len(squares) == 0:
+        return NOTHING
     seen = _run(session, "onet", _crops(copies, squares, ONET_SIDE))
     points = seen["landmarks"].reshape(-1, 2, 5).transpose(0, 2, 1)  # x of all, then y of all
     landmarks = squares[:, None, :2] + points * (squares[:, None, 2:] - squares[:, None, :2])
@@ -128,7 +132,7 @@ def _judged(session: Session, copies: Sequence[Pixels], squares: Floats) -> Cand
 
 
 def _run(session: Session, graph: str, crops: Pixels) -> dict[str, Floats]:
-    """The outputs of R-net or O-net for all crops (n, side, side, 3)."""
+    """The outputs of R-net or O-net for all crops (n, side, side, 3), of which there is at least one."""
     runs = [session.run_graph(graph, part) for part in np.split(crops, _steps(crops))]
     return {name: np.concatenate([run[name] for run in runs]) for name in runs[0]}
 

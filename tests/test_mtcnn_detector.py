@@ -1,0 +1,164 @@
+"""MTCNN as a detector: what it sees of drawn people, and that its work stays bounded whatever it is shown."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambda_fn import mtcnn as module
+from lambda_fn.detector import RetinaFace
+from lambda_fn.errors import SettingError
+from lambda_fn.mtcnn import Mtcnn
+from lambda_fn.settings import MODELS
+from tests.people import blank, face, group, noise, somebody
+
+
+def pixels(image):
+    return np.array(image.convert("RGB"))
+
+
+def eyes(seen, number=0):
+    return seen.landmarks[number, :2]
+
+
+def truth_of(drawn):
+    return np.array([[drawn.right_eye.x, drawn.right_eye.y], [drawn.left_eye.x, drawn.left_eye.y]])
+
+
+@pytest.mark.parametrize("size", [64, 128, 256, 700])
+def test_a_face_of_any_size_is_seen_where_it_is_with_its_own_right_and_left(mtcnn, size):
+    image, drawn = face(size)
+    seen = mtcnn.scan(pixels(image), 0.9)
+    assert len(seen) == 1
+    assert seen.scores.dtype == seen.boxes.dtype == seen.landmarks.dtype == np.float32
+    assert np.hypot(*(eyes(seen) - truth_of(drawn)).T).max() < 0.12 * drawn.eye_distance
+    x0, y0, x1, y1 = seen.boxes[0]
+    right, left, nose, mouth_right, mouth_left = seen.landmarks[0]
+    assert x0 < right[0] < nose[0] < left[0] < x1
+    assert y0 < right[1] < nose[1] < mouth_right[1] < y1
+    assert mouth_right[0] < nose[0] < mouth_left[0]
+
+
+def test_everyone_in_a_group_is_seen(mtcnn):
+    image, people = group()
+    seen = mtcnn.scan(pixels(image), 0.3)
+    for drawn in people:
+        nearest = np.abs(seen.landmarks[:, :2] - truth_of(drawn)).max(axis=(1, 2)).min()
+        assert nearest < 0.3 * drawn.eye_distance
+
+
+def test_candidates_come_best_first_and_above_the_threshold(mtcnn):
+    seen = mtcnn.scan(pixels(group()[0]), 0.5)
+    assert len(seen) >= 2
+    assert (np.diff(seen.scores) <= 0).all()
+    assert (seen.scores >= 0.5).all()
+    assert len(mtcnn.scan(pixels(group()[0]), 1.1)) == 0
+
+
+@pytest.mark.parametrize(
+    ("height", "width"), [(1, 1), (11, 300), (19, 21), (20, 20), (64, 640), (21, 2000), (255, 257)]
+)
+@pytest.mark.parametrize("picture", [noise, blank])
+def test_a_picture_of_any_size_without_faces_has_none(mtcnn, picture, height, width):
+    assert len(mtcnn.scan(pixels(picture(width, height)), 0.9)) == 0
+
+
+def test_a_face_that_the_edge_cuts_is_seen(mtcnn):
+    image, drawn = face(256)
+    cut = pixels(image)[:, 80:]
+    seen = mtcnn.scan(cut, 0.5)
+    assert len(seen) >= 1
+    assert np.hypot(*(eyes(seen) - (truth_of(drawn) - (80, 0))).T).max() < 0.25 * drawn.eye_distance
+
+
+def crop_of(seed, *, shift=(0, 0)):
+    """A crop as the finder makes it: the face in the middle, half as large."""
+    image, drawn = face(400, look=somebody(seed))
+    middle, size = truth_of(drawn).mean(axis=0) + np.array([0, drawn.eye_distance * 0.4]), 2.4 * drawn.eye_distance
+    x, y = middle + np.multiply(shift, size)
+    box = (x - size, y - size, x + size, y + size)
+    crop = image.convert("RGB").resize((224, 224), box=tuple(np.clip(box, 0, 400)))
+    scale = 224 / (np.clip(box, 0, 400)[2:] - np.clip(box, 0, 400)[:2])
+    return np.array(crop), (truth_of(drawn) - np.clip(box, 0, 400)[:2]) * scale
+
+
+def test_each_crop_has_its_own_answer(mtcnn):
+    crops, wanted = zip(*map(crop_of, range(8)), strict=True)
+    empty = pixels(noise(224, 224))
+    together = mtcnn.inspect(np.stack([*crops[:4], empty, *crops[4:]]), 0.9)
+    assert [len(seen) for seen in together] == [1] * 4 + [0] + [1] * 4
+    for seen, crop, truth in zip([*together[:4], *together[5:]], crops, wanted, strict=True):
+        assert np.hypot(*(eyes(seen) - truth).T).max() < 0.12 * np.hypot(*(truth[1] - truth[0]))
+        [alone] = mtcnn.inspect(crop[None], 0.9)
+        np.testing.assert_allclose(alone.landmarks, seen.landmarks, atol=1e-3)
+
+
+def test_no_crops_have_no_answers(mtcnn):
+    assert mtcnn.inspect(np.empty((0, 224, 224, 3), np.uint8), 0.9) == []
+
+
+def test_a_face_that_is_not_quite_where_it_is_expected_is_looked_at_where_it_is(mtcnn):
+    crop, truth = crop_of(0, shift=(0.08, -0.08))
+    [seen] = mtcnn.inspect(crop[None], 0.9)
+    assert np.hypot(*(eyes(seen) - truth).T).max() < 0.12 * np.hypot(*(truth[1] - truth[0]))
+
+
+def test_the_same_pixels_have_the_same_answer_whatever_was_seen_before(mtcnn):
+    picture = pixels(group()[0])
+    before = mtcnn.scan(picture, 0.3)
+    mtcnn.scan(pixels(face(96)[0]), 0.3)
+    again = mtcnn.scan(picture, 0.3)
+    for one, other in ((before.scores, again.scores), (before.boxes, again.boxes), (before.landmarks, again.landmarks)):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_however_much_looks_like_a_face_the_later_networks_see_no_more_than_the_cap(mtcnn, monkeypatch):
+    counts = {}
+    session = mtcnn._session()
+    run_graph = session.run_graph
+
+    def counted(name, batch):
+        counts[name] = counts.get(name, 0) + len(batch)
+        return run_graph(name, batch)
+
+    monkeypatch.setattr(session, "run_graph", counted)
+    monkeypatch.setattr(module, "MOST_PROPOSED", 7)
+    monkeypatch.setattr(module, "MOST_REFINED", 3)
+    monkeypatch.setattr(module, "PNET_SCORE", 0)
+    monkeypatch.setattr(module, "RNET_SCORE", 0)
+    mtcnn.scan(pixels(noise(200, 150)), 0)
+    assert (counts["rnet"], counts["onet"]) == (7, 3)
+
+
+@given(
+    st.floats(-80, 180),
+    st.floats(-80, 180),
+    st.floats(1, 200),
+    st.sampled_from([24, 48]),
+    st.sampled_from([120, 60, 30]),
+)
+def test_a_crop_is_the_part_of_the_picture_that_it_says(x, y, size, side, second):
+    """Out of a ramp in both directions: the value at each centre is the coordinate itself; outside is grey."""
+    ramp = np.zeros((120, 120, 3), np.uint8)
+    ramp[..., 0], ramp[..., 1] = np.arange(120)[None, :], np.arange(120)[:, None]
+    copies = [ramp[None], ramp.reshape(second, 120 // second, second, 120 // second, 3).mean(axis=(1, 3))[None].round()]
+    copies[1] = copies[1].astype(np.uint8)
+    square = np.array([[x, y, x + size, y + size]], np.float32)
+    [crop] = module._crops(copies, square, side)
+    centres = (np.arange(side) + 0.5) / side * size
+    across, down = np.meshgrid(x + centres - 0.5, y + centres - 0.5)
+    margin = 120 / second
+    inside = (across > margin) & (across < 119 - margin) & (down > margin) & (down < 119 - margin)
+    outside = (across < -1 - margin) | (across > 120 + margin) | (down < -1 - margin) | (down > 120 + margin)
+    np.testing.assert_allclose(crop[..., 0][inside], across[inside], atol=1.1)
+    np.testing.assert_allclose(crop[..., 1][inside], down[inside], atol=1.1)
+    assert (crop[outside] == module.GREY).all()
+
+
+def test_a_model_of_the_other_detector_is_refused_with_the_names_of_the_settings():
+    for kind, other in ((Mtcnn, "retinaface"), (RetinaFace, "mtcnn")):
+        if (MODELS / f"{other}.tflite").exists():
+            with pytest.raises(
+                SettingError, match=rf"{other}\.tflite is no model of .*GOOGLY_DETECTOR and GOOGLY_MODEL"
+            ):
+                kind(MODELS / f"{other}.tflite", threads=1)
