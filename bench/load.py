@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 
 from bench import photos
-from lambda_fn.detector import Detector
+from lambda_fn.boxes import Detector
 from lambda_fn.detectors import load_detector
 from lambda_fn.googlify import googlify
 from lambda_fn.options import Options

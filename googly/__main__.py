@@ -22,7 +22,8 @@ from tqdm import tqdm
 from googly.client import Service, service_at
 from googly.errors import GooglyError, ServiceError
 from googly.files import STANDARD, FileProblem, Job, plan, write_whole
-from googly.here import CLIENTS_OWN, Here, own_settings
+from googly.here import Here
+from googly.settings import CLIENTS_OWN, own_settings
 from lambda_fn.errors import BadOption, TooLarge
 from lambda_fn.googlify import Googlified
 from lambda_fn.options import TABLE, Option, Options, as_text, options_from_text

@@ -4,7 +4,6 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Protocol
 
-from googly.here import Here
 from lambda_fn.googlify import Googlified
 from lambda_fn.options import Options, options_from_json
 
@@ -33,9 +32,12 @@ def service_at(url: str | None, *, sign: bool | None = None, region: str | None 
 
     Raises BadUrl, Forbidden without credentials where they are needed, SettingError without a model where that is.
     """
+    # Who does photos here needs no HTTP and no botocore, and who sends them no model and nothing to run it.
     if not url:
+        from googly.here import Here  # noqa: PLC0415
+
         return Here()
-    from googly.remote import Remote  # noqa: PLC0415 - who does photos here needs no HTTP and no botocore
+    from googly.remote import Remote  # noqa: PLC0415
 
     return Remote(url, sign=sign, region=region)
 

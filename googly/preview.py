@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from googly.here import own_settings
+from googly.settings import own_settings
 from lambda_fn.formats import identify, open_photo
 from lambda_fn.photo import read_photo, small_copy
 

@@ -26,8 +26,8 @@ from tenacity import (
 )
 
 from googly.errors import BadUrl, Busy, Forbidden, NotGoogly, ServerFailed, ServiceError, Unreachable
-from googly.here import own_settings
 from googly.large import draw_eyes, onto_photo, smaller_copy
+from googly.settings import own_settings
 from googly.signing import Signer, function_region
 from lambda_fn.errors import BadOption, BadRequest, DamagedPhoto, GooglyError, TooLarge, UnsupportedMedia
 from lambda_fn.faces import Box, Face, Point

@@ -8,7 +8,7 @@ from dataclasses import replace
 from traceback import walk_tb
 
 from lambda_fn import __version__
-from lambda_fn.detector import Detector
+from lambda_fn.boxes import Detector
 from lambda_fn.errors import BadRequest, GooglyError, MethodNotAllowed, NotFound, TooLarge
 from lambda_fn.googlify import googlify
 from lambda_fn.openapi import document

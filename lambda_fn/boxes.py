@@ -1,4 +1,4 @@
-"""Anchors, box decoding and non-maximum suppression, in model pixels. Pure numpy.
+"""What a detector gives; anchors, box decoding and non-maximum suppression, in model pixels. Pure numpy.
 
 The layout is RetinaFace's as biubug6/Pytorch_Retinaface trained it (`data/config.py`, `cfg_mnet`): at every cell of
 three feature maps two square anchors, listed by map, row, column, size.
@@ -6,12 +6,14 @@ three feature maps two square anchors, listed by map, row, column, size.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.intp]
+Pixels = npt.NDArray[np.uint8]
 
 STRIDES = (8, 16, 32)
 ANCHOR_SIZES = ((16, 32), (64, 128), (256, 512))
@@ -35,6 +37,16 @@ class Candidates:
 
     def take(self, indices: Indices) -> "Candidates":
         return Candidates(self.scores[indices], self.boxes[indices], self.landmarks[indices])
+
+
+class Detector(Protocol):
+    """Finds faces that stand upright or nearly so in an array of pixels. Any number of threads may ask."""
+
+    def scan(self, pixels: Pixels, threshold: float) -> Candidates:
+        """Candidates of at least `threshold` (0..1) in a photo's small copy, uint8 RGB (height, width, 3)."""
+
+    def inspect(self, crops: Pixels, threshold: float) -> list[Candidates]:
+        """The same for each of several crops (n, side, side, 3) around one candidate each, all of one size."""
 
 
 NOTHING = Candidates(np.empty(0, np.float32), np.empty((0, 4), np.float32), np.empty((0, 5, 2), np.float32))

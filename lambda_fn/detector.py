@@ -1,8 +1,7 @@
-"""What a detector does, and RetinaFace in a TFLite session: an RGB array in, candidates in that array's pixels out."""
+"""RetinaFace in a TFLite session: an RGB array in, candidates in that array's pixels out."""
 
 import threading
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,16 +15,6 @@ PAD_TO = 32  # the coarsest stride: every feature map then has whole cells
 PAD_COLOUR = (123, 117, 104)  # the training set's mean: the network sees zeros there
 
 Pixels = npt.NDArray[np.uint8]
-
-
-class Detector(Protocol):
-    """Finds faces that stand upright or nearly so in an array of pixels. Any number of threads may ask."""
-
-    def scan(self, pixels: Pixels, threshold: float) -> Candidates:
-        """Candidates of at least `threshold` (0..1) in a photo's small copy, uint8 RGB (height, width, 3)."""
-
-    def inspect(self, crops: Pixels, threshold: float) -> list[Candidates]:
-        """The same for each of several crops (n, side, side, 3) around one candidate each, all of one size."""
 
 
 class RetinaFace:

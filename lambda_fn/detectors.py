@@ -1,6 +1,7 @@
 """Which detector a deployment has, from its settings."""
 
-from lambda_fn.detector import Detector, RetinaFace
+from lambda_fn.boxes import Detector
+from lambda_fn.detector import RetinaFace
 from lambda_fn.mtcnn import Mtcnn
 from lambda_fn.settings import Settings
 

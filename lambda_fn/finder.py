@@ -9,8 +9,7 @@ from math import atan2, cos, sin
 import numpy as np
 import numpy.typing as npt
 
-from lambda_fn.boxes import Candidates, iou, join, nms
-from lambda_fn.detector import Detector
+from lambda_fn.boxes import Candidates, Detector, iou, join, nms
 from lambda_fn.faces import Box, Face, Point
 from lambda_fn.photo import Photo, crop, small_copy
 

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 from random import Random, SystemRandom
 
-from lambda_fn.detector import Detector
+from lambda_fn.boxes import Detector
 from lambda_fn.draw import draw
 from lambda_fn.eyes import make_eyes
 from lambda_fn.faces import Face

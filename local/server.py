@@ -33,7 +33,7 @@ from waitress.task import ErrorTask
 from waitress.utilities import RequestEntityTooLarge
 
 from lambda_fn.app import respond
-from lambda_fn.detector import Detector
+from lambda_fn.boxes import Detector
 from lambda_fn.detectors import load_detector
 from lambda_fn.errors import BadRequest, GooglyError, SettingError, TooLarge
 from lambda_fn.request import Message

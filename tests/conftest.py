@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-from lambda_fn.detector import Detector, RetinaFace
+from lambda_fn.boxes import Detector
+from lambda_fn.detector import RetinaFace
 from lambda_fn.detectors import load_detector
 from lambda_fn.mtcnn import Mtcnn
 from lambda_fn.settings import MODELS, load_settings

@@ -1,6 +1,9 @@
 """Which service the dashboard asks."""
 
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from streamlit import config
@@ -47,6 +50,7 @@ def test_somebody_listens_or_nobody():
     assert not listens(url)
 
 
+ROOT = Path(__file__).resolve().parent.parent
 NO_ADDRESSES = (
     "", "nonsense", "http://", "http://127.0.0.1:99999/", "http://[::1", "ftp://127.0.0.1", "https://name.invalid/",
     "http://a..b/", f"http://{'x' * 70}/",
@@ -56,3 +60,11 @@ NO_ADDRESSES = (
 @pytest.mark.parametrize("url", NO_ADDRESSES)
 def test_no_address_at_all_is_nobody(url):
     assert not listens(url)
+
+
+def test_the_page_needs_no_model_and_nothing_to_run_one():
+    """Its image and Streamlit Cloud come without."""
+    code = (
+        "import sys; sys.modules.update(ai_edge_litert=None, tflite_runtime=None); import dashboard.page, googly.remote"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
