@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from googly.client import Service, service_at
 from googly.errors import GooglyError, ServiceError
-from googly.files import STANDARD, FileProblem, Job, plan, write_whole
+from googly.files import STANDARD, FileProblem, Job, not_read, plan, reason, write_whole
 from googly.here import Here
 from googly.settings import CLIENTS_OWN, own_settings
 from lambda_fn.errors import BadOption, TooLarge
@@ -32,9 +32,9 @@ from lambda_fn.response import as_json
 REMOTE_JOBS = 4  # a new AWS account runs ten functions at once, for all who call
 MAX_JOBS = 64
 ADVICE = {
-    errno.ENOSPC: "Make room on the disk, or name another folder with -o.",
-    errno.EDQUOT: "Make room in your quota, or name another folder with -o.",
-    errno.ENAMETOOLONG: "Name a shorter file with -o.",
+    errno.ENOSPC: "Make room on the disk, or name a place on another.",
+    errno.EDQUOT: "Make room in your quota, or name a place outside of it.",
+    errno.ENAMETOOLONG: "Name a shorter file.",
 }
 DONE, NOT_ALL_DONE, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -47,6 +47,9 @@ class _Parser(argparse.ArgumentParser):
 
 def run() -> NoReturn:
     """The command as a process: ends it at once after Ctrl-C, whatever its threads are still waiting for."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by who started this, in this order: the lowest number is free
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
     status = main()
@@ -69,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Standard output is full, or who read it has gone, as head does. Nothing more is to be written at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
-            _tell(f"standard output cannot be written: {error.strerror or error}")
+            _tell(f"standard output cannot be written: {reason(error)}")
         return NOT_ALL_DONE
 
 
@@ -77,20 +80,23 @@ def _main(given: argparse.Namespace) -> int:
     options = options_from_text({row.name: getattr(given, row.name) for row in TABLE if hasattr(given, row.name)})
     wants_photo = options.answer == "photo"
     faces = given.faces if wants_photo else given.faces or STANDARD
+    if given.out is not None and not wants_photo:
+        raise FileProblem("-o is for photos, and only faces are asked for. Name a file for them with --faces.")
     planned = plan(given.photos, given.out, wants_photo=wants_photo, force=given.force)
     to_standard = wants_photo and any(job.target is None for job in planned.jobs)
-    _check_outputs(faces, to_standard=to_standard, force=given.force)
+    _check_outputs(faces, planned.jobs, to_standard=to_standard, force=given.force)
     for line in (*planned.notes, *planned.problems):
         _tell(line)
     if not planned.jobs:
         return NOT_ALL_DONE
-    service = _service(given, photos=len(planned.jobs))
+    at_once = min(given.jobs or (REMOTE_JOBS if given.url else _processors()), len(planned.jobs))
+    service = _service(given, at_once)
     lines = sys.stderr if to_standard or faces == STANDARD else sys.stdout
-    records = _do_all(planned.jobs, service, options, at_once=given.jobs or _jobs(service), lines=lines)
+    records = _do_all(planned.jobs, service, options, at_once=at_once, lines=lines)
     not_done = len(planned.problems) + sum("error" in record for record in records)
     not_done += len(planned.jobs) - len(records)
-    if faces is not None:
-        _write(None if faces == STANDARD else Path(faces), _as_file(records))
+    if faces is not None and not _faces_written(faces, records):
+        return NOT_ALL_DONE
     if not_done and len(planned.jobs) + len(planned.problems) > 1:
         _tell(f"{not_done} of {len(planned.jobs) + len(planned.problems)} photos are not done")
     return NOT_ALL_DONE if not_done else DONE
@@ -145,21 +151,26 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _check_outputs(faces: str | None, *, to_standard: bool, force: bool) -> None:
+def _check_outputs(faces: str | None, jobs: Sequence[Job], *, to_standard: bool, force: bool) -> None:
     if to_standard and faces == STANDARD:
         raise FileProblem("standard output takes the photo or the faces, not both. Name a file with -o or --faces.")
     if to_standard and sys.stdout.isatty():
         raise FileProblem("a photo is not for a terminal. Name a file with -o, or send it on with > or |.")
-    if faces not in {None, STANDARD} and os.path.lexists(faces) and not force:
+    if faces is None or faces == STANDARD:
+        return
+    if os.path.lexists(faces) and not force:
         raise FileProblem(f"{faces} is there already. --force overwrites it.")
+    photos = {os.path.realpath(path) for job in jobs for path in (job.source, job.target) if path is not None}
+    if os.path.realpath(faces) in photos:
+        raise FileProblem(f"{faces} is a photo of this run. Name another file with --faces.")
 
 
-def _service(given: argparse.Namespace, *, photos: int) -> Service:
+def _service(given: argparse.Namespace, at_once: int) -> Service:
     if given.url:
         return service_at(given.url, sign=given.sign, region=given.region)
     # Several photos share the processors among them, and one has them all.
     with _native_chatter_off():
-        here = Here(threads=1 if photos > 1 and "GOOGLY_THREADS" not in os.environ else None)
+        here = Here(threads=1 if at_once > 1 and "GOOGLY_THREADS" not in os.environ else None)
         here.warm_up()
     return here
 
@@ -177,9 +188,7 @@ def _native_chatter_off() -> Iterator[None]:
         os.close(kept)
 
 
-def _jobs(service: Service) -> int:
-    if not isinstance(service, Here):
-        return REMOTE_JOBS
+def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -246,12 +255,20 @@ def _success(job: Job, result: Googlified, lines: TextIO) -> dict[str, object]:
     return {"photo": str(job), "result": job.target and str(job.target), **as_json(result.faces, result.seed)}
 
 
-def _as_file(records: Sequence[dict[str, object]]) -> bytes:
-    """A JSON list with a line for each photo."""
-    return "[\n{}\n]\n".format(",\n".join(map(json.dumps, records))).encode()
+def _faces_written(name: str, records: Sequence[dict[str, object]]) -> bool:
+    """Write the faces as a JSON list with a line for each photo, or tell why not."""
+    try:
+        _write(
+            None if name == STANDARD else Path(name), "[\n{}\n]\n".format(",\n".join(map(json.dumps, records))).encode()
+        )
+    except FileProblem as problem:
+        _tell(f"the faces are lost: {problem}")
+        return False
+    return True
 
 
 def _write(target: Path | None, data: bytes) -> None:
+    """FileProblem if it cannot be; BrokenPipeError when who read standard output has gone."""
     try:
         if target is not None:
             write_whole(target, data)
@@ -261,12 +278,8 @@ def _write(target: Path | None, data: bytes) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise FileProblem(f"{target or 'standard output'} cannot be written: {_why(error)}") from error
-
-
-def _why(error: OSError) -> str:
-    reason = error.strerror or str(error)
-    return f"{reason}. {ADVICE.get(error.errno or 0, 'Name another file or folder with -o.')}"
+        advice = ADVICE.get(error.errno or 0, "Name another file or folder.")
+        raise FileProblem(f"{target or 'standard output'} cannot be written: {reason(error)}. {advice}") from error
 
 
 def _failure(job: Job, error: Exception) -> dict[str, object]:
@@ -279,10 +292,7 @@ def _failure(job: Job, error: Exception) -> dict[str, object]:
         case FileProblem():
             code, text = "not_written", str(error)
         case OSError():
-            code, text = (
-                "not_read",
-                f"it cannot be read: {error.strerror or error}. Look at the name and who may read it.",
-            )
+            code, text = "not_read", not_read(error)
         case _:
             code, text = "internal_error", f"this is a fault of googly's: {error!r}. Please tell its makers."
     _tell(f"{job}: {text}")
@@ -290,7 +300,7 @@ def _failure(job: Job, error: Exception) -> dict[str, object]:
 
 
 def _tell(text: str) -> None:
-    _say(f"googly: {' '.join(text.split())}", sys.stderr)
+    _say(f"googly: {' '.join(text.splitlines())}", sys.stderr)
 
 
 def _say(text: str, stream: TextIO) -> None:

@@ -54,6 +54,7 @@ def plan(names: Sequence[str], out: str | None, *, wants_photo: bool, force: boo
     into_folder = out is not None and _is_folder(out, names, sources)
     if out is not None and not into_folder and len(sources) > 1:
         raise FileProblem(f"{out} is one file, and there are {len(sources)} photos. Name a folder with -o.")
+    read = {os.path.realpath(source) for source in sources if source is not None}
     taken: set[Path] = set()
     jobs = []
     for source in sources:
@@ -62,6 +63,8 @@ def plan(names: Sequence[str], out: str | None, *, wants_photo: bool, force: boo
             problems.append(f"{source}: another photo of this run becomes {target} too. Do it alone, with another -o.")
         elif target is not None and os.path.lexists(target) and not force:
             problems.append(f"{source}: {target} is there already. --force overwrites it.")
+        elif target is not None and _is_another_of(read, target, source):
+            problems.append(f"{source}: its result {target} is a photo of this run too. Name another place with -o.")
         else:
             jobs.append(Job(source, target))
             taken |= {target} if target is not None else set()
@@ -87,20 +90,37 @@ def write_whole(path: Path, data: bytes) -> None:
         raise
 
 
+def reason(error: OSError) -> str:
+    """What the system says, without the name and the number that Python adds."""
+    return error.strerror or str(error)
+
+
+def not_read(error: OSError) -> str:
+    """Why a file or folder cannot be read, and what to look at."""
+    return f"it cannot be read: {reason(error)}. Look at the name and who may read it."
+
+
 def _sources(names: Iterable[str], problem: Callable[[str], None]) -> Iterator[Path | None]:
     for name in names:
-        path = Path(name)
-        if name == STANDARD:
-            yield None
-        elif path.is_dir():
-            yield from _photos(
-                path.iterdir(), f"{name}: there is no photo in this folder. Name one that has some.", problem
-            )
-        elif glob.has_magic(name) and not os.path.lexists(path):
-            found = map(Path, glob.iglob(name, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
-            yield from _photos(found, f"{name}: no photo has such a name. Look at the pattern.", problem)
-        else:
-            yield path
+        try:
+            yield from _named(name, problem)
+        except OSError as error:
+            problem(f"{name}: {not_read(error)}")
+
+
+def _named(name: str, problem: Callable[[str], None]) -> Iterator[Path | None]:
+    path = Path(name)
+    if name == STANDARD:
+        yield None
+    elif path.is_dir():
+        yield from _photos(
+            path.iterdir(), f"{name}: there is no photo in this folder. Name one that has some.", problem
+        )
+    elif glob.has_magic(name) and not os.path.lexists(path):
+        found = map(Path, glob.iglob(name, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
+        yield from _photos(found, f"{name}: no photo has such a name. Look at the pattern.", problem)
+    else:
+        yield path
 
 
 def _photos(paths: Iterable[Path], none: str, problem: Callable[[str], None]) -> Iterator[Path]:
@@ -117,10 +137,10 @@ def _is_photo(path: Path) -> bool:
 
 
 def _distinct(sources: Iterable[Path | None], note: Callable[[str], None]) -> list[Path | None]:
-    seen: set[Path | None] = set()
+    seen: set[str | None] = set()
     distinct = []
     for source in sources:
-        place = None if source is None else source.resolve()
+        place = None if source is None else os.path.realpath(source)
         if place in seen:
             note(f"{source or 'standard input'} is named twice and done once.")
         else:
@@ -136,6 +156,11 @@ def _is_folder(out: str, names: Sequence[str], sources: Sequence[Path | None]) -
         return True
     of_folder = len(sources) > 1 or any(Path(name).is_dir() for name in names)
     return of_folder and not os.path.lexists(out)
+
+
+def _is_another_of(read: set[str], target: Path, source: Path | None) -> bool:
+    place = os.path.realpath(target)
+    return place in read and (source is None or place != os.path.realpath(source))
 
 
 def _target(source: Path | None, out: str | None, *, into_folder: bool) -> Path | None:
