@@ -19,7 +19,7 @@ WIDTH, GAP = 1200, 8
 def before_after() -> Image.Image:
     """The drawn group as it is, and as the product gives it back."""
     before, _ = group()
-    settings = load_settings({})
+    settings = load_settings({"GOOGLY_DETECTOR": "retinaface"})
     answer = googlify(as_jpeg(before), Options(seed=SEED), load_detector(settings), settings)
     assert answer.photo is not None
     after = Image.open(io.BytesIO(answer.photo))

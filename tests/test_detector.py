@@ -13,9 +13,9 @@ def pixels(size=256, **more):
     return np.array(image.convert("RGB")), truth
 
 
-def test_a_face_is_seen_where_it_is(detector):
+def test_a_face_is_seen_where_it_is(retinaface):
     picture, truth = pixels()
-    seen = detector.scan(picture, 0.9)
+    seen = retinaface.scan(picture, 0.9)
     assert len(seen) == 1
     assert seen.scores.dtype == seen.boxes.dtype == seen.landmarks.dtype == np.float32
     right, left = seen.landmarks[0, :2]
@@ -26,46 +26,46 @@ def test_a_face_is_seen_where_it_is(detector):
     assert y0 < right[1] < y1
 
 
-def test_candidates_come_best_first_and_above_the_threshold(detector):
+def test_candidates_come_best_first_and_above_the_threshold(retinaface):
     picture, _ = pixels()
     doubled = np.concatenate([picture, picture[:, ::-1]], axis=1)
-    seen = detector.scan(doubled, 0.05)
+    seen = retinaface.scan(doubled, 0.05)
     assert len(seen) >= 2
     assert (np.diff(seen.scores) <= 0).all()
     assert (seen.scores >= 0.05).all()
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (31, 33), (64, 640), (255, 257)])
-def test_any_size_is_padded_to_whole_cells(detector, height, width):
-    seen = detector.scan(np.array(noise(width, height).convert("RGB")), 0.9)
+def test_any_size_is_padded_to_whole_cells(retinaface, height, width):
+    seen = retinaface.scan(np.array(noise(width, height).convert("RGB")), 0.9)
     assert len(seen) == 0
 
 
-def test_padding_leaves_the_faces_where_they_are(detector):
+def test_padding_leaves_the_faces_where_they_are(retinaface):
     picture, _ = pixels()
     cut = picture[:250, :245]
-    whole, padded = detector.scan(picture, 0.9), detector.scan(cut, 0.9)
+    whole, padded = retinaface.scan(picture, 0.9), retinaface.scan(cut, 0.9)
     assert padded.landmarks[0, :2] == pytest.approx(whole.landmarks[0, :2], abs=2)
 
 
-def test_each_crop_of_several_gives_what_a_photos_look_gives(detector):
+def test_each_crop_of_several_gives_what_a_photos_look_gives(retinaface):
     pictures = [pixels(224)[0], np.zeros((224, 224, 3), np.uint8), pixels(224, seed=3)[0]]
-    inspected = detector.inspect(np.stack(pictures), 0.5)
+    inspected = retinaface.inspect(np.stack(pictures), 0.5)
     assert [len(seen) for seen in inspected] == [1, 0, 1]
     for picture, seen in zip(pictures, inspected, strict=True):
-        scanned = detector.scan(picture, 0.5)
+        scanned = retinaface.scan(picture, 0.5)
         assert np.array_equal(scanned.boxes, seen.boxes)
         assert np.array_equal(scanned.landmarks, seen.landmarks)
-    assert detector.inspect(np.empty((0, 224, 224, 3), np.uint8), 0.5) == []
+    assert retinaface.inspect(np.empty((0, 224, 224, 3), np.uint8), 0.5) == []
 
 
-def test_many_threads_see_what_one_sees(detector):
+def test_many_threads_see_what_one_sees(retinaface):
     pictures = [pixels(size)[0] for size in (160, 224, 256, 300)]
-    alone = [detector.scan(picture, 0.3) for picture in pictures]
+    alone = [retinaface.scan(picture, 0.3) for picture in pictures]
     together: dict[int, list] = {}
 
     def look(worker):
-        together[worker] = [detector.scan(picture, 0.3) for _ in range(3) for picture in pictures]
+        together[worker] = [retinaface.scan(picture, 0.3) for _ in range(3) for picture in pictures]
 
     workers = [threading.Thread(target=look, args=(worker,)) for worker in range(8)]
     for worker in workers:

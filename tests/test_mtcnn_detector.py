@@ -1,5 +1,7 @@
 """MTCNN as a detector: what it sees of drawn people, and that its work stays bounded whatever it is shown."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -110,6 +112,16 @@ def test_the_same_pixels_have_the_same_answer_whatever_was_seen_before(mtcnn):
     again = mtcnn.scan(picture, 0.3)
     for one, other in ((before.scores, again.scores), (before.boxes, again.boxes), (before.landmarks, again.landmarks)):
         np.testing.assert_array_equal(one, other)
+
+
+def test_many_threads_see_what_one_sees(mtcnn):
+    pictures = [pixels(face(size)[0]) for size in (96, 160, 256)]
+    alone = [mtcnn.scan(picture, 0.3) for picture in pictures]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda number: mtcnn.scan(pictures[number % 3], 0.3), range(48)))
+    for number, seen in enumerate(together):
+        assert np.array_equal(seen.scores, alone[number % 3].scores)
+        assert np.array_equal(seen.landmarks, alone[number % 3].landmarks)
 
 
 def test_however_much_looks_like_a_face_the_later_networks_see_no_more_than_the_cap(mtcnn, monkeypatch):

@@ -53,7 +53,7 @@ def test_every_link_leads_to_a_file(text):
         assert (ROOT / link).exists(), link
 
 
-def test_the_picture_is_what_the_code_draws_now():
+def test_the_picture_is_what_the_code_draws_now(retinaface):
     assert PICTURE.is_file(), "make it with `python -m docs.picture`"
     drawn = io.BytesIO()
     before_after().save(drawn, "JPEG", quality=88)
