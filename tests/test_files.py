@@ -119,6 +119,20 @@ def test_two_photos_of_one_name_do_not_overwrite_each_other(album):
     assert "new/b.googly.jpg" in result.problems[0]
 
 
+def test_a_result_does_not_overwrite_another_photo_of_the_run(album):
+    Path("b.googly.jpg").write_bytes(b"y")
+    Path("b.jpg").write_bytes(b"x")
+    result = planned("b.jpg", "b.googly.jpg", force=True)
+    assert [job.source for job in result.jobs] == [Path("b.googly.jpg")]
+    assert "b.googly.jpg is a photo of this run too" in result.problems[0]
+    assert targets("b.jpg", out="b.jpg", force=True) == ["b.jpg"]
+
+
+def test_a_link_to_itself_is_left_to_the_reading(album):
+    Path("loop.jpg").symlink_to("loop.jpg")
+    assert [job.source for job in planned("loop.jpg").jobs] == [Path("loop.jpg")]
+
+
 def test_standard_input_goes_to_standard_output_or_to_a_file(album):
     assert planned("-").jobs == [Job(None, None)]
     assert planned("-", out="x.jpg").jobs == [Job(None, Path("x.jpg"))]
