@@ -62,6 +62,8 @@ class Remote:
         self._signer = Signer(region or own_region) if signed else None
         self._max_bytes = FUNCTION_BYTES if signed else None
         self._session = requests.Session()
+        # A photo for this machine stays on it, whatever proxy the environment names.
+        self._session.trust_env = urlsplit(self._url).hostname not in LOOPBACK
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
 
@@ -165,7 +167,7 @@ class Remote:
             faces = tuple(_face(**face) for face in answer["faces"])
             image = pybase64.b64decode(answer["image"], validate=True) if wants_photo else None
             return faces, int(answer["seed"]), image
-        except (KeyError, TypeError, ValueError, Base64Error) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, Base64Error) as error:
             raise self._not_googly("with something else") from error
 
 
@@ -173,6 +175,7 @@ def _checked(url: str, *, sign: bool | None) -> str:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
+        (host or "").encode("idna")  # as is done to call it; too late there for a sentence
     except ValueError as error:
         raise BadUrl(f"{url} is no address: {error}.") from error
     if parts.scheme not in {"http", "https"} or not host:

@@ -51,6 +51,16 @@ def test_the_photo_is_the_body_and_the_options_are_the_query():
     assert (result.faces, result.seed, result.photo, result.media_type) == ((FACE,), 7, b"eyes", "image/jpeg")
 
 
+def test_a_photo_for_this_machine_goes_past_any_proxy(monkeypatch):
+    with scripted(DONE) as proxy, scripted(DONE) as server:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        Remote(server.url).googlify(PHOTO, Options())
+    assert (len(server.asked), len(proxy.asked)) == (1, 0)
+
+
 def test_a_path_is_kept_and_a_missing_one_is_the_root():
     with scripted(DONE) as server:
         Remote(f"{server.url}googly_eyes").googlify(PHOTO, Options())
@@ -120,7 +130,8 @@ def test_the_apis_errors_are_the_pipelines_and_never_tried_again(status, code, e
     "answer",
     [Answer(404, b"<html>"), Answer(404, {"error": "Not Found"}), Answer(302, headers={"Location": "/"}),
      Answer(200, b"<html>"), Answer(200, {"faces": []}), Answer(200, {**RESULT, "image": "!"}), Answer(200, []),
-     Answer(200, {**RESULT, "faces": [{"score": 1}]}), Answer(400, b"no")],
+     Answer(200, {**RESULT, "faces": [{"score": 1}]}), Answer(200, {**RESULT, "seed": float("inf")}),
+     Answer(400, b"no")],
 )  # fmt: skip
 def test_an_answer_that_is_not_of_this_api_is_told(answer):
     with scripted(answer) as server, pytest.raises(NotGoogly, match="Is the address right"):
@@ -180,6 +191,7 @@ def test_a_function_url_is_signed_without_being_told_and_no_other_is(keys):
         "https://x/#a",
         "http://u:p@x/",
         "http://[x",
+        "http://a..b/",
     ],
 )
 def test_what_is_no_address_is_told(url):

@@ -58,7 +58,8 @@ def started(*arguments):
         greeting = process.stdout.readline() + process.stdout.readline()
         yield process, int(greeting.partition("http://127.0.0.1:")[2].partition(" ")[0]), greeting
     finally:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # a worker that stayed would hold the pipes
         process.communicate()
 
 
