@@ -8,6 +8,7 @@ it. They are locked without what they depend on, which never runs here.
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -18,9 +19,14 @@ ALONE = (
 )
 EMULATOR = "aws-sam-cli==1.170.0"
 MTCNN = "mtcnn==1.0.0"
-# What ai-edge-litert's wheel asks for and its interpreter never imports. The image installs its locks without
-# dependencies, so what is left out here stays out of it.
+# The images install their locks without dependencies, so what is left out here stays out of them. First, what
+# ai-edge-litert's wheel asks for and its interpreter never imports.
 NEVER_IMPORTED = ("backports-strenum", "colorama", "flatbuffers", "ml-dtypes", "protobuf", "tqdm", "typing-extensions")
+# The server signs nothing; the function URL that checks signatures is not in its image.
+FOR_SIGNATURES = ("botocore", "jmespath", "python-dateutil", "six", "urllib3")
+# Streamlit's tables, charts and maps, and the command line's progress bar.
+NOT_ON_THE_PAGE = ("altair", "attrs", "colorama", "jinja2", "jsonschema", "jsonschema-specifications", "markupsafe",
+                   "narwhals", "pandas", "pyarrow", "pydeck", "referencing", "rpds-py", "tqdm", "tzdata")  # fmt: skip
 COMPILE = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
            "--generate-hashes", "--no-annotate", "--no-header"]  # fmt: skip
 
@@ -30,12 +36,10 @@ def compile_lock(extra: str, *options: str) -> None:
     subprocess.run([*COMPILE, "--extra", extra, *options, project, "-o", str(HERE / f"{extra}.txt")], check=True)
 
 
-def compile_image(runtime: str, *options: str) -> None:
-    left_out = [f"--no-emit-package={name}" for name in NEVER_IMPORTED]
-    command = [*COMPILE, "--extra", runtime, "--extra", "lambda", *left_out, *options]
-    subprocess.run(
-        [*command, str(HERE.parent / "pyproject.toml"), "-o", str(HERE / f"image-{runtime}.txt")], check=True
-    )
+def compile_image(name: str, extras: Sequence[str], left_out: Sequence[str], *options: str) -> None:
+    command = [*COMPILE, *(f"--extra={extra}" for extra in extras), *(f"--no-emit-package={each}" for each in left_out)]
+    project = str(HERE.parent / "pyproject.toml")
+    subprocess.run([*command, *options, project, "-o", str(HERE / f"{name}.txt")], check=True)
 
 
 def compile_wheel(name: str, requirement: str) -> None:
@@ -45,11 +49,14 @@ def compile_wheel(name: str, requirement: str) -> None:
 
 if __name__ == "__main__":
     compile_lock("dev")
+    constrained = ("--constraint", str(HERE / "dev.txt"))
     for extra in CONSTRAINED:
-        compile_lock(extra, "--constraint", str(HERE / "dev.txt"))
+        compile_lock(extra, *constrained)
     for extra in ALONE:
         compile_lock(extra)
-    compile_image("litert", "--constraint", str(HERE / "dev.txt"))
-    compile_image("tflite-runtime")
+    compile_image("image-litert", ["litert", "lambda"], NEVER_IMPORTED, *constrained)
+    compile_image("image-tflite-runtime", ["tflite-runtime", "lambda"], NEVER_IMPORTED)
+    compile_image("server-image", ["litert", "local"], NEVER_IMPORTED + FOR_SIGNATURES, *constrained)
+    compile_image("dashboard-image", ["dashboard"], NOT_ON_THE_PAGE, *constrained)
     compile_wheel("emulator", EMULATOR)
     compile_wheel("mtcnn", MTCNN)
