@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 
 import streamlit as st
+from starlette.formparsers import MultiPartParser
 
 from dashboard.answers import Answers, Picture, picture
 from dashboard.compare import compare
@@ -22,6 +23,9 @@ from googly import (
     result_name,
     service_at,
 )
+
+# A photo that is uploaded stays in memory; beyond this, which no upload may have, Starlette would take to a file.
+MultiPartParser.spool_max_size = 2**30
 
 SHOWN = 1400  # the long side of the pictures on the page, in pixels
 PREVIEWS = 64

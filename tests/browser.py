@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import requests
@@ -31,9 +32,15 @@ def no_chromium() -> str:
     return "not proven: no chromium with its driver (on Debian: apt-get install chromium chromium-driver)"
 
 
+@dataclass(frozen=True)
+class Dashboard:
+    address: str
+    pid: int
+
+
 @contextmanager
-def dashboard(url: str, **environ: str) -> Iterator[str]:
-    """The address of a dashboard that asks the service at `url`."""
+def dashboard(url: str, **environ: str) -> Iterator[Dashboard]:
+    """A dashboard that asks the service at `url`."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
@@ -43,7 +50,7 @@ def dashboard(url: str, **environ: str) -> Iterator[str]:
     try:
         address = f"http://127.0.0.1:{port}"
         _until_healthy(address, process)
-        yield address
+        yield Dashboard(address, process.pid)
     finally:
         process.terminate()
         process.wait(30)

@@ -5,6 +5,7 @@ With SCREENSHOT=docs/dashboard.png the README's picture of the page is taken ane
 
 import json
 import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from selenium.webdriver.common.keys import Keys
 
 from bench.load import running_server
 from tests.browser import chromium, dashboard, no_chromium
-from tests.people import as_jpeg, group
+from tests.opened import opened_by
+from tests.people import as_jpeg, group, noise
 
 if no_chromium():
     pytest.skip(no_chromium(), allow_module_level=True)
@@ -96,9 +98,14 @@ def server():
 
 
 @pytest.fixture(scope="module")
-def address(server):
-    with dashboard(server, STREAMLIT_SERVER_MAX_UPLOAD_SIZE="3") as address:
-        yield address
+def running(server):
+    with dashboard(server, STREAMLIT_SERVER_MAX_UPLOAD_SIZE="3") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def address(running):
+    return running.address
 
 
 @pytest.fixture
@@ -198,8 +205,8 @@ def test_a_file_over_the_pages_limit_is_told_and_the_others_are_done(page, frien
 def test_when_the_server_goes_the_page_says_so_and_goes_on_when_it_is_back(driver, friends):
     with running_server() as server:
         port = server.port
-        with dashboard(f"http://127.0.0.1:{port}") as address:
-            page = Page(driver, address)
+        with dashboard(f"http://127.0.0.1:{port}") as running:
+            page = Page(driver, running.address)
             page.give(friends)
             page.until(lambda: page.shown("after"))
             server.process.terminate()
@@ -209,6 +216,18 @@ def test_when_the_server_goes_the_page_says_so_and_goes_on_when_it_is_back(drive
             with running_server("--port", str(port)):
                 page.click("Try again")
                 page.until(lambda: page.shown("after") and "Nothing answers" not in page.text())
+
+
+def test_no_part_of_a_photo_is_written_to_disk(page, running, tmp_path):
+    """What the page is given goes through Starlette, which keeps over 1 MB in files if it is not told otherwise."""
+    large = tmp_path / "noise.jpg"
+    large.write_bytes(as_jpeg(noise(1400, 1000), quality=95))
+    assert 1_500_000 < large.stat().st_size < 3_000_000
+    with opened_by(running.pid) as files:
+        page.give(large)
+        page.until(lambda: page.shown("after"))
+    assert any(name.startswith("socket:") for name in files)
+    assert not [name for name in files if "(deleted)" in name or name.startswith(tempfile.gettempdir())]
 
 
 def test_the_picture_of_the_page_shows_all_that_it_does_and_is_small(page, friends, tmp_path):
