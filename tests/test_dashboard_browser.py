@@ -3,7 +3,6 @@
 With SCREENSHOT=docs/dashboard.png the README's picture of the page is taken anew (make screenshot).
 """
 
-import json
 import os
 import tempfile
 import time
@@ -12,83 +11,18 @@ from pathlib import Path
 import pytest
 import requests
 from PIL import Image
-from selenium.common.exceptions import WebDriverException
-from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from bench.load import running_server
 from tests.browser import chromium, dashboard, no_chromium
+from tests.dashboard import NAME, Page, downloaded
 from tests.opened import opened_by
 from tests.people import as_jpeg, group, noise
 
 if no_chromium():
     pytest.skip(no_chromium(), allow_module_level=True)
 
-NAME = "my friends.2024.jpg"
-RESULT = "my friends.2024.googly.jpg"
-WAIT_S = 60
 SCREENSHOT_SEED = 9
-
-
-class Page:
-    """What a person does with the page, by what they see of it."""
-
-    def __init__(self, driver, address):
-        self.driver = driver
-        driver.get(address)
-        self.until(lambda: self.all("[data-testid=stFileUploader]"))
-
-    def all(self, selector):
-        return self.driver.find_elements(By.CSS_SELECTOR, selector)
-
-    def one(self, selector):
-        [found] = self.all(selector)
-        return found
-
-    def until(self, condition):
-        """What the condition gives when it is first true; the page may be drawn anew meanwhile."""
-        end = time.monotonic() + WAIT_S
-        while time.monotonic() < end:
-            try:
-                if found := condition():
-                    return found
-            except (WebDriverException, ValueError):
-                pass
-            time.sleep(0.05)
-        raise AssertionError(f"this never came: {condition.__code__}\n{self.text()}")
-
-    def settled(self):
-        self.until(lambda: self.one("[data-testid=stApp]").get_attribute("data-test-script-state") == "notRunning")
-
-    def text(self):
-        return self.one("[data-testid=stMain]").text
-
-    def give(self, *files):
-        self.one("[data-testid=stFileUploader] input[type=file]").send_keys("\n".join(map(str, files)))
-
-    def click(self, label):
-        xpath = f"//*[self::button or self::label or @role='tab'][contains(normalize-space(), '{label}')]"
-        self.until(lambda: self.driver.find_element(By.XPATH, xpath).click() is None)
-
-    def shadow(self, selector):
-        return self.one("[data-testid=stBidiComponentIsolated]").shadow_root.find_element(By.CSS_SELECTOR, selector)
-
-    def shown(self, name):
-        """The picture of a comparison, as its address: before, after or over."""
-        return self.shadow(f".{name}").get_attribute("src")
-
-    def enlarge_eyes(self, steps):
-        self.one(".st-key-eye_size input[type=range]").send_keys(Keys.ARROW_RIGHT * steps)
-
-    def seed(self):
-        return int(self.one("[data-testid=stNumberInput] input").get_attribute("value"))
-
-    def requested(self):
-        """The addresses of what the page has loaded, pictures within it left out."""
-        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
-        sent = [each["params"] for each in messages if each["method"] == "Network.requestWillBeSent"]
-        urls = [each["request"]["url"] for each in sent if each["documentURL"].startswith("http")]
-        return [url for url in urls if not url.startswith(("data:", "blob:"))]
 
 
 @pytest.fixture(scope="module")
@@ -125,15 +59,6 @@ def friends(tmp_path):
     path = tmp_path / NAME
     path.write_bytes(as_jpeg(group()[0], quality=92))
     return path
-
-
-def downloaded(folder: Path) -> bytes:
-    end = time.monotonic() + WAIT_S
-    while time.monotonic() < end:
-        if (folder / RESULT).is_file():
-            return (folder / RESULT).read_bytes()
-        time.sleep(0.05)
-    raise AssertionError(f"{RESULT} is not in {folder}")
 
 
 def test_what_is_downloaded_is_the_apis_answer_to_what_was_set(page, server, address, friends, tmp_path):

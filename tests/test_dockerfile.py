@@ -15,17 +15,17 @@ RUNTIMES = ("litert", "tflite-runtime")
 SECRET = re.compile(r"secret|token|passw|credential|api_?key|access_?key", re.IGNORECASE)
 
 
-def instructions():
-    """(instruction, the rest) of every line of the Dockerfile, continued lines joined and comments left out."""
-    lines = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if not line.startswith("#")]
+def instructions(file="Dockerfile"):
+    """(instruction, the rest) of every line of a Dockerfile, continued lines joined and comments left out."""
+    lines = [line for line in (ROOT / file).read_text().splitlines() if not line.startswith("#")]
     joined = "\n".join(lines).replace("\\\n", " ")
     return [tuple(line.split(None, 1)) for line in joined.splitlines() if line.strip()]
 
 
-def stages():
+def stages(file="Dockerfile"):
     """The instructions of each stage; those before the first FROM are of none."""
     found = []
-    for name, rest in instructions():
+    for name, rest in instructions(file):
         if name == "FROM":
             found.append([])
         if found:
