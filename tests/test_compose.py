@@ -18,7 +18,7 @@ from lambda_fn.options import Options
 from lambda_fn.settings import load_settings
 from local.image import layers
 from tests.browser import chromium, no_chromium
-from tests.dashboard import NAME, Page, downloaded
+from tests.page import NAME, Page, downloaded
 from tests.people import as_jpeg, group
 from tests.test_dockerfile import ROOT, SECRET, index_of, instructions, pinned, stages
 

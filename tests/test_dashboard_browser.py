@@ -15,8 +15,8 @@ from selenium.webdriver.common.keys import Keys
 
 from bench.load import running_server
 from tests.browser import chromium, dashboard, no_chromium
-from tests.dashboard import NAME, Page, downloaded
 from tests.opened import opened_by
+from tests.page import NAME, Page, downloaded
 from tests.people import as_jpeg, group, noise
 
 if no_chromium():
