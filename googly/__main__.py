@@ -252,7 +252,8 @@ def _success(job: Job, result: Googlified, lines: TextIO) -> dict[str, object]:
     stages = ", ".join(f"{stage} {ms:.0f} ms" for stage, ms in result.timings.items())
     to = "" if result.photo is None else f" -> {job.target or 'standard output'}"
     _say(f"{job}{to}: {faces}, seed {result.seed} ({stages})", lines)
-    return {"photo": str(job), "result": job.target and str(job.target), **as_json(result.faces, result.seed)}
+    told = as_json(result.faces, result.seed, fidelity=result.fidelity, dropped=result.dropped)
+    return {"photo": str(job), "result": job.target and str(job.target), **told}
 
 
 def _faces_written(name: str, records: Sequence[dict[str, object]]) -> bool:

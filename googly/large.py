@@ -15,7 +15,7 @@ from lambda_fn.errors import TooLarge
 from lambda_fn.eyes import make_eyes
 from lambda_fn.faces import Box, Face, Point
 from lambda_fn.options import Options
-from lambda_fn.photo import Photo, small_copy, write_photo
+from lambda_fn.photo import Photo, small_copy
 
 # Long sides that are tried in turn. A face that the first look can find at all, at 640, has 100 pixels and more in the
 # largest of them, which is what the second look works with.
@@ -46,11 +46,10 @@ def onto_photo(faces: Iterable[Face], copy: Copy) -> tuple[Face, ...]:
     return tuple(_scaled(face, copy.scale_x, copy.scale_y) for face in faces)
 
 
-def draw_eyes(photo: Photo, faces: Iterable[Face], options: Options, seed: int) -> bytes:
-    """The photo's file with the eyes that the function would draw with this seed; the photo is painted on."""
+def draw_eyes(photo: Photo, faces: Iterable[Face], options: Options, seed: int) -> None:
+    """Paint the eyes on the photo that the function would draw with this seed."""
     eyes = make_eyes(faces, eye_size=options.eye_size, pupil_size_range=options.pupil_size_range, random=Random(seed))
     draw(photo, eyes)
-    return write_photo(photo)
 
 
 def _copy(photo: Photo, long_side: int) -> Copy:

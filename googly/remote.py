@@ -9,8 +9,9 @@ import time
 from binascii import Error as Base64Error
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
+from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlencode, urlsplit
 
 import pybase64
@@ -31,10 +32,10 @@ from googly.settings import own_settings
 from googly.signing import Signer, function_region
 from lambda_fn.errors import BadOption, BadRequest, DamagedPhoto, GooglyError, TooLarge, UnsupportedMedia
 from lambda_fn.faces import Box, Face, Point
-from lambda_fn.formats import MEDIA_TYPES, identify
+from lambda_fn.formats import MEDIA_TYPES, Fidelity, identify
 from lambda_fn.googlify import Googlified
 from lambda_fn.options import Options, as_text
-from lambda_fn.photo import read_photo
+from lambda_fn.photo import edit_photo
 from lambda_fn.settings import MAX_MB_ON_LAMBDA
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -80,24 +81,27 @@ class Remote:
         start = time.perf_counter()
         answer = self._ask(photo, options)
         faces, seed, image = self._read(answer, wants_photo=options.answer == "photo")
-        return Googlified(faces, seed, MEDIA_TYPES[identify(photo)], image, {"request": _ms_since(start)})
+        timings = {"request": _ms_since(start)}
+        return Googlified(faces, seed, MEDIA_TYPES[identify(photo)], image, timings, *_about_photo(answer))
 
     def _in_two_steps(self, photo: bytes, options: Options) -> Googlified:
         """The faces from a smaller copy; the eyes drawn here."""
         settings = own_settings()
+        edit_here = partial(edit_photo, photo, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
         start = time.perf_counter()
-        whole = read_photo(photo, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
-        copy = smaller_copy(whole, self._max_bytes or FUNCTION_BYTES)
+        seen = edit_here(lambda whole: smaller_copy(whole, self._max_bytes or FUNCTION_BYTES), write=False)
+        copy = seen.result
         timings = {"copy": _ms_since(start)}
         start = time.perf_counter()
         found, seed, _ = self._read(self._ask(copy.jpeg, replace(options, answer="faces")), wants_photo=False)
         faces = onto_photo(found, copy)
         timings["request"] = _ms_since(start)
         if options.answer == "faces":
-            return Googlified(faces, seed, whole.media_type, None, timings)
+            return Googlified(faces, seed, seen.media_type, None, timings)
         start = time.perf_counter()
-        image = draw_eyes(whole, faces, options, seed)
-        return Googlified(faces, seed, whole.media_type, image, timings | {"draw": _ms_since(start)})
+        drawn = edit_here(lambda whole: draw_eyes(whole, faces, options, seed))
+        timings["draw"] = _ms_since(start)
+        return Googlified(faces, seed, seen.media_type, drawn.data, timings, drawn.fidelity, drawn.dropped)
 
     def _ask(self, photo: bytes, options: Options) -> Mapping[str, Any]:
         attempts = Retrying(
@@ -169,6 +173,13 @@ class Remote:
             return faces, int(answer["seed"]), image
         except (KeyError, TypeError, ValueError, OverflowError, Base64Error) as error:
             raise self._not_googly("with something else") from error
+
+
+def _about_photo(answer: Mapping[str, Any]) -> tuple[Fidelity | None, tuple[str, ...]]:
+    """An older service does not tell; one that is newer may have more to tell than is known here."""
+    fidelity, dropped = answer.get("fidelity"), answer.get("dropped")
+    known = fidelity if fidelity in get_args(Fidelity) else None
+    return known, tuple(map(str, dropped)) if isinstance(dropped, list) else ()
 
 
 def _checked(url: str, *, sign: bool | None) -> str:

@@ -13,7 +13,7 @@ from lambda_fn.errors import BadRequest, GooglyError, MethodNotAllowed, NotFound
 from lambda_fn.googlify import googlify
 from lambda_fn.openapi import document
 from lambda_fn.request import Message, read_request
-from lambda_fn.response import Reply, error_reply, faces_reply, json_reply, photo_reply
+from lambda_fn.response import Reply, as_json, error_reply, faces_reply, json_reply, photo_reply
 from lambda_fn.settings import Settings
 
 METHODS = {"/": "POST", "/googly_eyes": "POST", "/health": "GET, HEAD", "/openapi.json": "GET, HEAD"}
@@ -62,13 +62,21 @@ def _googly_eyes(message: Message, detector: Detector, settings: Settings, facts
     result = googlify(request.photo, request.options, detector, settings)
     facts |= {f"{stage}_ms": round(ms, 1) for stage, ms in result.timings.items()}
     facts |= {"faces": len(result.faces), "seed": result.seed, "media_type": result.media_type}
+    facts |= {"fidelity": result.fidelity} if result.fidelity else {}
     started = time.perf_counter()
     if result.photo is not None and request.answer_form == "photo":
         reply = photo_reply(
-            result.photo, result.media_type, faces=len(result.faces), seed=result.seed, request_id=message.request_id
+            result.photo,
+            result.media_type,
+            faces=len(result.faces),
+            seed=result.seed,
+            fidelity=result.fidelity,
+            dropped=result.dropped,
+            request_id=message.request_id,
         )
     else:
-        reply = faces_reply(result.faces, result.seed, result.photo, message.request_id)
+        told = as_json(result.faces, result.seed, fidelity=result.fidelity, dropped=result.dropped)
+        reply = faces_reply(told, result.photo, message.request_id)
     facts["reply_ms"] = _since(started)
     return reply
 

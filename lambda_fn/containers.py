@@ -7,12 +7,15 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_MARKER = re.compile(rb"\xff([^\x00\xff])")  # 0xFF 0x00 is a value of 0xFF, and 0xFF 0xFF is filling
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # T.81, table B.1: SOF0..15 without DHT, JPG, DAC
 JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})  # T.81, B.1.1.3: markers without a length
+JPEG_PROGRESSIVE, JPEG_END, JPEG_SCAN, JPEG_TABLES = 0xC2, 0xD9, 0xDA, 0xDB
+# T.81, A.3.6: in which order the 64 places of a block are told, each as row * 8 + column.
+ZIGZAG = sorted(range(64), key=lambda at: (sum(divmod(at, 8)), at % 8 if sum(divmod(at, 8)) % 2 == 0 else at // 8))
 
 
 class PngChunk(NamedTuple):
@@ -24,6 +27,25 @@ class PngChunk(NamedTuple):
     @property
     def data(self) -> bytes:
         return bytes(self.whole[8:-4])
+
+
+class JpegComponent(NamedTuple):
+    """Samples across and down in the smallest unit, and the quantisation table, row by row."""
+
+    name: int
+    across: int
+    down: int
+    table: tuple[int, ...]
+
+
+class JpegLayout(NamedTuple):
+    """What a JPEG says before its first scan. `kind` is its frame's marker: 0xC0 baseline, 0xC2 progressive ..."""
+
+    kind: int
+    bits: int
+    width: int
+    height: int
+    components: tuple[JpegComponent, ...]
 
 
 def png_chunks(data: bytes) -> Iterator[PngChunk]:
@@ -40,14 +62,47 @@ def png_chunks(data: bytes) -> Iterator[PngChunk]:
 
 def jpeg_frame(data: bytes) -> tuple[int, int]:
     """The kind of a JPEG's frame (0xC0 baseline, 0xC2 progressive, 0xC3 lossless ...) and its bits per sample."""
-    at = 2
-    while marker := JPEG_MARKER.search(data, at):
-        kind, at = marker[1][0], marker.end()
-        if kind in JPEG_FRAMES:
-            return kind, data[at + 2]
-        if kind not in JPEG_BARE:
-            at += max(2, int.from_bytes(data[at : at + 2]))
-    raise ValueError("no frame header")
+    return next(((kind, body[0]) for kind, body in _jpeg_segments(data) if kind in JPEG_FRAMES), None) or _no_frame()
+
+
+def jpeg_layout(data: bytes | memoryview) -> JpegLayout:
+    """The frame's header with the tables that stand before the first scan (T.81, B.2.2 and B.2.4.1)."""
+    frame: tuple[int, bytes] | None = None
+    tables: dict[int, tuple[int, ...]] = {}
+    for kind, body in _jpeg_segments(data):
+        if kind == JPEG_TABLES:
+            tables |= _jpeg_tables(body)
+        elif kind in JPEG_FRAMES and frame is None:
+            frame = kind, body
+        elif kind in {JPEG_SCAN, JPEG_END}:
+            break
+    kind, body = frame or _no_frame()
+    bits, height, width, count = struct.unpack_from(">BHHB", body)
+    components = (struct.unpack_from("BBB", body, 6 + 3 * index) for index in range(count))
+    return JpegLayout(
+        kind,
+        bits,
+        width,
+        height,
+        tuple(JpegComponent(name, sampling >> 4, sampling & 15, tables[table]) for name, sampling, table in components),
+    )
+
+
+def jpeg_is_complete(data: bytes, layout: JpegLayout) -> bool:
+    """Whether all coefficients are sent to their last bit. A progressive file may leave some out (T.81, G.1.1.1)."""
+    if layout.kind != JPEG_PROGRESSIVE:
+        return True
+    unsent = {(component.name, place) for component in layout.components for place in range(64)}
+    for kind, body in _jpeg_segments(data):
+        if kind == JPEG_END:
+            break
+        if kind == JPEG_SCAN:
+            count = body[0]
+            first, last, bits = body[1 + 2 * count : 4 + 2 * count]
+            if bits & 15 == 0:
+                names = body[1 : 1 + 2 * count : 2]
+                unsent -= {(name, place) for name in names for place in range(first, last + 1)}
+    return not unsent
 
 
 def webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -72,6 +127,35 @@ def avif_properties(data: bytes) -> list[tuple[bytes, bytes]]:
     meta = dict(_iso_boxes(data))[b"meta"][4:]
     properties = dict(_iso_boxes(meta))[b"iprp"]
     return list(_iso_boxes(dict(_iso_boxes(properties))[b"ipco"]))
+
+
+def _jpeg_segments(data: bytes | memoryview) -> Iterator[tuple[int, bytes]]:
+    """Marker and body of each segment; the entropy-coded data between them are passed over."""
+    at = 2
+    while marker := JPEG_MARKER.search(data, at):
+        kind, at = marker[1][0], marker.end()
+        if kind in JPEG_BARE:
+            continue
+        length = max(2, int.from_bytes(data[at : at + 2])) if kind != JPEG_END else 0
+        yield kind, bytes(data[at + 2 : at + length])
+        at += length
+
+
+def _jpeg_tables(body: bytes) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """Number and values of each quantisation table in a segment."""
+    at = 0
+    while at < len(body):
+        size, number = 1 + (body[at] >> 4), body[at] & 15
+        values = struct.unpack_from(">64B" if size == 1 else ">64H", body, at + 1)
+        table = [0] * 64
+        for place, value in zip(ZIGZAG, values, strict=True):
+            table[place] = value
+        yield number, tuple(table)
+        at += 1 + 64 * size
+
+
+def _no_frame() -> NoReturn:
+    raise ValueError("no frame header")
 
 
 def _iso_boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:

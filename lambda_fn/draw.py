@@ -1,4 +1,4 @@
-"""Eyes on pixels: each eye is a small patch of greys and coverages, mixed into the photo in place.
+"""Eyes on a photo: each eye is a small patch of greys and coverages, mixed in place into pixels or coefficients.
 
 A patch needs no supersampling: how much of a pixel a disc covers is, to a few per cent, how far the pixel's centre
 lies inside the edge, cut to 0..1.
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from lambda_fn.faces import Eye, Point
+from lambda_fn.jpeg import Coefficients
 from lambda_fn.photo import Photo, upright_to_sensor
 
 OUTLINE = 0.08  # of the eye's radius, inside it: thick enough to part the white from a pale skin at any size
@@ -21,13 +22,19 @@ Area = tuple[int, int, int, int]
 
 
 def draw(photo: Photo, eyes: Iterable[Eye]) -> None:
-    """Paint the eyes (pixels of the upright photo), in order, into the photo's own pixels; clipped at its edges."""
+    """Paint the eyes (pixels of the upright photo), in order, into the photo itself; clipped at its edges."""
     to_sensor = upright_to_sensor(photo)
+    image = photo.image
     for eye in eyes:
         here = Eye(_moved(eye.centre, to_sensor), eye.radius, _moved(eye.pupil, to_sensor), eye.pupil_radius)
-        area = covered_area(here, *photo.image.size)
-        if area is not None:
-            _mix(photo, area, *patch(here, area))
+        area = covered_area(here, *image.size)
+        if area is None:
+            continue
+        if isinstance(image, Coefficients):
+            area = _outwards(area, *image.unit())
+            image.mix(area, *patch(here, area))
+        else:
+            _mix(image, area, *patch(here, area))
 
 
 def covered_area(eye: Eye, width: int, height: int) -> Area | None:
@@ -58,8 +65,13 @@ def _moved(point: Point, matrix: npt.NDArray[np.float64]) -> Point:
     return Point(float(x), float(y))
 
 
-def _mix(photo: Photo, area: Area, grey: Floats, coverage: Floats) -> None:
-    image = photo.image
+def _outwards(area: Area, across: int, down: int) -> Area:
+    """The smallest area of whole units around one."""
+    x0, y0, x1, y1 = area
+    return x0 - x0 % across, y0 - y0 % down, x1 + -x1 % across, y1 + -y1 % down
+
+
+def _mix(image: Image.Image, area: Area, grey: Floats, coverage: Floats) -> None:
     below = np.asarray(image.crop(area))
     pixels = below.reshape(*below.shape[:2], -1).astype(np.float32)
     cover = coverage[..., None]

@@ -7,11 +7,12 @@ not named (GPS, thumbnails, XMP, IPTC, comments) cannot come out again.
 
 import importlib
 import io
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ from lambda_fn.containers import (
     webp_chunks,
 )
 from lambda_fn.errors import DamagedPhoto, GooglyError, TooLarge, UnsupportedMedia
+from lambda_fn.jpeg import Colours
 
 MEDIA_TYPES = {
     "JPEG": "image/jpeg",
@@ -66,7 +68,11 @@ STORED = UPRIGHT | {6: UPRIGHT[8], 8: UPRIGHT[6]}  # the way back; all but the q
 
 JPEG_KINDS = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})  # baseline, extended and progressive, Huffman or arithmetic
 JPEG_SAMPLINGS = {(2, 1): 1, (2, 2): 2}  # luma over chroma, across and down, as Pillow numbers them
-JPEG_DENSITY_AT = 13  # of the unit and two densities, in the JFIF header that starts the encoder's files
+JPEG_DENSITY_AT = 13  # of the unit and two densities, in the JFIF header that starts the encoders' files
+JPEG_START_END, JPEG_JFIF, JPEG_JFIF_END = 2, b"\xff\xd8\xff\xe0", 20
+JPEG_EXIF, JPEG_ICC = b"\xff\xe1", b"\xff\xe2"
+ICC_NAME = b"ICC_PROFILE\0"
+ICC_AT_ONCE = 65519  # ICC.1:2022, B.4: what is left of a segment beside its name, number and count
 
 PNG_LEVEL = 2  # zlib's, for time: 12 MP take 0.8 s, at level 6 3.3 s for 2 % less
 # What a PNG may say about colour and density, kept byte for byte (PNG 3rd edition, 11.3.2 and 11.3.4.3).
@@ -102,21 +108,41 @@ TIFF_LAYOUTS: dict[
 TIFF_LOSSLESS = frozenset({"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "lzma", "zstd"})
 TIFF_PREDICTED = frozenset({"tiff_lzw", "tiff_adobe_deflate", "lzma", "zstd"})
 # Strips of 8 rows at least, which the JPEG inside asks for, at its greatest width.
-TIFF_JPEG = {"compression": "jpeg", "quality": 95, "strip_size": 8 * 65500 * 4}
+TIFF_JPEG: dict[str, Any] = {"compression": "jpeg", "quality": 95, "strip_size": 8 * 65500 * 4}
 
 GIF_COLOURS = 256
 
 Pixels = npt.NDArray[np.uint8]
+# What happens to the photo where nothing was painted: nothing at all; another encoding with the very tables of its own,
+# and its own sampling; another encoding at a high quality.
+Fidelity = Literal["exact", "kept", "re-encoded"]
+SECOND_PICTURES = "second_pictures"  # gain maps, depth maps and previews behind a phone's JPEG (CIPA DC-007)
+Density = tuple[int, int, int]  # JFIF's unit (0 ratio, 1 inch, 2 cm), x and y
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """How a JPEG's samples are to be taken, and what makes a file like it from one that has nothing but its picture."""
+
+    colours: Colours
+    complete: Callable[[memoryview], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A photo whose header was read and whose pixels were not. `encode` makes a file like it from an image."""
+    """A photo whose header was read and whose pixels were not. `encode` makes a file like it from an image.
+
+    `fidelity` is what `encode` does to pixels that were not painted on. A JPEG that can be changed as it is stored has
+    `stored`. `dropped` names what is no metadata and does not come back.
+    """
 
     format: str
     file: ImageFile.ImageFile
     orientation: int
     encode: Callable[[Image.Image], bytes]
+    fidelity: Fidelity
+    stored: Stored | None = None
+    dropped: tuple[str, ...] = ()
 
     def decode(self) -> Image.Image:
         """The pixels in sensor order, in a mode that can be painted on. Raises DamagedPhoto."""
@@ -223,28 +249,50 @@ def _open_jpeg(data: bytes) -> Source:
         exif[DENSITY_UNIT] = {1: INCH, 2: CENTIMETRE}.get(density[0], 1)
         exif[X_DENSITY], exif[Y_DENSITY] = density[1:]
         density = None
+    profile = file.info.get("icc_profile")
+    sampling = 0 if rgb else _jpeg_sampling(file)
     options = {
         "qtables": _jpeg_tables(file),
-        "subsampling": 0 if rgb else _jpeg_sampling(file),
+        "subsampling": sampling or 0,  # what it cannot write becomes 4:4:4, which loses nothing
         "keep_rgb": rgb,
-        "icc_profile": file.info.get("icc_profile"),
+        "icc_profile": profile,
         "exif": exif,
     }
-    return Source("JPEG", file, orientation, partial(_encode_jpeg, options=options, density=density))
+    encode = partial(_encode_jpeg, options=options, density=density)
+    fidelity: Fidelity = "re-encoded" if sampling is None or transform == 2 else "kept"
+    dropped = (SECOND_PICTURES,) if "mp" in file.info else ()
+    if file.mode == "CMYK":
+        return Source("JPEG", file, orientation, encode, fidelity, dropped=dropped)
+    colours: Colours = "L" if file.mode == "L" else "RGB" if rgb else "YCbCr"
+    stored = Stored(colours, partial(_complete_jpeg, kept=_jpeg_kept(exif, profile), density=density))
+    return Source("JPEG", file, orientation, encode, fidelity, stored, dropped)
 
 
-def _encode_jpeg(image: Image.Image, *, options: dict[str, Any], density: tuple[int, int, int] | None) -> bytes:
+def _encode_jpeg(image: Image.Image, *, options: dict[str, Any], density: Density | None) -> bytes:
     """A progressive file becomes a baseline one with the standard Huffman tables: half the time, the same values."""
-    written = _save(image, "JPEG", **options)
-    if density is None:
-        return written
-    unit, x, y = density
-    fields = bytes([unit]) + x.to_bytes(2) + y.to_bytes(2)
-    return written[:JPEG_DENSITY_AT] + fields + written[JPEG_DENSITY_AT + len(fields) :]
+    return _complete_jpeg(memoryview(_save(image, "JPEG", **options)), kept=b"", density=density)
 
 
-def _jpeg_density(file: ImageFile.ImageFile) -> tuple[int, int, int] | None:
-    """JFIF's unit (0 ratio, 1 inch, 2 cm), x and y; from EXIF where there is no JFIF header, as on most cameras."""
+def _complete_jpeg(written: memoryview, *, kept: bytes, density: Density | None) -> bytes:
+    """A file as the encoders write them gets a density in its JFIF header, and more segments behind that."""
+    head = JPEG_JFIF_END if written[:4] == JPEG_JFIF else JPEG_START_END
+    start = bytes(written[:head])
+    if density:
+        start = start[:JPEG_DENSITY_AT] + struct.pack(">BHH", *density) + start[JPEG_DENSITY_AT + 5 :]
+    return b"".join((start, kept, written[head:]))
+
+
+def _jpeg_kept(exif: Image.Exif, profile: bytes | None) -> bytes:
+    """Segments of metadata."""
+    parts = [profile[at : at + ICC_AT_ONCE] for at in range(0, len(profile), ICC_AT_ONCE)] if profile else []
+    bodies = [(JPEG_ICC, ICC_NAME + bytes([number, len(parts)]) + part) for number, part in enumerate(parts, 1)]
+    if exif:
+        bodies.insert(0, (JPEG_EXIF, exif.tobytes()))
+    return b"".join(marker + (len(body) + 2).to_bytes(2) + body for marker, body in bodies)
+
+
+def _jpeg_density(file: ImageFile.ImageFile) -> Density | None:
+    """From the JFIF header; from EXIF where there is no JFIF header, as on most cameras."""
     if "jfif_density" in file.info:
         return (file.info["jfif_unit"], *file.info["jfif_density"])
     x, y = (round(value) for value in file.info.get("dpi", (0, 0)))
@@ -263,12 +311,14 @@ def _jpeg_tables(file: Any) -> list[list[int]]:
     return tables
 
 
-def _jpeg_sampling(file: Any) -> int:
-    """4:4:4, 4:2:2 or 4:2:0; any other layout is written as 4:4:4, which loses nothing."""
+def _jpeg_sampling(file: Any) -> int | None:
+    """4:4:4, 4:2:2 or 4:2:0 as Pillow numbers them; None for any other layout."""
     across, down = ([layer[axis] for layer in file.layer] for axis in (1, 2))
-    if len(file.layer) != 3 or across[1] != across[2] or down[1] != down[2]:
+    if len(set(across)) == len(set(down)) == 1:
         return 0
-    return JPEG_SAMPLINGS.get((across[0] / across[1], down[0] / down[1]), 0)
+    if len(file.layer) != 3 or across[1] != across[2] or down[1] != down[2]:
+        return None
+    return JPEG_SAMPLINGS.get((across[0] / across[1], down[0] / down[1]))
 
 
 # ---- PNG -------------------------------------------------------------------------------------------------------------
@@ -289,7 +339,7 @@ def _open_png(data: bytes) -> Source:
         file.info["transparency"] *= 255 // (2**depth - 1)  # Pillow scales the pixels to 8 bits, but not this
     kept = b"".join(chunk.whole for chunk in chunks if chunk.kind in PNG_KEPT)
     orientation = _orientation(next((chunk.data for chunk in chunks if chunk.kind == b"eXIf"), None))
-    return Source("PNG", file, orientation, partial(_encode_png, orientation=orientation, kept=kept))
+    return Source("PNG", file, orientation, partial(_encode_png, orientation=orientation, kept=kept), "exact")
 
 
 def _encode_png(image: Image.Image, *, orientation: int, kept: bytes) -> bytes:
@@ -306,12 +356,14 @@ def _open_webp(data: bytes) -> Source:
         raise _animated("WebP")
     file = _plugin("WebP").WebPImageFile(io.BytesIO(data))
     orientation = _orientation(file.info.get("exif"))
+    lossless = b"VP8L" in kinds
     options = {
-        **(WEBP_LOSSLESS if b"VP8L" in kinds else WEBP_LOSSY),
+        **(WEBP_LOSSLESS if lossless else WEBP_LOSSY),
         "icc_profile": file.info.get("icc_profile"),
         "exif": _exif(orientation) if orientation != 1 else b"",
     }
-    return Source("WEBP", file, orientation, partial(_save, name="WEBP", **options))
+    encode = partial(_save, name="WEBP", **options)
+    return Source("WEBP", file, orientation, encode, "exact" if lossless else "re-encoded")
 
 
 # ---- GIF -------------------------------------------------------------------------------------------------------------
@@ -321,7 +373,7 @@ def _open_gif(data: bytes) -> Source:
     file = _plugin("Gif").GifImageFile(io.BytesIO(data))
     if file.is_animated:
         raise _animated("GIF")
-    return Source("GIF", file, 1, partial(_encode_gif, source=file))
+    return Source("GIF", file, 1, partial(_encode_gif, source=file), "exact")
 
 
 def _encode_gif(image: Image.Image, *, source: Image.Image) -> bytes:
@@ -379,7 +431,7 @@ def _open_bmp(data: bytes) -> Source:
         raise UnsupportedMedia(
             "This BMP has a colour profile, which cannot be kept. Save it as PNG.", code="bmp_profile"
         )
-    return Source("BMP", file, 1, partial(_save, name="BMP", dpi=file.info.get("dpi", (0, 0))))
+    return Source("BMP", file, 1, partial(_save, name="BMP", dpi=file.info.get("dpi", (0, 0))), "exact")
 
 
 # ---- TIFF ------------------------------------------------------------------------------------------------------------
@@ -408,14 +460,13 @@ def _open_tiff(data: bytes) -> Source:
         kept[DENSITY_UNIT] = tags[DENSITY_UNIT]
     if orientation != 1:
         kept[ORIENTATION] = orientation
-    encode = partial(
-        _encode_tiff,
-        compression=file.info["compression"],
-        predictor=tags.get(TIFF_PREDICTOR, 1),
-        tiffinfo=kept,
-        icc_profile=file.info.get("icc_profile"),
-    )
-    return Source("TIFF", file, orientation, encode)
+    compression = file.info["compression"]
+    options: dict[str, Any] = {"tiffinfo": kept, "icc_profile": file.info.get("icc_profile")}
+    if compression in {"jpeg", "tiff_jpeg"} and file.mode in {"L", "RGB", "CMYK"}:
+        as_jpeg = partial(_save, name="TIFF", **TIFF_JPEG, **options)
+        return Source("TIFF", file, orientation, as_jpeg, "re-encoded")
+    encode = partial(_encode_tiff, compression=compression, predictor=tags.get(TIFF_PREDICTOR, 1), **options)
+    return Source("TIFF", file, orientation, encode, "exact")
 
 
 def _check_tiff_layout(tags: Any) -> None:
@@ -442,8 +493,6 @@ def _encode_tiff(
     image: Image.Image, *, compression: str, predictor: int, tiffinfo: dict[int, Any], icc_profile: bytes | None
 ) -> bytes:
     """With its own compression where the encoder has it; what is made for 1 bit or is obsolete becomes deflate."""
-    if compression in {"jpeg", "tiff_jpeg"} and image.mode in {"L", "RGB", "CMYK"}:
-        return _save(image, "TIFF", **TIFF_JPEG, tiffinfo=tiffinfo, icc_profile=icc_profile)
     if compression not in TIFF_LOSSLESS:
         compression = "tiff_adobe_deflate"
     if predictor == 2 and compression in TIFF_PREDICTED:
@@ -481,7 +530,7 @@ def _open_avif(data: bytes) -> Source:
         "icc_profile": profile,
         "exif": _exif(orientation),
     }
-    return Source("AVIF", file, orientation, partial(_save, name="AVIF", **options))
+    return Source("AVIF", file, orientation, partial(_save, name="AVIF", **options), "re-encoded")
 
 
 def _avif_sampling(codings: list[int]) -> str:

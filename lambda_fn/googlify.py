@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random, SystemRandom
 
 from lambda_fn.boxes import Detector
@@ -9,20 +10,27 @@ from lambda_fn.draw import draw
 from lambda_fn.eyes import make_eyes
 from lambda_fn.faces import Face
 from lambda_fn.finder import find
+from lambda_fn.formats import Fidelity
 from lambda_fn.options import MAX_SEED, Options
-from lambda_fn.photo import read_photo, write_photo
+from lambda_fn.photo import Photo, edit_photo
 from lambda_fn.settings import Settings
 
 
 @dataclass(frozen=True)
 class Googlified:
-    """What became of one photo. `photo` is None when only the faces were asked for; `timings` are milliseconds."""
+    """What became of one photo. `timings` are milliseconds.
+
+    `photo` is None when only the faces were asked for. `fidelity` is what happened to it outside the eyes, None where
+    that is not told; `dropped` names what is missing from it.
+    """
 
     faces: tuple[Face, ...]
     seed: int
     media_type: str
     photo: bytes | None
     timings: dict[str, float]
+    fidelity: Fidelity | None = None
+    dropped: tuple[str, ...] = ()
 
 
 def googlify(data: bytes, options: Options, detector: Detector, settings: Settings) -> Googlified:
@@ -31,19 +39,25 @@ def googlify(data: bytes, options: Options, detector: Detector, settings: Settin
     Raises the errors of `read_photo`.
     """
     watch = _Stopwatch()
-    photo = read_photo(data, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
-    watch.lap("read")
-    faces = find(photo, detector, min_score=options.min_score)
-    watch.lap("find")
     seed = SystemRandom().randint(0, MAX_SEED) if options.seed is None else options.seed
-    if options.answer == "faces":
-        return Googlified(tuple(faces), seed, photo.media_type, None, watch.laps)
-    eyes = make_eyes(faces, eye_size=options.eye_size, pupil_size_range=options.pupil_size_range, random=Random(seed))
-    draw(photo, eyes)
-    watch.lap("draw")
-    written = write_photo(photo)
+    eyes_of = partial(make_eyes, eye_size=options.eye_size, pupil_size_range=options.pupil_size_range)
+    drawn = options.answer != "faces"
+
+    def put_eyes_on(photo: Photo) -> tuple[Face, ...]:
+        watch.lap("read")
+        faces = find(photo, detector, min_score=options.min_score)
+        watch.lap("find")
+        if drawn:
+            draw(photo, eyes_of(faces, random=Random(seed)))
+            watch.lap("draw")
+        return tuple(faces)
+
+    edited = edit_photo(data, put_eyes_on, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels, write=drawn)
+    told = (edited.result, seed, edited.media_type)
+    if edited.data is None:
+        return Googlified(*told, None, watch.laps)
     watch.lap("write")
-    return Googlified(tuple(faces), seed, photo.media_type, written, watch.laps)
+    return Googlified(*told, edited.data, watch.laps, edited.fidelity, edited.dropped)
 
 
 @dataclass

@@ -1,14 +1,21 @@
 """The contract of the API as an OpenAPI 3.1 document, generated from the table of options."""
 
-from typing import Any
+from typing import Any, get_args
 
 from lambda_fn import __version__
+from lambda_fn.formats import SECOND_PICTURES, Fidelity
 from lambda_fn.options import TABLE, Option, as_text
 
 Json = dict[str, Any]
 
 JSON = "application/json"
 POINT = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+FIDELITIES = {"type": "string", "enum": list(get_args(Fidelity))}
+FIDELITY = (
+    "What happened to the photo outside the eyes. `exact`: nothing; a JPEG has its very coefficients. `kept`: a JPEG "
+    "was encoded again with its own tables and sampling. `re-encoded`: it was encoded again at a high quality."
+)
+DROPPED = "What came with the photo, is no metadata, and does not come back: gain maps and other second pictures."
 LANDMARKS = ("right_eye", "left_eye", "nose", "mouth_right", "mouth_left")
 ERRORS = {
     400: "The request cannot be read, or the photo is damaged.",
@@ -47,6 +54,8 @@ def document() -> Json:
                 "RequestId": _header("Of this request, here and in the log.", {"type": "string"}),
                 "Faces": _header("How many faces were found.", {"type": "integer", "minimum": 0}),
                 "Seed": _header("The seed that the eyes were drawn with.", {"type": "integer", "minimum": 0}),
+                "Fidelity": _header(FIDELITY, FIDELITIES),
+                "Dropped": _header(f"{DROPPED} Separated by commas; absent where nothing is.", {"type": "string"}),
             },
             "responses": {
                 str(status): _response(description, _ref("schemas/Error")) for status, description in ERRORS.items()
@@ -57,7 +66,8 @@ def document() -> Json:
 
 def _googly_eyes(operation: str) -> Json:
     request_id = {"x-request-id": _ref("headers/RequestId")}
-    told_beside_the_photo = {"x-googly-faces": _ref("headers/Faces"), "x-googly-seed": _ref("headers/Seed")}
+    told = {"faces": "Faces", "seed": "Seed", "fidelity": "Fidelity", "dropped": "Dropped"}
+    told_beside_the_photo = {f"x-googly-{name}": _ref(f"headers/{header}") for name, header in told.items()}
     content = {JSON: {"schema": _ref("schemas/Answer")}, "image/*": {}}
     return {
         "operationId": operation,
@@ -120,6 +130,12 @@ def _answer() -> Json:
             },
             "faces": {"type": "array", "items": _ref("schemas/Face"), "description": "Best first."},
             "seed": {"type": "integer", "minimum": 0, "description": "The seed that the eyes were drawn with."},
+            "fidelity": FIDELITIES | {"description": f"{FIDELITY} Not with `answer` faces."},
+            "dropped": {
+                "type": "array",
+                "items": {"const": SECOND_PICTURES},
+                "description": f"{DROPPED} Absent where nothing is.",
+            },
             "request_id": {"type": "string"},
         },
         required=["faces", "seed", "request_id"],

@@ -2,18 +2,23 @@
 
 The picture stays as it is stored (SENSOR order); what a person sees (UPRIGHT) is made by the EXIF orientation. Only the
 small pieces that the detector asks for are ever turned upright. Coordinates are continuous: pixel i covers i..i+1.
+
+A JPEG is edited in its coefficients, where that can be done, and any other photo in its pixels.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, floor
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from lambda_fn.errors import BadRequest, TooLarge
-from lambda_fn.formats import MEDIA_TYPES, UPRIGHT, identify, open_photo
+from lambda_fn.formats import MEDIA_TYPES, UPRIGHT, Fidelity, Source, identify, open_photo
+from lambda_fn.jpeg import Coefficients, transform
+from lambda_fn.turbojpeg import CannotTransform
 
 NEUTRAL = (123, 117, 104)  # the mean colour that the detector subtracts: to it, nothing at all
 
@@ -26,60 +31,84 @@ if not Image.core.get_blocks_max():  # type: ignore[attr-defined]
 
 Matrix = npt.NDArray[np.float64]
 Pixels = npt.NDArray[np.uint8]
+Pair = tuple[float, float]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One decoded photo. `image` (sensor order; L, LA, RGB, RGBA, CMYK or I;16) may be painted on in place.
+    """One photo that can be looked at and painted on in place. `orientation` is EXIF's, 1..8.
 
-    `orientation` is EXIF's, 1..8; `encode` turns the image into a file like the one that came in.
+    `image` is in sensor order: coefficients of a JPEG, or pixels (L, LA, RGB, RGBA, CMYK or I;16).
     """
 
-    image: Image.Image
+    image: Coefficients | Image.Image
     format: str
     orientation: int
-    encode: Callable[[Image.Image], bytes]
 
     @property
     def width(self) -> int:
         """Of the upright photo."""
-        return self.image.height if self.orientation > 4 else self.image.width
+        return self.image.size[self.orientation > 4]
 
     @property
     def height(self) -> int:
         """Of the upright photo."""
-        return self.image.width if self.orientation > 4 else self.image.height
+        return self.image.size[self.orientation <= 4]
 
     @property
     def media_type(self) -> str:
         return MEDIA_TYPES[self.format]
 
 
-def read_photo(data: bytes, *, max_bytes: int, max_pixels: int) -> Photo:
+@dataclass(frozen=True, slots=True)
+class DecodedPhoto(Photo):
+    """One in pixels; `encode` turns them into a file like the one that came in."""
+
+    image: Image.Image
+    encode: Callable[[Image.Image], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Edited(Generic[T]):
+    """What became of a photo. `result` is what its editor gave back; `data` is None where none was to be written.
+
+    `dropped` names what the photo had, besides metadata, and the one written has not.
+    """
+
+    result: T
+    data: bytes | None
+    media_type: str
+    fidelity: Fidelity
+    dropped: tuple[str, ...]
+
+
+def edit_photo(
+    data: bytes, edit: Callable[[Photo], T], *, max_bytes: int, max_pixels: int, write: bool = True
+) -> Edited[T]:
+    """Let `edit` look at a photo and paint on it, and write it: same format, size, sensor order and orientation tag.
+
+    Of other metadata, colour profile and density are kept. `edit` gets the photo for as long as it runs, and may be
+    called again with another view of it: only what it gives back the last time counts. Raises as `read_photo` does.
+    """
+    source = _opened(data, max_bytes=max_bytes, max_pixels=max_pixels)
+    try:
+        return _edit_coefficients(data, source, edit, write=write)
+    except CannotTransform:
+        photo = _decoded(source)
+    result = edit(photo)
+    return Edited(result, write_photo(photo) if write else None, photo.media_type, source.fidelity, source.dropped)
+
+
+def read_photo(data: bytes, *, max_bytes: int, max_pixels: int) -> DecodedPhoto:
     """Decode a photo; both limits are held before a pixel is.
 
     Raises BadRequest (no bytes), TooLarge, UnsupportedMedia (what cannot be read and given back whole) or DamagedPhoto.
     """
-    if not data:
-        raise BadRequest("The photo is empty. Send the bytes of an image file.", code="empty_photo")
-    if len(data) > max_bytes:
-        raise TooLarge(
-            f"The photo has {len(data) / 1e6:.1f} MB; {max_bytes / 1e6:.1f} MB are allowed. Send a smaller copy.",
-            bytes=len(data),
-            max_bytes=max_bytes,
-        )
-    source = open_photo(identify(data), data)
-    width, height = source.file.size
-    if width * height > max_pixels:
-        raise TooLarge(
-            f"The photo has {width} x {height} pixels; {max_pixels / 1e6:g} million are allowed. Send a smaller copy.",
-            pixels=width * height,
-            max_pixels=max_pixels,
-        )
-    return Photo(source.decode(), source.format, source.orientation, source.encode)
+    return _decoded(_opened(data, max_bytes=max_bytes, max_pixels=max_pixels))
 
 
-def write_photo(photo: Photo) -> bytes:
+def write_photo(photo: DecodedPhoto) -> bytes:
     """The file: same format, size, sensor order and orientation tag; of other metadata, colour profile and density."""
     return photo.encode(photo.image)
 
@@ -87,8 +116,7 @@ def write_photo(photo: Photo) -> bytes:
 def small_copy(photo: Photo, width: int, height: int) -> Pixels:
     """The whole upright photo scaled to (height, width, 3) RGB, up or down."""
     size = (height, width) if photo.orientation > 4 else (width, height)
-    # A gap of 1 averages whole blocks of pixels first, then filters what is left: the quickest way through 12 MP.
-    small = _for_resampling(photo.image).resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0)
+    small = _scaled(photo.image, size)
     if photo.orientation != 1:
         small = small.transpose(UPRIGHT[photo.orientation])
     return np.asarray(_rgb(small))
@@ -114,12 +142,18 @@ def crop(photo: Photo, to_upright: Matrix, side: int) -> Pixels:
     )
     if left >= right or top >= bottom:
         return np.full((side, side, 3), NEUTRAL, np.uint8)
+    area = (left, top, right, bottom)
+    if isinstance(photo.image, Coefficients):
+        colours = photo.image.colours
+        fills = Image.new("RGB", (1, 1), NEUTRAL).convert(colours).split()
+        bands = []
+        for view, fill in zip(photo.image.views(area, 1 / step), fills, strict=True):
+            piece, outside = Image.fromarray(view.samples), fill.getpixel((0, 0))
+            bands.append(_turned(piece, view.corner, view.scale, to_sensor=to_sensor, side=side, fill=outside))
+        return np.asarray(Image.merge(colours, bands).convert("RGB"))
     # Bilinear alone would skip pixels where the crop is much smaller than what it shows.
-    piece = _rgb(_for_resampling(photo.image.crop((left, top, right, bottom))).reduce(step))
-    to_piece = (to_sensor - [[0, 0, left], [0, 0, top]]) / step
-    matrix = tuple(to_piece.ravel().tolist())
-    turned = piece.transform((side, side), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR, fillcolor=NEUTRAL)
-    return np.asarray(turned)
+    piece = _rgb(_for_resampling(photo.image.crop(area)).reduce(step))
+    return np.asarray(_turned(piece, (left, top), (1 / step, 1 / step), to_sensor=to_sensor, side=side, fill=NEUTRAL))
 
 
 def upright_to_sensor(photo: Photo) -> Matrix:
@@ -136,6 +170,65 @@ def upright_to_sensor(photo: Photo) -> Matrix:
         8: [[0, -1, width], [1, 0, 0]],
     }[photo.orientation]
     return np.array(matrix, np.float64)
+
+
+def _opened(data: bytes, *, max_bytes: int, max_pixels: int) -> Source:
+    """Header and limits."""
+    if not data:
+        raise BadRequest("The photo is empty. Send the bytes of an image file.", code="empty_photo")
+    if len(data) > max_bytes:
+        raise TooLarge(
+            f"The photo has {len(data) / 1e6:.1f} MB; {max_bytes / 1e6:.1f} MB are allowed. Send a smaller copy.",
+            bytes=len(data),
+            max_bytes=max_bytes,
+        )
+    source = open_photo(identify(data), data)
+    width, height = source.file.size
+    if width * height > max_pixels:
+        raise TooLarge(
+            f"The photo has {width} x {height} pixels; {max_pixels / 1e6:g} million are allowed. Send a smaller copy.",
+            pixels=width * height,
+            max_pixels=max_pixels,
+        )
+    return source
+
+
+def _decoded(source: Source) -> DecodedPhoto:
+    return DecodedPhoto(source.decode(), source.format, source.orientation, source.encode)
+
+
+def _edit_coefficients(data: bytes, source: Source, edit: Callable[[Photo], T], *, write: bool) -> Edited[T]:
+    if source.stored is None:
+        raise CannotTransform("it is no JPEG, or one in inks")
+    results: list[T] = []
+
+    def edit_lent(coefficients: Coefficients) -> None:
+        results.append(edit(Photo(coefficients, source.format, source.orientation)))
+
+    written = transform(data, source.stored.colours, edit_lent, source.stored.complete if write else None)
+    return Edited(results[-1], written, MEDIA_TYPES[source.format], "exact", source.dropped)
+
+
+def _scaled(image: Coefficients | Image.Image, size: tuple[int, int]) -> Image.Image:
+    if isinstance(image, Coefficients):
+        width, height = image.size
+        views = image.views((0, 0, width, height), max(size[0] / width, size[1] / height))
+        bands = []
+        for view in views:
+            whole = (0, 0, width * view.scale[0], height * view.scale[1])
+            bands.append(Image.fromarray(view.samples).resize(size, Image.Resampling.BILINEAR, whole, reducing_gap=1.0))
+        return Image.merge(image.colours, bands)
+    # A gap of 1 averages whole blocks of pixels first, then filters what is left: the quickest way through 12 MP.
+    return _for_resampling(image).resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0)
+
+
+def _turned(
+    piece: Image.Image, corner: Pair, scale: Pair, *, to_sensor: Matrix, side: int, fill: float | tuple[int, ...] | None
+) -> Image.Image:
+    """What a crop shows of a piece that lies at `corner` of the stored photo and has `scale` pixels for one of its."""
+    to_piece = (to_sensor - [[0, 0, corner[0]], [0, 0, corner[1]]]) * np.reshape(scale, (2, 1))
+    matrix = tuple(to_piece.ravel().tolist())
+    return piece.transform((side, side), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR, fillcolor=fill)
 
 
 def _for_resampling(image: Image.Image) -> Image.Image:

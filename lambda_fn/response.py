@@ -1,16 +1,19 @@
 """What came of a request -> a Reply: status, headers, body. Every one carries the request's id."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pybase64 import b64encode
 
 from lambda_fn.errors import GooglyError
 from lambda_fn.faces import Face
+from lambda_fn.formats import Fidelity
 
 FACES_HEADER = "x-googly-faces"
 SEED_HEADER = "x-googly-seed"
+FIDELITY_HEADER = "x-googly-fidelity"
+DROPPED_HEADER = "x-googly-dropped"
 REQUEST_ID_HEADER = "x-request-id"
 
 
@@ -23,9 +26,13 @@ class Reply:
     body: bytes
 
 
-def as_json(faces: Iterable[Face], seed: int) -> dict[str, object]:
+def as_json(
+    faces: Iterable[Face], seed: int, *, fidelity: Fidelity | None = None, dropped: Sequence[str] = ()
+) -> dict[str, object]:
     """All of an answer but the photo and the request's id."""
-    return {"faces": [_face(face) for face in faces], "seed": seed}
+    of_photo = {"fidelity": fidelity, "dropped": list(dropped)}
+    told = {name: value for name, value in of_photo.items() if value}
+    return {"faces": [_face(face) for face in faces], "seed": seed, **told}
 
 
 def json_reply(value: Mapping[str, object], request_id: str, *, status: int = 200) -> Reply:
@@ -33,24 +40,34 @@ def json_reply(value: Mapping[str, object], request_id: str, *, status: int = 20
     return _json(json.dumps(value).encode(), request_id, status=status)
 
 
-def faces_reply(faces: Iterable[Face], seed: int, photo: bytes | None, request_id: str) -> Reply:
-    """The answer in JSON; without `image` when there is no photo to go with it."""
-    body = json.dumps({**as_json(faces, seed), "request_id": request_id}).encode()
+def faces_reply(told: Mapping[str, object], photo: bytes | None, request_id: str) -> Reply:
+    """The answer in JSON, as `as_json` tells it; without `image` when there is no photo to go with it."""
+    body = json.dumps({**told, "request_id": request_id}).encode()
     if photo is not None:
         # Base64 needs no escaping: put in as it is, for looking through megabytes of it costs as much as making them.
         body = b"".join((b'{"image": "', b64encode(photo), b'", ', body[1:]))
     return _json(body, request_id)
 
 
-def photo_reply(photo: bytes, media_type: str, *, faces: int, seed: int, request_id: str) -> Reply:
-    """The answer as the photo itself; the number of faces and the seed are in headers."""
+def photo_reply(
+    photo: bytes,
+    media_type: str,
+    *,
+    faces: int,
+    seed: int,
+    request_id: str,
+    fidelity: Fidelity | None = None,
+    dropped: Sequence[str] = (),
+) -> Reply:
+    """The answer as the photo itself; what else there is to say is in headers."""
     headers = {
         "content-type": media_type,
         FACES_HEADER: str(faces),
         SEED_HEADER: str(seed),
         REQUEST_ID_HEADER: request_id,
     }
-    return Reply(200, headers, photo)
+    of_photo = {FIDELITY_HEADER: fidelity, DROPPED_HEADER: ", ".join(dropped)}
+    return Reply(200, headers | {name: value for name, value in of_photo.items() if value}, photo)
 
 
 def error_reply(error: GooglyError, request_id: str) -> Reply:
