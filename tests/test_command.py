@@ -32,6 +32,7 @@ from lambda_fn.errors import GooglyError
 from lambda_fn.faces import Box, Face, Point
 from lambda_fn.googlify import googlify
 from lambda_fn.options import TABLE, Choice, Number, NumberRange, Options, WholeNumber, as_text
+from lambda_fn.photo import write_photo
 from lambda_fn.response import as_json
 from local.emulator import EmulatorPool
 from local.function_url import REGION, throwaway_keys
@@ -162,7 +163,7 @@ def test_a_folder_is_done_as_the_pipeline_does_it_and_what_is_bad_is_told(album,
     for name, result in results.items():
         assert records[name].pop("photo") == f"album/{name}"
         assert Path(records[name].pop("result")).parent == Path("out")
-        assert records[name] == as_json(result.faces, SEED)
+        assert records[name] == as_json(result.faces, SEED, fidelity=result.fidelity)
     assert {name: records[name]["error"]["code"] for name in errors} == {n: e.code for n, e in errors.items()}
     assert [line.split(" -> ")[0] for line in lines(done.stdout.decode())] == [
         f"album/{name}" for name in sorted(results)
@@ -183,7 +184,9 @@ def test_a_photo_over_the_limit_is_done_at_full_size(tmp_path, detector, request
 
     copy = smaller_copy(photo_from(data), FUNCTION_BYTES)
     found = [_as_answered(face) for face in expected(copy.jpeg, detector, answer="faces").faces]
-    assert written == draw_eyes(photo_from(data), onto_photo(found, copy), Options(), SEED)
+    photo = photo_from(data)
+    draw_eyes(photo, onto_photo(found, copy), Options(), SEED)
+    assert written == write_photo(photo)
 
     # The eyes found in the copy, a smaller JPEG, are those found in the photo to a pixel of the close look, in which
     # they are some 45 apart. The detector itself places them to 5 %.

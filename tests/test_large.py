@@ -9,6 +9,7 @@ from lambda_fn.faces import Box, Face, Point
 from lambda_fn.finder import find
 from lambda_fn.googlify import googlify
 from lambda_fn.options import Options
+from lambda_fn.photo import edit_photo
 from lambda_fn.settings import load_settings
 from tests.people import as_jpeg, group, noise
 from tests.photos import photo_from, stored
@@ -64,4 +65,7 @@ def test_the_same_faces_options_and_seed_give_the_bytes_of_the_pipeline(detector
     data = as_jpeg(group(600, 350)[0])
     options = Options(seed=11, eye_size=0.9, pupil_size_range=(0.3, 0.9))
     whole = googlify(data, options, detector, SETTINGS)
-    assert draw_eyes(photo_from(data), whole.faces, options, 11) == whole.photo
+    drawn = edit_photo(
+        data, lambda photo: draw_eyes(photo, whole.faces, options, 11), max_bytes=10**8, max_pixels=10**8
+    )
+    assert (drawn.data, drawn.fidelity) == (whole.photo, whole.fidelity)

@@ -1,8 +1,10 @@
+import io
 import json
 
 import jsonschema
 import pytest
 from openapi_spec_validator import validate
+from PIL import Image
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
@@ -81,9 +83,19 @@ def test_an_answer_is_as_the_contract_says(validator, photo, options):
 
 
 def test_the_headers_of_a_raw_answer_are_in_the_contract(contract, photo):
-    result = handler(raw_event(photo), None)
+    several = io.BytesIO()
+    Image.open(io.BytesIO(photo)).save(several, "MPO", save_all=True, append_images=[Image.new("L", (8, 8))])
     told = contract["paths"]["/"]["post"]["responses"]["200"]["headers"]
-    assert set(result["headers"]) == {"content-type", *told}
+    assert set(handler(raw_event(several.getvalue()), None)["headers"]) == {"content-type", *told}
+    assert set(told) - set(handler(raw_event(photo), None)["headers"]) == {"x-googly-dropped"}
+
+
+def test_a_photo_with_several_pictures_says_in_json_that_it_lost_the_others(validator, photo):
+    several = io.BytesIO()
+    Image.open(io.BytesIO(photo)).save(several, "MPO", save_all=True, append_images=[Image.new("L", (8, 8))])
+    answer = json.loads(handler(json_event(several.getvalue()), None)["body"])
+    assert answer["dropped"] == ["second_pictures"]
+    validator("components/schemas/Answer").validate(answer)
 
 
 def test_health_is_as_the_contract_says(validator):

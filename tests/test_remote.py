@@ -16,6 +16,7 @@ from lambda_fn.errors import BadOption, BadRequest, DamagedPhoto, TooLarge, Unsu
 from lambda_fn.faces import Box, Face, Point
 from lambda_fn.googlify import googlify
 from lambda_fn.options import Options
+from lambda_fn.photo import edit_photo
 from lambda_fn.response import as_json
 from lambda_fn.settings import load_settings
 from tests.people import as_jpeg, blank, group
@@ -219,14 +220,17 @@ def test_a_photo_over_a_functions_limit_is_sent_as_a_copy_and_drawn_here(detecto
     group(2700, 1575)[0].save(photo, kind, quality=99)
     limit = min(600_000, len(photo.getvalue()) - 1)
     monkeypatch.setattr(remote, "FUNCTION_BYTES", limit)
-    copy = remote.smaller_copy(remote.read_photo(photo.getvalue(), max_bytes=10**9, max_pixels=10**9), limit)
+    copied = edit_photo(
+        photo.getvalue(), lambda whole: remote.smaller_copy(whole, limit), max_bytes=10**9, max_pixels=10**9
+    )
+    copy = copied.result
     with scripted(faces_of(copy.jpeg, detector)) as server:
         result = Remote(server.url, sign=True, region="x").googlify(photo.getvalue(), Options(eye_size=0.8))
     assert [asked.body for asked in server.asked] == [copy.jpeg]
     assert len(copy.jpeg) <= limit
     assert "answer=faces" in server.asked[0].path
     here = Here().googlify(photo.getvalue(), Options(eye_size=0.8, seed=7))
-    assert (result.seed, result.media_type) == (7, here.media_type)
+    assert (result.seed, result.media_type, result.fidelity) == (7, here.media_type, here.fidelity)
     assert len(result.faces) == len(here.faces) == 6
     for one in result.faces:
         other = min(here.faces, key=lambda each: abs(each.nose.x - one.nose.x) + abs(each.nose.y - one.nose.y))
