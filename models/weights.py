@@ -88,6 +88,7 @@ def _from_named_folder(published: Published, folder: Path) -> bytes:
 
 def _download(address: str, published: Published) -> Path:
     """Fetch into the cache, unless it is there; pooch moves a file to its name only when its hash is right."""
+    pooch.get_logger().setLevel("WARNING")  # the progress bar tells of what comes, an error of what does not
     fetch = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
     known_hash = f"sha256:{published.sha256}"
     return Path(pooch.retrieve(address, known_hash, fname=published.file, path=CACHE, downloader=fetch))
