@@ -150,28 +150,35 @@ def _crops(copies: Sequence[Pixels], squares: Floats, side: int) -> Pixels:
     at most, none but a face that is small itself is blurred, and no pixel is skipped.
     """
     crops = np.empty((len(squares), side, side, 3), np.uint8)
-    images = np.arange(len(squares)) if len(copies[0]) > 1 else np.zeros(len(squares), np.intp)
     _, height, width, _ = copies[0].shape
     fits = [(squares[:, 2] - squares[:, 0]) * copy.shape[2] / width >= side for copy in copies]
     source = np.maximum(np.sum(fits, axis=0) - 1, 0)
     for number, copy in enumerate(copies):
         every = np.flatnonzero(source == number)
         for here in np.split(every, _steps(crops[every])):
-            crops[here] = _bilinear(copy, images[here], squares[here] / _to(height, width, copy), side)
+            shown = copy[here] if len(copy) > 1 else copy
+            crops[here] = _bilinear(shown, squares[here] / _to(height, width, copy), side)
     return crops
 
 
-def _bilinear(pixels: Pixels, images: Indices, squares: Floats, side: int) -> Pixels:
-    """Squares (n, 4) of images (k, height, width, 3) as (n, side, side, 3); what lies outside is grey."""
+def _bilinear(pixels: Pixels, squares: Floats, side: int) -> Pixels:
+    """Squares (n, 4) of one image or of n, (1 or n, height, width, 3), as (n, side, side, 3); outside all is grey."""
     framed = np.pad(pixels, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=GREY)
+    images, height, width, _ = framed.shape
     centres = (np.arange(side, dtype=np.float32) + 0.5) / side
-    x, right = _between(squares[:, :1] + (squares[:, 2:3] - squares[:, :1]) * centres, pixels.shape[2])
-    y, lower = _between(squares[:, 1:2] + (squares[:, 3:4] - squares[:, 1:2]) * centres, pixels.shape[1])
-    image, x, y = images[:, None, None], x[:, None, :], y[:, :, None]
-    right, lower = right[:, None, :, None], lower[:, :, None, None]
-    above = framed[image, y, x] * (1 - right) + framed[image, y, x + 1] * right
-    below = framed[image, y + 1, x] * (1 - right) + framed[image, y + 1, x + 1] * right
-    return np.rint(above * (1 - lower) + below * lower).astype(np.uint8)
+    x, right = _between(squares[:, :1] + (squares[:, 2:3] - squares[:, :1]) * centres, width - 2)
+    y, lower = _between(squares[:, 1:2] + (squares[:, 3:4] - squares[:, 1:2]) * centres, height - 2)
+    image = np.arange(len(squares))[:, None] % images
+    first = ((image * height + y) * width)[:, :, None] + x[:, None, :]
+    flat = framed.reshape(-1, 3).astype(np.float32)  # to take pixels by one number is ten times as fast as by three
+
+    def between_columns(number: Indices) -> Floats:
+        left = flat.take(number, axis=0)
+        return left + (flat.take(number + 1, axis=0) - left) * right[:, None, :, None]
+
+    above = between_columns(first)
+    below = between_columns(first + width)
+    return np.rint(above + (below - above) * lower[:, :, None, None]).astype(np.uint8)
 
 
 def _between(points: npt.NDArray[np.floating], length: int) -> tuple[Indices, Floats]:

@@ -114,3 +114,37 @@ def test_a_write_that_breaks_off_leaves_no_file(upstream, monkeypatch, tmp_path)
     with pytest.raises(OSError, match="no space"):
         command.main()
     assert made(tmp_path) == {}
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A folder in which make finds everything done: dependencies installed, both models newer than what makes them."""
+    (tmp_path / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
+    done = ("requirements/demo.txt", "models/retinaface.py", ".venv/bin/python", ".venv/demo.installed")
+    for age, name in enumerate((*done, "models/retinaface.tflite", "models/mtcnn.tflite")):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (1e9 + age, 1e9 + age))
+    return tmp_path
+
+
+def makes_models(checkout):
+    """Whether `make demo` would make models here; nothing is run."""
+    told = subprocess.run(["make", "-n", "demo"], cwd=checkout, capture_output=True, text=True, check=True).stdout
+    assert "-m googly" in told
+    return "-m models" in told
+
+
+def test_make_leaves_models_that_are_there_alone(checkout):
+    assert not makes_models(checkout)
+
+
+@pytest.mark.parametrize("missing", ["retinaface", "mtcnn"])
+def test_make_asks_again_for_a_model_that_is_missing_whatever_else_is_there(checkout, missing):
+    (checkout / "models" / f"{missing}.tflite").unlink()
+    assert makes_models(checkout)
+
+
+def test_make_makes_the_models_anew_when_what_makes_them_has_changed(checkout):
+    (checkout / "models" / "retinaface.py").touch()
+    assert makes_models(checkout)
