@@ -251,8 +251,15 @@ def _success(job: Job, result: Googlified, lines: TextIO) -> dict[str, object]:
     faces = "1 face" if len(result.faces) == 1 else f"{len(result.faces)} faces"
     stages = ", ".join(f"{stage} {ms:.0f} ms" for stage, ms in result.timings.items())
     to = "" if result.photo is None else f" -> {job.target or 'standard output'}"
-    _say(f"{job}{to}: {faces}, seed {result.seed} ({stages})", lines)
-    told = as_json(result.faces, result.seed, fidelity=result.fidelity, dropped=result.dropped)
+    more = ", and maybe more: it stopped early" if result.stopped_early else ""
+    _say(f"{job}{to}: {faces}{more}, seed {result.seed} ({stages})", lines)
+    told = as_json(
+        result.faces,
+        result.seed,
+        fidelity=result.fidelity,
+        dropped=result.dropped,
+        stopped_early=result.stopped_early,
+    )
     return {"photo": str(job), "result": job.target and str(job.target), **told}
 
 

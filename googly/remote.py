@@ -80,9 +80,8 @@ class Remote:
     def _whole(self, photo: bytes, options: Options) -> Googlified:
         start = time.perf_counter()
         answer = self._ask(photo, options)
-        faces, seed, image = self._read(answer, wants_photo=options.answer == "photo")
-        timings = {"request": _ms_since(start)}
-        return Googlified(faces, seed, MEDIA_TYPES[identify(photo)], image, timings, *_about_photo(answer))
+        result = self._read(answer, MEDIA_TYPES[identify(photo)], wants_photo=options.answer == "photo")
+        return replace(result, timings={"request": _ms_since(start)})
 
     def _in_two_steps(self, photo: bytes, options: Options) -> Googlified:
         """The faces from a smaller copy; the eyes drawn here."""
@@ -93,15 +92,16 @@ class Remote:
         copy = seen.result
         timings = {"copy": _ms_since(start)}
         start = time.perf_counter()
-        found, seed, _ = self._read(self._ask(copy.jpeg, replace(options, answer="faces")), wants_photo=False)
-        faces = onto_photo(found, copy)
+        answer = self._ask(copy.jpeg, replace(options, answer="faces"))
+        found = self._read(answer, seen.media_type, wants_photo=False)
         timings["request"] = _ms_since(start)
+        found = replace(found, faces=onto_photo(found.faces, copy), timings=timings)
         if options.answer == "faces":
-            return Googlified(faces, seed, seen.media_type, None, timings)
+            return found
         start = time.perf_counter()
-        drawn = edit_here(lambda whole: draw_eyes(whole, faces, options, seed))
+        drawn = edit_here(lambda whole: draw_eyes(whole, found.faces, options, found.seed))
         timings["draw"] = _ms_since(start)
-        return Googlified(faces, seed, seen.media_type, drawn.data, timings, drawn.fidelity, drawn.dropped)
+        return replace(found, photo=drawn.data, fidelity=drawn.fidelity, dropped=drawn.dropped)
 
     def _ask(self, photo: bytes, options: Options) -> Mapping[str, Any]:
         attempts = Retrying(
@@ -166,20 +166,22 @@ class Remote:
     def _not_googly(self, what: str) -> NotGoogly:
         return NotGoogly(f"{self._url} answers {what}, as this API never does. Is the address right?")
 
-    def _read(self, answer: Mapping[str, Any], *, wants_photo: bool) -> tuple[tuple[Face, ...], int, bytes | None]:
+    def _read(self, answer: Mapping[str, Any], media_type: str, *, wants_photo: bool) -> Googlified:
+        """An older service does not tell all of it; one that is newer may have more to tell than is known here."""
+        fidelity, dropped = answer.get("fidelity"), answer.get("dropped")
         try:
-            faces = tuple(_face(**face) for face in answer["faces"])
-            image = pybase64.b64decode(answer["image"], validate=True) if wants_photo else None
-            return faces, int(answer["seed"]), image
+            return Googlified(
+                faces=tuple(_face(**face) for face in answer["faces"]),
+                seed=int(answer["seed"]),
+                media_type=media_type,
+                photo=pybase64.b64decode(answer["image"], validate=True) if wants_photo else None,
+                timings={},
+                fidelity=fidelity if fidelity in get_args(Fidelity) else None,
+                dropped=tuple(map(str, dropped)) if isinstance(dropped, list) else (),
+                stopped_early=answer.get("stopped_early") is True,
+            )
         except (KeyError, TypeError, ValueError, OverflowError, Base64Error) as error:
             raise self._not_googly("with something else") from error
-
-
-def _about_photo(answer: Mapping[str, Any]) -> tuple[Fidelity | None, tuple[str, ...]]:
-    """An older service does not tell; one that is newer may have more to tell than is known here."""
-    fidelity, dropped = answer.get("fidelity"), answer.get("dropped")
-    known = fidelity if fidelity in get_args(Fidelity) else None
-    return known, tuple(map(str, dropped)) if isinstance(dropped, list) else ()
 
 
 def _checked(url: str, *, sign: bool | None) -> str:

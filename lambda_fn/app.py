@@ -63,6 +63,7 @@ def _googly_eyes(message: Message, detector: Detector, settings: Settings, facts
     facts |= {f"{stage}_ms": round(ms, 1) for stage, ms in result.timings.items()}
     facts |= {"faces": len(result.faces), "seed": result.seed, "media_type": result.media_type}
     facts |= {"fidelity": result.fidelity} if result.fidelity else {}
+    facts |= {"stopped_early": True} if result.stopped_early else {}
     started = time.perf_counter()
     if result.photo is not None and request.answer_form == "photo":
         reply = photo_reply(
@@ -72,10 +73,17 @@ def _googly_eyes(message: Message, detector: Detector, settings: Settings, facts
             seed=result.seed,
             fidelity=result.fidelity,
             dropped=result.dropped,
+            stopped_early=result.stopped_early,
             request_id=message.request_id,
         )
     else:
-        told = as_json(result.faces, result.seed, fidelity=result.fidelity, dropped=result.dropped)
+        told = as_json(
+            result.faces,
+            result.seed,
+            fidelity=result.fidelity,
+            dropped=result.dropped,
+            stopped_early=result.stopped_early,
+        )
         reply = faces_reply(told, result.photo, message.request_id)
     facts["reply_ms"] = _since(started)
     return reply

@@ -19,6 +19,10 @@ STRIDES = (8, 16, 32)
 ANCHOR_SIZES = ((16, 32), (64, 128), (256, 512))
 VARIANCES = (0.1, 0.2)
 
+CROP_CONTEXT = 1.6  # a crop's side over the longer side of the candidate in its middle
+# Where a crop has its candidate: x0, y0, x1, y1 in shares of its side.
+IN_CROP = (0.5 - 0.5 / CROP_CONTEXT,) * 2 + (0.5 + 0.5 / CROP_CONTEXT,) * 2
+
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
@@ -38,6 +42,9 @@ class Candidates:
     def take(self, indices: Indices) -> "Candidates":
         return Candidates(self.scores[indices], self.boxes[indices], self.landmarks[indices])
 
+    def take_first(self, count: int) -> "Candidates":
+        return Candidates(self.scores[:count], self.boxes[:count], self.landmarks[:count])
+
 
 class Detector(Protocol):
     """Finds faces that stand upright or nearly so in an array of pixels. Any number of threads may ask."""
@@ -46,7 +53,7 @@ class Detector(Protocol):
         """Candidates of at least `threshold` (0..1) in a photo's small copy, uint8 RGB (height, width, 3)."""
 
     def inspect(self, crops: Pixels, threshold: float) -> list[Candidates]:
-        """The same for each of several crops (n, side, side, 3) around one candidate each, all of one size."""
+        """The same for each of several crops (n, side, side, 3), which have one candidate each, at IN_CROP."""
 
 
 NOTHING = Candidates(np.empty(0, np.float32), np.empty((0, 4), np.float32), np.empty((0, 5, 2), np.float32))

@@ -9,7 +9,7 @@ from lambda_fn.boxes import Detector
 from lambda_fn.draw import draw
 from lambda_fn.eyes import make_eyes
 from lambda_fn.faces import Face
-from lambda_fn.finder import find
+from lambda_fn.finder import Found, find
 from lambda_fn.formats import Fidelity
 from lambda_fn.options import MAX_SEED, Options
 from lambda_fn.photo import Photo, edit_photo
@@ -21,7 +21,7 @@ class Googlified:
     """What became of one photo. `timings` are milliseconds.
 
     `photo` is None when only the faces were asked for. `fidelity` is what happened to it outside the eyes, None where
-    that is not told; `dropped` names what is missing from it.
+    that is not told; `dropped` names what is missing from it. `stopped_early` is finder.Found's: faces may be missing.
     """
 
     faces: tuple[Face, ...]
@@ -31,6 +31,7 @@ class Googlified:
     timings: dict[str, float]
     fidelity: Fidelity | None = None
     dropped: tuple[str, ...] = ()
+    stopped_early: bool = False
 
 
 def googlify(data: bytes, options: Options, detector: Detector, settings: Settings) -> Googlified:
@@ -43,21 +44,28 @@ def googlify(data: bytes, options: Options, detector: Detector, settings: Settin
     eyes_of = partial(make_eyes, eye_size=options.eye_size, pupil_size_range=options.pupil_size_range)
     drawn = options.answer != "faces"
 
-    def put_eyes_on(photo: Photo) -> tuple[Face, ...]:
+    def put_eyes_on(photo: Photo) -> Found:
         watch.lap("read")
-        faces = find(photo, detector, min_score=options.min_score)
+        found = find(photo, detector, min_score=options.min_score, detail=options.detail)
         watch.lap("find")
         if drawn:
-            draw(photo, eyes_of(faces, random=Random(seed)))
+            draw(photo, eyes_of(found.faces, random=Random(seed)))
             watch.lap("draw")
-        return tuple(faces)
+        return found
 
     edited = edit_photo(data, put_eyes_on, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels, write=drawn)
-    told = (edited.result, seed, edited.media_type)
-    if edited.data is None:
-        return Googlified(*told, None, watch.laps)
-    watch.lap("write")
-    return Googlified(*told, edited.data, watch.laps, edited.fidelity, edited.dropped)
+    if drawn:
+        watch.lap("write")
+    return Googlified(
+        edited.result.faces,
+        seed,
+        edited.media_type,
+        edited.data,
+        watch.laps,
+        edited.fidelity,
+        edited.dropped,
+        edited.result.stopped_early,
+    )
 
 
 @dataclass

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lambda_fn.boxes import NOTHING, Candidates, Floats, nms
+from lambda_fn.boxes import IN_CROP, NOTHING, Candidates, Floats, nms
 from lambda_fn.photo import Pixels, shrunk
 from lambda_fn.tflite import Session, wrong_model
 
@@ -32,7 +32,6 @@ MOST_PROPOSED, MOST_REFINED = 3000, 1000
 BATCH = 32 * ONET_SIDE**2  # pixels of crops in one run: more takes memory and saves no time
 
 GREY = 128  # outside of the photo; the middle of what the networks see
-EXPECTED = (0.25, 0.25, 0.75, 0.75)  # where a crop has its face, in shares of its side
 
 Indices = npt.NDArray[np.intp]
 
@@ -58,14 +57,14 @@ class Mtcnn:
         return seen.take(nms(seen.boxes, seen.scores, SAME_FACE))
 
     def inspect(self, crops: Pixels, threshold: float) -> list[Candidates]:
-        """As Detector, for crops of an even side: the one face in the middle of each, half as large, or none.
+        """As Detector, for crops of an even side: the one face in the middle of each, or none.
 
         O-net looks where the face should be, and again where it has then seen it; the better look counts.
         """
         session = self._session()
         count, side, _, _ = crops.shape
         halves = crops.reshape(count, side // 2, 2, side // 2, 2, 3).mean(axis=(2, 4)).round().astype(np.uint8)
-        expected = np.tile(np.array(EXPECTED, np.float32) * side, (count, 1))
+        expected = np.tile(np.array(IN_CROP, np.float32) * side, (count, 1))
         first = _judged(session, [crops, halves], expected)
         again = _judged(session, [crops, halves], _square(first.boxes))
         looks = [(first if first.scores[i] > again.scores[i] else again).take(np.array([i])) for i in range(count)]

@@ -15,6 +15,7 @@ FIDELITY = (
     "What happened to the photo outside the eyes. `exact`: nothing; a JPEG has its very coefficients. `kept`: a JPEG "
     "was encoded again with its own tables and sampling. `re-encoded`: it was encoded again at a high quality."
 )
+STOPPED_EARLY = "There were more candidates than are looked at: faces may be missing."
 DROPPED = "What came with the photo, is no metadata, and does not come back: gain maps and other second pictures."
 LANDMARKS = ("right_eye", "left_eye", "nose", "mouth_right", "mouth_left")
 ERRORS = {
@@ -56,6 +57,7 @@ def document() -> Json:
                 "Seed": _header("The seed that the eyes were drawn with.", {"type": "integer", "minimum": 0}),
                 "Fidelity": _header(FIDELITY, FIDELITIES),
                 "Dropped": _header(f"{DROPPED} Separated by commas; absent where nothing is.", {"type": "string"}),
+                "StoppedEarly": _header(f"{STOPPED_EARLY} Absent otherwise.", {"const": "true"}),
             },
             "responses": {
                 str(status): _response(description, _ref("schemas/Error")) for status, description in ERRORS.items()
@@ -67,6 +69,7 @@ def document() -> Json:
 def _googly_eyes(operation: str) -> Json:
     request_id = {"x-request-id": _ref("headers/RequestId")}
     told = {"faces": "Faces", "seed": "Seed", "fidelity": "Fidelity", "dropped": "Dropped"}
+    told |= {"stopped-early": "StoppedEarly"}
     told_beside_the_photo = {f"x-googly-{name}": _ref(f"headers/{header}") for name, header in told.items()}
     content = {JSON: {"schema": _ref("schemas/Answer")}, "image/*": {}}
     return {
@@ -136,6 +139,7 @@ def _answer() -> Json:
                 "items": {"const": SECOND_PICTURES},
                 "description": f"{DROPPED} Absent where nothing is.",
             },
+            "stopped_early": {"const": True, "description": f"{STOPPED_EARLY} Absent otherwise."},
             "request_id": {"type": "string"},
         },
         required=["faces", "seed", "request_id"],

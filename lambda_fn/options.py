@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeGuard, TypeVar
 from lambda_fn.errors import BadOption
 
 MAX_SEED = 2**32 - 1
+DETAILS = ("fast", "auto", "high")
 SHOWN = 40  # characters of what a caller sent that an error repeats
 
 # A query's numbers. What float() takes for one and people do not stays out: nan, inf, 1_000, blanks, other digits.
@@ -126,7 +127,8 @@ class Choice:
     values: tuple[str, ...]
 
     def __str__(self) -> str:
-        return " or ".join(f"'{value}'" for value in self.values)
+        *most, last = (f"'{value}'" for value in self.values)
+        return f"{', '.join(most)} or {last}"
 
     def checked(self, value: object) -> str:
         if not isinstance(value, str) or value not in self.values:
@@ -170,6 +172,12 @@ class Options:
         0.9,
         Number(0.3, 0.99),
         "How sure the detector must be of a face. Lower finds more of them, and more that are none.",
+    )
+    detail: str = _row(
+        "auto",
+        Choice(DETAILS),
+        "How hard to look: 'fast' looks once, 'auto' again where there are crowds, tilted or sideways faces, "
+        "'high' does all that always, and takes many times as long.",
     )
     answer: str = _row(
         "photo",

@@ -8,7 +8,7 @@ A JPEG is edited in its coefficients, where that can be done, and any other phot
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, floor
+from math import ceil, cos, floor, radians, sin
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -125,6 +125,28 @@ def small_copy(photo: Photo, width: int, height: int) -> Pixels:
 def shrunk(pixels: Pixels, width: int, height: int) -> Pixels:
     """Pixels (h, w, 3) as (height, width, 3), each the mean of those that it covers."""
     return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BOX))
+
+
+def turned(pixels: Pixels, degrees: int) -> tuple[Pixels, Matrix]:
+    """A small copy turned back by `degrees`: what is tilted by so much, clockwise as seen, stands upright in it.
+
+    As large as it has to be, its corners neutral. Also the affine map (2, 3) from its pixels to those of the copy.
+    """
+    if degrees == 0:
+        return pixels, np.eye(2, 3)
+    sine, cosine = sin(radians(degrees)), cos(radians(degrees))
+    turn = np.round([[cosine, -sine], [sine, cosine]], 12)  # whole numbers for quarter turns, which lose nothing then
+    middle = np.array(pixels.shape[1::-1]) / 2
+    size = np.ceil(2 * np.abs(turn.T) @ middle - 1e-6)
+    to_copy = np.column_stack([turn, middle - turn @ (size / 2)])
+    image = Image.fromarray(pixels).transform(
+        (int(size[0]), int(size[1])),
+        Image.Transform.AFFINE,
+        tuple(to_copy.ravel().tolist()),
+        Image.Resampling.BILINEAR,
+        fillcolor=NEUTRAL,
+    )
+    return np.asarray(image), to_copy
 
 
 def crop(photo: Photo, to_upright: Matrix, side: int) -> Pixels:

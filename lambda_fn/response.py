@@ -14,6 +14,7 @@ FACES_HEADER = "x-googly-faces"
 SEED_HEADER = "x-googly-seed"
 FIDELITY_HEADER = "x-googly-fidelity"
 DROPPED_HEADER = "x-googly-dropped"
+STOPPED_EARLY_HEADER = "x-googly-stopped-early"
 REQUEST_ID_HEADER = "x-request-id"
 
 
@@ -27,11 +28,16 @@ class Reply:
 
 
 def as_json(
-    faces: Iterable[Face], seed: int, *, fidelity: Fidelity | None = None, dropped: Sequence[str] = ()
+    faces: Iterable[Face],
+    seed: int,
+    *,
+    fidelity: Fidelity | None = None,
+    dropped: Sequence[str] = (),
+    stopped_early: bool = False,
 ) -> dict[str, object]:
     """All of an answer but the photo and the request's id."""
-    of_photo = {"fidelity": fidelity, "dropped": list(dropped)}
-    told = {name: value for name, value in of_photo.items() if value}
+    at_times = {"fidelity": fidelity, "dropped": list(dropped), "stopped_early": stopped_early}
+    told = {name: value for name, value in at_times.items() if value}
     return {"faces": [_face(face) for face in faces], "seed": seed, **told}
 
 
@@ -58,6 +64,7 @@ def photo_reply(
     request_id: str,
     fidelity: Fidelity | None = None,
     dropped: Sequence[str] = (),
+    stopped_early: bool = False,
 ) -> Reply:
     """The answer as the photo itself; what else there is to say is in headers."""
     headers = {
@@ -66,8 +73,12 @@ def photo_reply(
         SEED_HEADER: str(seed),
         REQUEST_ID_HEADER: request_id,
     }
-    of_photo = {FIDELITY_HEADER: fidelity, DROPPED_HEADER: ", ".join(dropped)}
-    return Reply(200, headers | {name: value for name, value in of_photo.items() if value}, photo)
+    at_times = {
+        FIDELITY_HEADER: fidelity,
+        DROPPED_HEADER: ", ".join(dropped),
+        STOPPED_EARLY_HEADER: "true" if stopped_early else "",
+    }
+    return Reply(200, headers | {name: value for name, value in at_times.items() if value}, photo)
 
 
 def error_reply(error: GooglyError, request_id: str) -> Reply:

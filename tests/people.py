@@ -115,6 +115,31 @@ def group(width: int = 1200, height: int = 700) -> tuple[Image.Image, list[Drawn
     return scene(width, height, people, background="park", seed=5)
 
 
+def crowd(
+    width: int = 1600, height: int = 1200, *, near: float = 120, far: float = 18, seed: int = 0
+) -> tuple[Image.Image, list[DrawnFace]]:
+    """People in rows towards the horizon, their faces from `near` pixels high at the front down to `far`.
+
+    In every row as many as have room, none wholly hidden: faces of half the height are four times as many.
+    """
+    rng = random.Random(seed)
+    rows: list[list[tuple[Look, Place]]] = []
+    size = near
+    level = height - 0.9 * size  # of the row's eyes
+    while size > far and level > size:
+        row = []
+        x = rng.uniform(0.5, 1.5) * size
+        while x < width - 0.5 * size:
+            at = Point(x, level + rng.uniform(-0.12, 0.12) * size)
+            row.append((somebody(rng.randrange(10**6)), Place(at, size * rng.uniform(0.92, 1.08), rng.gauss(0, 7))))
+            x += rng.uniform(1.25, 2.2) * size
+        rows.append(row)
+        size *= rng.uniform(0.8, 0.9)
+        level -= rng.uniform(1.05, 1.35) * size
+    people = [person for row in reversed(rows) for person in row]
+    return scene(width, height, people, background="park", seed=seed)
+
+
 def landscape(width: int, height: int, seed: int = 0) -> Image.Image:
     """Sky, sun, hills and trees, and nobody there."""
     rng = random.Random(seed)

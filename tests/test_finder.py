@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image, ImageFilter
 
-from lambda_fn.finder import CROP_SIDE, find, level_crop
-from tests.people import as_jpeg, blank, face, group, landscape, noise
+from lambda_fn import finder
+from lambda_fn.boxes import CROP_CONTEXT
+from lambda_fn.faces import Point
+from lambda_fn.finder import CROP_SIDE, Found, find, level_crop
+from lambda_fn.options import DETAILS
+from lambda_fn.photo import small_copy
+from tests.people import Place, as_jpeg, blank, crowd, face, group, landscape, noise, scene, somebody
 from tests.photos import photo_from, stored
 
 
@@ -29,13 +35,13 @@ def matched(faces, truths):
 
 def test_everyone_in_a_group_is_found_and_nobody_else(detector):
     image, truths = group()
-    faces = find(photo_from(as_jpeg(image)), detector, min_score=0.9)
+    faces = find(photo_from(as_jpeg(image)), detector, min_score=0.9).faces
     assert len(faces) == len(truths) == 6
     assert all(eye_error(found, truth) < 0.1 for found, truth in matched(faces, truths))
 
 
 def test_faces_come_best_first(detector):
-    scores = [face.score for face in find(photo_from(as_jpeg(group()[0])), detector, min_score=0.3)]
+    scores = [face.score for face in find(photo_from(as_jpeg(group()[0])), detector, min_score=0.3).faces]
     assert scores == sorted(scores, reverse=True)
     assert all(0.3 <= score <= 1 for score in scores)
 
@@ -43,7 +49,7 @@ def test_faces_come_best_first(detector):
 @pytest.mark.parametrize("tilt", [-45, -30, -15, 15, 30, 45])
 def test_a_tilted_face_has_its_eyes_found_as_well_as_an_upright_one(detector, tilt):
     image, truth = face(400, seed=3, tilt=tilt)
-    found = find(photo_from(as_jpeg(image)), detector, min_score=0.9)
+    found = find(photo_from(as_jpeg(image)), detector, min_score=0.9).faces
     assert len(found) == 1
     assert eye_error(found[0], truth) < 0.1
 
@@ -52,7 +58,7 @@ def test_a_tilted_face_has_its_eyes_found_as_well_as_an_upright_one(detector, ti
 def test_a_photo_stored_in_any_orientation_has_the_same_faces(detector, orientation):
     image, truths = group()
     photo = photo_from(stored(image, orientation, quality=92))
-    faces = find(photo, detector, min_score=0.9)
+    faces = find(photo, detector, min_score=0.9).faces
     assert (photo.width, photo.height) == image.size
     assert len(faces) == 6
     assert all(eye_error(found, truth) < 0.1 for found, truth in matched(faces, truths))
@@ -62,26 +68,172 @@ def test_a_photo_stored_in_any_orientation_has_the_same_faces(detector, orientat
     "picture", [blank(640, 480), noise(640, 480), landscape(800, 500), blank(1, 1), blank(3000, 20)]
 )
 def test_a_picture_without_people_has_no_faces(detector, picture):
-    assert find(photo_from(as_jpeg(picture)), detector, min_score=0.9) == []
+    assert find(photo_from(as_jpeg(picture)), detector, min_score=0.9) == Found((), stopped_early=False)
 
 
 def test_the_score_that_is_reported_is_the_one_that_is_asked_for(detector):
     photo = photo_from(as_jpeg(group()[0]))
-    everyone = find(photo, detector, min_score=0.3)
+    everyone = find(photo, detector, min_score=0.3).faces
     middle = sorted(face.score for face in everyone)[len(everyone) // 2]
-    assert find(photo, detector, min_score=middle) == [face for face in everyone if face.score >= middle]
+    assert find(photo, detector, min_score=middle).faces == tuple(face for face in everyone if face.score >= middle)
 
 
 def test_boxes_are_clipped_to_the_photo_and_landmarks_are_not(detector):
     image, truth = face(400, seed=3)
-    cut = image.crop((0, 0, 222, 400))
-    [found] = find(photo_from(as_jpeg(cut)), detector, min_score=0.5)
+    cut = image.crop((0, 0, 210, 400))
+    [found] = find(photo_from(as_jpeg(cut)), detector, min_score=0.5).faces
     x0, y0, x1, y1 = astuple(found.box)
-    assert 0 <= x0 < x1 <= 222
+    assert 0 <= x0 < x1 <= 210
     assert 0 <= y0 < y1 <= 400
-    assert x1 == 222
-    assert found.left_eye.x > 222
-    assert truth.left_eye.x > 222
+    assert x1 == 210
+    assert found.left_eye.x > 210
+    assert truth.left_eye.x > 210
+
+
+@pytest.fixture(scope="module")
+def crowd_and_truths():
+    return crowd(800, 600, near=60, far=14, seed=2)
+
+
+class Counting:
+    """A detector that counts what it is asked."""
+
+    def __init__(self, detector):
+        self.detector = detector
+        self.scans = []
+        self.crops = 0
+
+    def scan(self, pixels, threshold):
+        self.scans.append(pixels.shape[:2])
+        return self.detector.scan(pixels, threshold)
+
+    def inspect(self, crops, threshold):
+        self.crops += len(crops)
+        return self.detector.inspect(crops, threshold)
+
+
+def found_of(truths, faces):
+    """How many of the true faces have a found one on them, and how many found ones are on none."""
+    near = [(truth, found) for found, truth in matched(faces, truths) if eye_error(found, truth) < 0.5]
+    return len(near), len(faces) - len({found for _, found in near})
+
+
+def test_a_crowd_is_looked_at_again_and_everyone_is_found(detector, crowd_and_truths):
+    image, truths = crowd_and_truths
+    photo = photo_from(as_jpeg(image))
+    once = detector.scan(small_copy(photo, 640, 480), 0.9)
+    found, false = found_of(truths, find(photo, detector, min_score=0.9).faces)
+    assert len(truths) > 100
+    assert found >= 0.95 * len(truths)
+    assert found >= 1.7 * len(once)
+    assert false == 0
+
+
+def test_fast_looks_once_and_high_finds_no_fewer_than_auto(detector, crowd_and_truths):
+    image, truths = crowd_and_truths
+    photo = photo_from(as_jpeg(image))
+    counting = {detail: Counting(detector) for detail in DETAILS}
+    faces = {detail: find(photo, counting[detail], min_score=0.9, detail=detail).faces for detail in DETAILS}
+    assert len(counting["fast"].scans) == 1
+    assert len(faces["fast"]) < len(faces["auto"]) <= len(faces["high"])
+    assert found_of(truths, faces["high"])[1] == 0
+
+
+def test_large_upright_faces_are_looked_at_once_and_get_no_crop(detector):
+    image, truth = face(400, seed=3)
+    counting = Counting(detector)
+    [found] = find(photo_from(as_jpeg(image)), counting, min_score=0.9).faces
+    assert (len(counting.scans), counting.crops) == (1, 0)
+    assert eye_error(found, truth) < 0.1
+
+
+@pytest.mark.parametrize("tilt", [60, -60, 75, 90, -90, 120, 180])
+@pytest.mark.parametrize("size", [90, 400])
+def test_a_face_at_any_angle_has_its_own_right_and_left_eye(detector, size, tilt):
+    place = Place(Point(400, 300), size, tilt)
+    image, [truth] = scene(800, 600, [(somebody(4), place)], background="park")
+    [found] = find(photo_from(as_jpeg(image)), detector, min_score=0.9).faces
+    assert eye_error(found, truth) < 0.2
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_sideways_scan_without_exif_has_all_its_faces(detector, quarters):
+    image, truths = group(900, 525)
+    turned = np.rot90(np.asarray(image.convert("RGB")), quarters)
+    photo = photo_from(as_jpeg(Image.fromarray(np.ascontiguousarray(turned))))
+    faces = find(photo, detector, min_score=0.9).faces
+    assert len(faces) == len(truths)
+    for found in faces:
+        along = np.arctan2(found.left_eye.y - found.right_eye.y, found.left_eye.x - found.right_eye.x)
+        assert np.cos(along + quarters * np.pi / 2) > 0.9
+
+
+def test_somebody_who_lies_down_among_others_is_found_in_high_detail(detector):
+    people = [(somebody(n), Place(Point(180 + 210 * n, 200), 110)) for n in range(4)]
+    lying = (somebody(9), Place(Point(500, 480), 110, 90))
+    image, truths = scene(1000, 620, [*people, lying], background="wall")
+    faces = find(photo_from(as_jpeg(image)), detector, min_score=0.9, detail="high").faces
+    assert found_of(truths, faces) == (5, 0)
+
+
+def test_a_turned_photo_is_looked_at_in_other_turns_and_an_upright_one_is_not(detector):
+    image, _ = group(900, 525)
+    upright, turned = Counting(detector), Counting(detector)
+    find(photo_from(as_jpeg(image)), upright, min_score=0.9)
+    find(photo_from(as_jpeg(image.rotate(180))), turned, min_score=0.9)
+    assert len(upright.scans) == 1
+    assert len(turned.scans) >= 4
+
+
+def test_no_more_crops_are_taken_than_are_allowed_and_the_answer_says_so(detector, crowd_and_truths, monkeypatch):
+    photo = photo_from(as_jpeg(crowd_and_truths[0]))
+    monkeypatch.setattr(finder, "MAX_CROPS", 20)
+    counting = Counting(detector)
+    found = find(photo, counting, min_score=0.9)
+    assert found.stopped_early
+    assert counting.crops == 20
+    assert 10 < len(found.faces) < 30
+    assert find(photo, detector, min_score=0.9) == found
+
+
+def test_the_clock_ends_a_search_and_what_was_found_so_far_is_told(detector, crowd_and_truths):
+    photo = photo_from(as_jpeg(crowd_and_truths[0]))
+    seconds = iter(range(0, 1000, 5))
+    found = find(photo, detector, min_score=0.9, clock=lambda: next(seconds))
+    assert found.stopped_early
+    assert 0 < len(found.faces) < len(find(photo, detector, min_score=0.9).faces)
+
+
+def test_six_hundred_faces_are_all_looked_at(detector):
+    image, _ = face(96, seed=3)
+    sheet = Image.new("RGB", (30 * 96, 20 * 96))
+    for number in range(600):
+        sheet.paste(image, (number % 30 * 96, number // 30 * 96))
+    found = find(photo_from(as_jpeg(sheet)), detector, min_score=0.9)
+    assert not found.stopped_early
+    assert len(found.faces) >= 590
+
+
+@pytest.mark.parametrize("size", [(20000, 200), (200, 20000), (64, 64), (1, 3000)])
+def test_odd_shapes_are_searched_like_any_other(detector, size):
+    image = Image.new("RGB", size, "#888888")
+    portrait, _ = face(min(200, *size), seed=3)
+    image.paste(portrait, ((size[0] - portrait.width) // 2, (size[1] - portrait.height) // 2))
+    found = find(photo_from(as_jpeg(image)), detector, min_score=0.5)
+    assert not found.stopped_early
+    assert all(
+        0 <= one.box.x0 < one.box.x1 <= size[0] and 0 <= one.box.y0 < one.box.y1 <= size[1] for one in found.faces
+    )
+    if size == (64, 64):
+        assert len(found.faces) == 1
+
+
+def test_noise_in_the_colour_of_skin_has_no_faces(detector):
+    grain = np.asarray(noise(900, 600, seed=4), np.int16) // 4 - 32
+    skin = np.clip(np.array([224, 172, 138]) + grain, 0, 255).astype(np.uint8)
+    smooth = Image.fromarray(skin).filter(ImageFilter.GaussianBlur(3))
+    for picture in (Image.fromarray(skin), smooth):
+        assert find(photo_from(as_jpeg(picture)), detector, min_score=0.9, detail="high").faces == ()
 
 
 @given(
@@ -93,10 +245,10 @@ def test_a_crop_has_the_candidate_in_its_middle_and_its_eyes_level(centre, width
     half = np.array([width, height]) / 2
     box = np.concatenate([centre - half, centre + half])
     along = np.array([np.cos(tilt), np.sin(tilt)]) * width / 5
-    to_upright = level_crop(box, np.array([centre - along, centre + along]))
+    to_upright = level_crop(box, tilt)
     to_crop = np.linalg.inv(np.vstack([to_upright, (0, 0, 1)]))
     right, left, middle = (to_crop @ np.array([*point, 1]) for point in (centre - along, centre + along, centre))
     assert middle[:2] == pytest.approx([CROP_SIDE / 2] * 2, abs=1e-6)
     assert right[1] == pytest.approx(left[1], abs=1e-6)
     assert right[0] < left[0]
-    assert np.linalg.norm(to_upright[:, 0]) * CROP_SIDE == pytest.approx(2 * max(width, height))
+    assert np.linalg.norm(to_upright[:, 0]) * CROP_SIDE == pytest.approx(CROP_CONTEXT * max(width, height))

@@ -42,8 +42,8 @@ def test_the_copys_faces_are_the_photos(detector, orientation):
     photo = photo_from(stored(PEOPLE, orientation))
     copy = smaller_copy(photo, 10**9)
     assert size(copy.jpeg) == (2560, 1493)
-    faces = onto_photo(find(photo_from(copy.jpeg), detector, min_score=0.9), copy)
-    own = find(photo, detector, min_score=0.9)
+    faces = onto_photo(find(photo_from(copy.jpeg), detector, min_score=0.9).faces, copy)
+    own = find(photo, detector, min_score=0.9).faces
     assert len(own) == 6
     for face in faces:
         near = min(own, key=lambda each: abs(each.nose.x - face.nose.x) + abs(each.nose.y - face.nose.y))

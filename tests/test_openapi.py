@@ -8,6 +8,7 @@ from PIL import Image
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+from lambda_fn import finder
 from lambda_fn.handler import handler
 from lambda_fn.openapi import ERRORS
 from lambda_fn.options import NAMES, TABLE
@@ -82,12 +83,22 @@ def test_an_answer_is_as_the_contract_says(validator, photo, options):
     validator("components/schemas/Answer").validate(answer)
 
 
-def test_the_headers_of_a_raw_answer_are_in_the_contract(contract, photo):
+def test_the_headers_of_a_raw_answer_are_in_the_contract(contract, photo, monkeypatch):
+    monkeypatch.setattr(finder, "MAX_CROPS", 1)  # so that it stops early
     several = io.BytesIO()
     Image.open(io.BytesIO(photo)).save(several, "MPO", save_all=True, append_images=[Image.new("L", (8, 8))])
     told = contract["paths"]["/"]["post"]["responses"]["200"]["headers"]
     assert set(handler(raw_event(several.getvalue()), None)["headers"]) == {"content-type", *told}
-    assert set(told) - set(handler(raw_event(photo), None)["headers"]) == {"x-googly-dropped"}
+    monkeypatch.undo()
+    plain = set(handler(raw_event(photo), None)["headers"])
+    assert set(told) - plain == {"x-googly-dropped", "x-googly-stopped-early"}
+
+
+def test_an_answer_that_stopped_early_says_so_as_the_contract_says(validator, photo, monkeypatch):
+    monkeypatch.setattr(finder, "MAX_CROPS", 1)
+    answer = json.loads(handler(json_event(photo), None)["body"])
+    assert answer["stopped_early"] is True
+    validator("components/schemas/Answer").validate(answer)
 
 
 def test_a_photo_with_several_pictures_says_in_json_that_it_lost_the_others(validator, photo):

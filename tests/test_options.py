@@ -22,6 +22,7 @@ VALID = {
     "pupil_size_range": st.tuples(st.floats(0, 1), st.floats(0, 1)).map(lambda ends: tuple(sorted(map(abs, ends)))),
     "seed": st.integers(0, 2**32 - 1),
     "min_score": st.floats(0.3, 0.99),
+    "detail": st.sampled_from(["fast", "auto", "high"]),
     "answer": st.sampled_from(["photo", "faces"]),
 }
 
@@ -33,7 +34,9 @@ def refused(read, values):
 
 
 def test_defaults_are_those_of_the_design():
-    defaults = Options(eye_size=0.5, pupil_size_range=(0.4, 0.6), seed=None, min_score=0.9, answer="photo")
+    defaults = Options(
+        eye_size=0.5, pupil_size_range=(0.4, 0.6), seed=None, min_score=0.9, detail="auto", answer="photo"
+    )
     assert options_from_json({}) == options_from_text({}) == defaults
 
 
@@ -53,6 +56,7 @@ def test_an_option_that_is_given_is_taken_and_the_others_keep_their_defaults():
         ("seed", 7.0),
         ("min_score", 0.3),
         ("min_score", 0.99),
+        *[("detail", value) for value in ("fast", "auto", "high")],
         ("answer", "faces"),
     ],
 )
@@ -67,6 +71,7 @@ def test_a_value_at_the_end_of_its_range_is_taken(name, value):
         *[("eye_size", value) for value in (0, -0.5, 1.01, math.nan, math.inf, True, None, "0.5", [0.5], {}, 10**400)],
         *[("min_score", value) for value in (0.29, 1, math.nan, -math.inf, False, "0.9")],
         *[("seed", value) for value in (-1, 2**32, 1.5, math.nan, math.inf, True, None, "7", [7])],
+        *[("detail", value) for value in ("", "low", "Fast", None, True, 2)],
         *[("answer", value) for value in ("", "Photo", "photos", None, True, 1, ["photo"])],
     ],
 )
@@ -117,8 +122,11 @@ def test_an_error_repeats_no_more_than_the_start_of_what_was_sent(values):
 
 
 def test_a_query_says_numbers_ranges_and_choices_as_people_write_them():
-    values = {"eye_size": ".75", "pupil_size_range": "0.2-1", "seed": "7", "min_score": "0.5", "answer": "faces"}
-    assert options_from_text(values) == Options(0.75, (0.2, 1.0), 7, 0.5, "faces")
+    values = {"eye_size": ".75", "pupil_size_range": "0.2-1", "seed": "7", "min_score": "0.5"} | {
+        "detail": "high",
+        "answer": "faces",
+    }
+    assert options_from_text(values) == Options(0.75, (0.2, 1.0), 7, 0.5, "high", "faces")
 
 
 @pytest.mark.parametrize(

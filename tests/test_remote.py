@@ -211,7 +211,7 @@ def test_no_session_token_goes_over_a_network_in_the_clear(keys):
 def faces_of(asked, detector):
     """What a function would answer to the smaller copy."""
     result = googlify(asked, Options(answer="faces", seed=7), detector, load_settings({}))
-    return Answer(200, {**as_json(result.faces, 7), "request_id": "1"})
+    return Answer(200, {**as_json(result.faces, 7, stopped_early=result.stopped_early), "request_id": "1"})
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
