@@ -1,11 +1,12 @@
-from math import atan2, dist, pi, tau
+from itertools import pairwise
+from math import atan2, cos, dist, pi, radians, sin, tau
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_fn.eyes import make_eyes
+from lambda_fn.eyes import FACING, make_eyes
 from lambda_fn.faces import Box, Face, Point
 
 shares = st.floats(0, 1)
@@ -17,8 +18,21 @@ def face(*, score=0.99, x=0.0, distance=10.0, tilt=0.0):
     return Face(score, Box(x, 0, x + 20, 20), Point(x, 0), left, Point(x, 0), Point(x, 0), Point(x, 0))
 
 
+def head(*, yaw=0.0, tilt=0.0, size=100.0, at=(0.0, 0.0), score=0.99):
+    """A face whose features stand on a head of `size` from eyes to mouth, turned by `yaw` to its own left."""
+    turn = complex(cos(tilt), sin(tilt)) * size
+
+    def point(across, down, out):
+        place = complex(*at) + turn * complex(across * cos(yaw) + out * sin(yaw), down)
+        return Point(place.real, place.imag)
+
+    eyes, nose, mouth = [(-0.5, 0, 0), (0.5, 0, 0)], (0, 0.55, 0.4), [(-0.4, 1, 0), (0.4, 1, 0)]
+    points = [point(*place) for place in (*eyes, nose, *mouth)]
+    return Face(score, Box(at[0], at[1], at[0] + size, at[1] + size), *points)
+
+
 def eyes_of(*faces, seed=1, eye_size=0.5, pupil_size_range=(0.4, 0.6)):
-    return list(make_eyes(faces, eye_size=eye_size, pupil_size_range=pupil_size_range, random=Random(seed)))
+    return make_eyes(faces, eye_size=eye_size, pupil_size_range=pupil_size_range, random=Random(seed))
 
 
 def test_no_faces_have_no_eyes():
@@ -67,8 +81,45 @@ def test_the_two_eyes_of_a_face_differ():
     assert right.pupil_radius != left.pupil_radius
 
 
+@given(st.floats(-0.7, 0.7), st.floats(-pi, pi), st.floats(1, 1000))
+def test_a_head_that_faces_the_camera_has_eyes_by_the_formula(yaw, tilt, size):
+    face = head(yaw=yaw, tilt=tilt, size=size)
+    for eye in eyes_of(face):
+        assert eye.radius == pytest.approx(0.5 * face.eye_distance / 2)
+
+
+@pytest.mark.parametrize("yaw", [50, 65, 80, -50, -65, -80])
+@pytest.mark.parametrize("tilt", [0, 40, 180])
+def test_the_near_eye_of_a_turned_head_keeps_its_size_and_covers_the_smaller_far_one(yaw, tilt):
+    face = head(yaw=radians(yaw), tilt=radians(tilt))
+    far, near = eyes_of(face)
+    far_side = face.left_eye if yaw > 0 else face.right_eye
+    assert far.centre == far_side
+    assert near.radius == pytest.approx(0.5 * FACING * 100 / 2)
+    assert far.radius / near.radius == pytest.approx(cos(radians(yaw)) / FACING)
+
+
+def test_eyes_do_not_jump_in_size_as_a_head_turns():
+    radii = [[eye.radius for eye in eyes_of(head(yaw=radians(yaw)))] for yaw in range(86)]
+    for before, after in pairwise(radii):
+        assert max(abs(a - b) for a, b in zip(sorted(before), sorted(after), strict=True)) < 0.02 * 100
+
+
+def test_the_eyes_of_a_nearer_face_are_painted_over_those_of_a_farther_one():
+    small, large = head(size=50, at=(60, 0), score=0.99), head(size=100, score=0.95)
+    for faces in ((small, large), (large, small)):
+        assert [round(eye.radius) for eye in eyes_of(*faces)] == [12, 12, 25, 25]
+
+
+def test_a_face_whose_eyes_are_in_one_place_does_no_harm():
+    here = Point(5, 5)
+    eyes = eyes_of(Face(0.9, Box(0, 0, 9, 9), here, here, here, here, here))
+    assert [eye.radius for eye in eyes] == [0, 0]
+
+
 def test_the_same_seed_gives_the_same_eyes_whatever_the_order_of_the_faces():
     faces = [face(score=0.95, x=50), face(score=0.99, x=10), face(score=0.95, x=20)]
     assert eyes_of(*faces, seed=3) == eyes_of(*reversed(faces), seed=3)
-    assert [eye.centre.x for eye in eyes_of(*faces)[::2]] == [10, 20, 50]
+    one_by_one = [eyes_of(face, seed=3)[0] for face in faces]
+    assert eyes_of(*faces, seed=3)[0].pupil_radius == one_by_one[1].pupil_radius  # the best face has the first draw
     assert eyes_of(*faces, seed=3) != eyes_of(*faces, seed=4)
