@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from math import cos, pi, radians, sin
+from math import cos, hypot, pi, radians, sin
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,8 @@ SURE = 0.9  # a face beyond doubt
 CONVINCING = 0.98  # the best face of any photo that was looked at the right way up; turned ones have up to 0.97
 LIKELY = 0.3  # a candidate that is always worth a crop; the least score that a caller may ask for
 HINT = 0.05  # less is noise; turned faces, which a look is not trained for, score from here
-HINTS = 12
+HINTS = 12  # candidates below LIKELY that get a crop, a look
+TWO_EYES = 0.4  # between the eyes, over eyes to mouth: what no look was sure of and is narrower is an ear or a fold
 SEEN = 0.1  # a candidate that counts as something seen, when looks are compared
 
 CROP_SIDE = 160  # pixels; as exact as 224 with more around the face, at half the cost
@@ -215,7 +216,11 @@ class _Search:
             for number, seen in turned_on:
                 boxes[number], tilts[number] = seen.boxes[0], _tilts(seen)[0]
             waiting = [number for number, _ in turned_on]
-        self._solved += [seen for seen in best if len(seen) and seen.scores[0] >= LIKELY]
+        self._solved += [
+            seen
+            for seen, first in zip(best, candidates.scores, strict=True)
+            if len(seen) and seen.scores[0] >= LIKELY and (first >= SURE or _width(seen) >= TWO_EYES)
+        ]
         doubtful = [number for number, seen in enumerate(best) if not len(seen) or seen.scores[0] < SURE]
         self._unsolved.append(candidates.take(np.array(doubtful, np.intp)))
 
@@ -281,6 +286,13 @@ def _tilts(seen: Candidates) -> Floats:
     along = seen.landmarks[:, 1] - seen.landmarks[:, 0]
     tilts: Floats = np.arctan2(along[:, 1], along[:, 0])
     return tilts
+
+
+def _width(seen: Candidates) -> float:
+    """Of the first: the distance between its eyes over that from there to its mouth; 1 from the front, 0 in profile."""
+    right_eye, left_eye, _, mouth_right, mouth_left = seen.landmarks[0]
+    height = hypot(*(mouth_right + mouth_left - right_eye - left_eye) / 2)
+    return hypot(*(left_eye - right_eye)) / height if height else 0.0
 
 
 def _between(tilts: Floats, tilt: float) -> Floats:
