@@ -1,0 +1,24 @@
+"""What a photo costs is what its own thread does: numpy's matrix products start none that wait for more."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+BUSY = """
+import lambda_fn.photo
+import numpy as np
+import os
+np.ones((64, 64), np.float32) @ np.ones((64, 200_000), np.float32)
+print(len(os.listdir("/proc/self/task")))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="not proven: there is no /proc here")
+def test_a_matrix_product_stays_in_its_thread():
+    environ = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    done = subprocess.run([sys.executable, "-c", BUSY], cwd=ROOT, env=environ, capture_output=True, check=True)
+    assert int(done.stdout) == 1
