@@ -11,9 +11,10 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from bench.load import running_server
+from dashboard import controls
 from dashboard.highlight import highlight
 from dashboard.page import CAMERA_TAB
-from googly import TABLE, remote
+from googly import TABLE, Choice, Number, NumberRange, Option, Options, WholeNumber, remote
 from lambda_fn.response import as_json
 from tests.browser import ROOT
 from tests.people import as_jpeg, blank, group
@@ -126,6 +127,31 @@ def test_every_option_of_the_table_has_its_widget_with_range_and_help(page):
             assert str(row.kind) in shown[row.name].help
     assert shown["eye_size"].min > 0
     assert (shown["min_score"].min, shown["min_score"].max, shown["min_score"].value) == (0.3, 0.99, 0.9)
+
+
+def test_an_option_of_any_kind_that_is_added_to_the_table_gets_its_widget(page, monkeypatch):
+    kinds = (Number(-1, 2.5), NumberRange(2, 8), WholeNumber(1, 9), Choice(("fast", "auto", "high")))
+    defaults = (0.5, (3.0, 4.0), 5, "auto")
+    rows = [
+        Option(f"option_{n}", kind, default, "Helps.")
+        for n, (kind, default) in enumerate(zip(kinds, defaults, strict=True))
+    ]
+    monkeypatch.setattr(controls, "TABLE", rows)
+    given = []
+    monkeypatch.setattr(controls, "Options", lambda **values: given.append(values) or Options())
+    with scripted(DONE) as service:
+        opened = page(service.url)
+        assert given[-1] == dict(zip((row.name for row in rows), defaults, strict=True))
+        opened.button_group(key="option_3").set_value("high")
+        run(opened)
+    assert given[-1]["option_3"] == "high"
+    assert [widget.label for widget in opened.slider] == ["Option 0", "Option 1"]
+
+
+def test_an_option_of_a_kind_without_a_widget_is_told_by_name(monkeypatch):
+    monkeypatch.setattr(controls, "TABLE", [Option("detail", object(), None, "Helps.")])
+    with pytest.raises(TypeError, match="detail is of a kind that has no widget"):
+        controls.controls()
 
 
 def test_a_shake_draws_another_seed_and_asks_again(page):
