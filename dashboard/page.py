@@ -158,7 +158,9 @@ def _answer(photo: Picture, answer: Googlified, eyes: bytes, *, highlighted: boo
     key = f"{photo.name} {photo.digest}"
     compare(before.jpeg, after.jpeg, over, width=before.width, height=before.height, key=f"pair {key}")
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown(_count(len(answer.faces)))
+        st.markdown(_count(len(answer.faces)), width="content")
+        if remarks := _remarks(answer):
+            st.caption(remarks, width="content")
         st.download_button(
             "Download",
             eyes,
@@ -179,6 +181,13 @@ def _count(faces: int) -> str:
     if faces == 0:
         return "No face was found. A lower *Min score* finds more."
     return "1 face" if faces == 1 else f"{faces} faces"
+
+
+def _remarks(answer: Googlified) -> str:
+    remarks = [f"Outside the eyes: {answer.fidelity}."] if answer.fidelity else []
+    remarks += [f"Not in the result: {', '.join(answer.dropped)}."] if answer.dropped else []
+    remarks += ["The search stopped early: there may be more faces."] if answer.stopped_early else []
+    return _plain(" ".join(remarks).replace("_", " "))
 
 
 def _plain(text: str) -> str:

@@ -290,11 +290,15 @@ def test_a_busy_server_is_told_and_asked_again_at_the_next_touch(page):
     assert len(pairs(opened)) == 1
 
 
-def test_fields_that_an_answer_may_get_later_do_no_harm(page):
-    later = Answer(200, {**DONE.body, "fidelity": {"kind": "exact"}, "complete": False})
-    with scripted(later) as service:
+def test_what_the_service_says_of_its_answer_is_told_and_what_is_not_known_yet_does_no_harm(page):
+    told = {"fidelity": "kept", "dropped": ["second_pictures"], "stopped_early": True, "later": {"on": 1}}
+    with scripted(Answer(200, DONE.body | told)) as service:
         opened = give(page(service.url), ("a.jpg", PHOTO))
     assert len(pairs(opened)) == 1
+    assert (
+        "Outside the eyes: kept. Not in the result: second pictures. The search stopped early: there may be more faces."
+        in map(plain, texts(opened))
+    )
 
 
 def test_no_credentials_where_they_are_needed_is_told_with_how_to_log_in(page):

@@ -23,8 +23,9 @@ def test_streamlit_clouds_door_does_nothing_but_open_the_page():
     assert code[1:] == ["from dashboard.page import show", "show()"]
 
 
-def test_streamlit_cloud_installs_the_hashed_lock():
+def test_streamlit_cloud_installs_the_hashed_lock_and_the_jpeg_library():
     assert (ROOT / "requirements.txt").read_text().split() == ["-r", "requirements/dashboard.txt"]
+    assert (ROOT / "packages.txt").read_text().split() == ["libturbojpeg0"]
 
 
 def test_the_secrets_file_is_not_committed():
