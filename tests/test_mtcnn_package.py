@@ -80,7 +80,7 @@ def test_every_network_gives_what_the_packages_gives(mtcnn, packages, inputs, ne
 
 def test_no_photo_has_fewer_faces_found_or_more_false_ones_than_by_the_package(mtcnn, packages, photos):
     for name, data in photos.items():
-        faces = find(photo_from(data), mtcnn, min_score=SURE)
+        faces = find(photo_from(data), mtcnn, min_score=SURE).faces
         ours = tally(name, [(f.box.x0, f.box.y0, f.box.x1, f.box.y1) for f in faces])
         rows = packages[f"photo.{name}"]
         theirs = tally(name, rows[rows[:, 5] >= SURE, 1:5])
@@ -94,7 +94,7 @@ def test_eyes_are_where_the_package_has_them(mtcnn, packages, photos):
     moves = []
     for name, data in photos.items():
         rows = packages[f"photo.{name}"]
-        for face in find(photo_from(data), mtcnn, min_score=SURE):
+        for face in find(photo_from(data), mtcnn, min_score=SURE).faces:
             ours = np.array([[face.right_eye.x, face.right_eye.y], [face.left_eye.x, face.left_eye.y]])
             moved = [np.hypot(*(ours - row[[6, 11, 7, 12]].reshape(2, 2)).T) / face.eye_distance for row in rows]
             moves += [move for move in moved if move.max() < 0.5]
