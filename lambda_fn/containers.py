@@ -13,7 +13,7 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_MARKER = re.compile(rb"\xff([^\x00\xff])")  # 0xFF 0x00 is a value of 0xFF, and 0xFF 0xFF is filling
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # T.81, table B.1: SOF0..15 without DHT, JPG, DAC
 JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})  # T.81, B.1.1.3: markers without a length
-JPEG_PROGRESSIVE, JPEG_END, JPEG_SCAN, JPEG_TABLES = 0xC2, 0xD9, 0xDA, 0xDB
+JPEG_PROGRESSIVE, JPEG_HUFFMAN, JPEG_END, JPEG_SCAN, JPEG_TABLES = 0xC2, 0xC4, 0xD9, 0xDA, 0xDB
 # T.81, A.3.6: in which order the 64 places of a block are told, each as row * 8 + column.
 ZIGZAG = sorted(range(64), key=lambda at: (sum(divmod(at, 8)), at % 8 if sum(divmod(at, 8)) % 2 == 0 else at // 8))
 
@@ -39,13 +39,19 @@ class JpegComponent(NamedTuple):
 
 
 class JpegLayout(NamedTuple):
-    """What a JPEG says before its first scan. `kind` is its frame's marker: 0xC0 baseline, 0xC2 progressive ..."""
+    """What a JPEG says before its first samples. `kind` is its frame's marker: 0xC0 baseline, 0xC2 progressive ...
+
+    `scanned` is how many components the first scan has. `widest` is how many bits a Huffman table can give to a
+    coefficient that is not a block's first.
+    """
 
     kind: int
     bits: int
     width: int
     height: int
     components: tuple[JpegComponent, ...]
+    scanned: int
+    widest: int
 
 
 def png_chunks(data: bytes) -> Iterator[PngChunk]:
@@ -66,15 +72,19 @@ def jpeg_frame(data: bytes) -> tuple[int, int]:
 
 
 def jpeg_layout(data: bytes | memoryview) -> JpegLayout:
-    """The frame's header with the tables that stand before the first scan (T.81, B.2.2 and B.2.4.1)."""
+    """The headers up to the first scan's, with the tables that stand before it (T.81, B.2.2 to B.2.4.2)."""
     frame: tuple[int, bytes] | None = None
     tables: dict[int, tuple[int, ...]] = {}
+    scanned = widest = 0
     for kind, body in _jpeg_segments(data):
         if kind == JPEG_TABLES:
             tables |= _jpeg_tables(body)
+        elif kind == JPEG_HUFFMAN:
+            widest = max([widest, *_jpeg_widths(body)])
         elif kind in JPEG_FRAMES and frame is None:
             frame = kind, body
-        elif kind in {JPEG_SCAN, JPEG_END}:
+        elif kind == JPEG_SCAN:
+            scanned = body[0]
             break
     kind, body = frame or _no_frame()
     bits, height, width, count = struct.unpack_from(">BHHB", body)
@@ -85,6 +95,8 @@ def jpeg_layout(data: bytes | memoryview) -> JpegLayout:
         width,
         height,
         tuple(JpegComponent(name, sampling >> 4, sampling & 15, tables[table]) for name, sampling, table in components),
+        scanned,
+        widest,
     )
 
 
@@ -152,6 +164,15 @@ def _jpeg_tables(body: bytes) -> Iterator[tuple[int, tuple[int, ...]]]:
             table[place] = value
         yield number, tuple(table)
         at += 1 + 64 * size
+
+
+def _jpeg_widths(body: bytes) -> Iterator[int]:
+    """For each Huffman table in a segment the bits of the widest value, 0 for one of blocks' first (T.81, B.2.4.2)."""
+    at = 0
+    while at < len(body):
+        values = body[at + 17 : at + 17 + sum(body[at + 1 : at + 17])]
+        yield max((value & 15 for value in values), default=0) if body[at] >> 4 else 0
+        at += 17 + len(values)
 
 
 def _no_frame() -> NoReturn:

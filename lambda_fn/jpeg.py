@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from math import ceil
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from lambda_fn.containers import JpegLayout, jpeg_is_complete, jpeg_layout
+from lambda_fn.containers import JPEG_PROGRESSIVE, JpegLayout, jpeg_is_complete, jpeg_layout
 from lambda_fn.turbojpeg import BLOCK, MIDDLE, Blocks, CannotTransform, Complete, finest, lend
 
 CHUNK = 4096  # blocks that are decoded at a time: their coefficients stay in the processor's cache
@@ -39,61 +39,76 @@ class View:
     scale: tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True)
 class Plane:
     """One component. `blocks` (rows, columns, 8, 8) are the library's own memory, in the units of `table` (8, 8).
 
     A sample covers `across` x `down` pixels. Those of luma and of red, green and blue say how light it is there.
     """
 
-    blocks: Blocks
-    table: Floats
-    across: int
-    down: int
-    is_light: bool
+    def __init__(self, blocks: Blocks, table: Floats, *, across: int, down: int, is_light: bool) -> None:
+        self.across = across
+        self.down = down
+        self.is_light = is_light
+        self._blocks = blocks
+        self._table = table
+        self._decode = (_inverse(BLOCK, BLOCK) * table.reshape(-1)).T
+        self._encode = _inverse(BLOCK, BLOCK) / table.reshape(-1)
+        self._firsts_in_range = False
 
     def view(self, area: Area, scale: float) -> View:
         """As Coefficients.views."""
         x0, y0, x1, y1 = area
         width, height = BLOCK * self.across, BLOCK * self.down  # of a block, in pixels
-        wanted = (ceil(scale * size) if self.is_light else round(scale * size / 2) for size in (width, height))
+        wanted = (ceil(scale * size) if self.is_light else int(scale * size) for size in (width, height))
         across, down = (min(BLOCK, max(1, samples)) for samples in wanted)
         left, top = x0 // width, y0 // height
-        blocks = self.blocks[top : ceil(y1 / height), left : ceil(x1 / width)]
+        blocks = self._blocks[top : ceil(y1 / height), left : ceil(x1 / width)]
         return View(self._samples(blocks, down, across), (left * width, top * height), (across / width, down / height))
 
     def mix(self, area: Area, light: Floats, coverage: Floats) -> None:
-        """Paint over the samples of an area, whole blocks: `light` (times coverage) where there is `coverage`.
+        """Paint over the samples of an area: `light` around the middle, times coverage, where there is `coverage`.
 
-        A coefficient changes by the quantised difference, or not at all.
+        Both are in blocks (rows, columns, 64). A coefficient changes by the quantised difference, or not at all.
         """
         top, left = area[1] // (BLOCK * self.down), area[0] // (BLOCK * self.across)
-        rows, columns = (size // BLOCK for size in coverage.shape)
-        stored = self.blocks[top : top + rows, left : left + columns]
+        rows, columns = coverage.shape[:2]
+        stored = self._blocks[top : top + rows, left : left + columns]
+        blocks = stored.reshape(*stored.shape[:2], -1)
         rows, columns = stored.shape[:2]  # there are fewer at the picture's edge
-        blocks = stored.reshape(-1, BLOCK * BLOCK)
-        light, coverage = (_in_blocks(each[: BLOCK * rows, : BLOCK * columns]) for each in (light, coverage))
-        table, inverse = self.table.reshape(-1), _inverse(BLOCK, BLOCK)
-        before = (blocks * table) @ inverse.T + np.float32(MIDDLE)
-        change = np.rint((light - before * coverage) @ inverse / table)
-        after = np.where(change == 0, blocks, np.clip(blocks + change, -MAX_COEFFICIENT, MAX_COEFFICIENT))
-        stored[...] = after.reshape(stored.shape)
+        painted = light[:rows, :columns] - blocks @ self._decode * coverage[:rows, :columns]
+        change = np.rint(painted @ self._encode)
+        after = np.clip(blocks + change, -MAX_COEFFICIENT, MAX_COEFFICIENT)
+        stored[...] = np.where(change == 0, blocks, after).reshape(stored.shape)
+
+    def can_be_written(self, *, others_in_range: bool) -> bool:
+        """Whether all coefficients have codes in the tables that the library writes with, for it does not look itself.
+
+        A block's first one has one more, at the lower end.
+        """
+        blocks = self._blocks.reshape(*self._blocks.shape[:2], -1)
+        return (self._firsts_in_range or _in_range(blocks[..., 0], lower=-MAX_COEFFICIENT - 1)) and (
+            others_in_range or _in_range(blocks[..., 1:], lower=-MAX_COEFFICIENT)
+        )
 
     def _samples(self, blocks: Blocks, down: int, across: int) -> Samples:
         """Each block as (down, across) samples, 1..8."""
-        weights = _inverse(down, across) * self.table[:down, :across].reshape(-1)
+        weights = _inverse(down, across) * self._table[:down, :across].reshape(-1)
         rows, columns = blocks.shape[:2]
         picture = np.empty((rows, down, columns, across), np.uint8)
         at_once = max(1, CHUNK // columns)
+        in_range = True
         for row in range(0, rows, at_once):
             some = blocks[row : row + at_once, :, :down, :across]
             # Coefficients first, blocks last: one product for all of them, and long runs to copy.
             low = some.transpose(2, 3, 0, 1).astype(np.float32, order="C").reshape(down * across, -1)
+            in_range &= _in_range(low[0], lower=-MAX_COEFFICIENT - 1)
             values = weights @ low
             values += MIDDLE + 0.5
             np.clip(values, 0, WHITE, out=values)
             for (y, x), value in zip(np.ndindex(down, across), values.reshape(down * across, -1, columns), strict=True):
                 picture[row : row + len(some), y, :, x] = value
+        # Whoever looks at the whole picture has seen to it for all blocks, at no cost.
+        self._firsts_in_range |= in_range and blocks.shape == self._blocks.shape
         return picture.reshape(rows * down, columns * across)
 
 
@@ -110,14 +125,14 @@ class Coefficients:
         across = BLOCK * max(plane.across for plane in self.planes)
         return across, BLOCK * max(plane.down for plane in self.planes)
 
-    def views(self, area: Area, scale: float) -> Iterator[View]:
+    def views(self, area: Area, scale: float, *, chroma: float) -> Iterator[View]:
         """An area in pixels, not empty: of each plane the blocks that it touches, as far as they are in the picture.
 
-        They come at the smallest N/8 that has `scale` samples for a pixel, or in full where none has; chroma in about
-        half of that, across and down, as most cameras store it and as eyes see it.
+        They come at the smallest N/8 that has `scale` samples for a pixel, or in full where none has; those that are
+        not light at the largest that has no more than `chroma`.
         """
         for plane in self.planes:
-            view = plane.view(area, scale)
+            view = plane.view(area, scale if plane.is_light else chroma)
             right, bottom = (
                 ceil((end - start) * per_pixel)
                 for end, start, per_pixel in zip(self.size, view.corner, view.scale, strict=True)
@@ -132,8 +147,8 @@ class Coefficients:
 
         @cache
         def samples(across: int, down: int, *, is_light: bool) -> tuple[Floats, Floats]:
-            shade = coverage * (WHITE * grey if is_light else np.float32(MIDDLE))
-            return _averaged(shade, across, down), _averaged(coverage, across, down)
+            shade = coverage * (WHITE * grey - MIDDLE if is_light else np.float32(0))
+            return _in_blocks(_averaged(shade, across, down)), _in_blocks(_averaged(coverage, across, down))
 
         for plane in self.planes:
             plane.mix(area, *samples(plane.across, plane.down, is_light=plane.is_light))
@@ -161,6 +176,10 @@ def transform(
         coefficients = Coefficients((layout.width, layout.height), colours, _planes(layout, colours, components))
         try:
             edit(coefficients)
+            if not all(
+                plane.can_be_written(others_in_range=_has_narrow_tables(layout)) for plane in coefficients.planes
+            ):
+                raise CannotTransform("it has coefficients out of range, which the library would write as others")
         finally:
             coefficients.planes = ()
 
@@ -185,12 +204,18 @@ def _check(layout: JpegLayout, colours: Colours) -> None:
             raise CannotTransform("its samples do not cover whole pixels")
 
 
+def _has_narrow_tables(layout: JpegLayout) -> bool:
+    """Whether the tables of the only scan let no coefficient out of range, but for the first of a block."""
+    in_one_scan = layout.kind != JPEG_PROGRESSIVE and layout.scanned == len(layout.components)
+    return in_one_scan and layout.widest <= MAX_COEFFICIENT.bit_length()
+
+
 def _planes(layout: JpegLayout, colours: Colours, components: Sequence[Blocks]) -> Iterator[Plane]:
     across, down = finest(layout)
     for number, (component, blocks) in enumerate(zip(layout.components, components, strict=True)):
         yield Plane(
-            blocks=blocks,
-            table=np.array(component.table, np.float32).reshape(BLOCK, BLOCK),
+            blocks,
+            np.array(component.table, np.float32).reshape(BLOCK, BLOCK),
             across=across // component.across,
             down=down // component.down,
             is_light=number == 0 or colours == "RGB",
@@ -218,6 +243,10 @@ def _inverse(down: int, across: int) -> Floats:
     return weights.reshape(down * across, down * across)
 
 
+def _in_range(coefficients: npt.NDArray[Any], *, lower: int) -> bool:
+    return bool(coefficients.min() >= lower and coefficients.max() <= MAX_COEFFICIENT)
+
+
 def _averaged(pixels: Floats, across: int, down: int) -> Floats:
     """One sample for so many pixels."""
     first, *others = (pixels[y::down, x::across] for y, x in np.ndindex(down, across))
@@ -225,6 +254,6 @@ def _averaged(pixels: Floats, across: int, down: int) -> Floats:
 
 
 def _in_blocks(samples: Floats) -> Floats:
-    """(height, width) as (blocks, 64)."""
-    height, width = samples.shape
-    return samples.reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK).swapaxes(1, 2).reshape(-1, BLOCK * BLOCK)
+    """(height, width) as (rows of blocks, columns of blocks, 64)."""
+    rows, columns = (size // BLOCK for size in samples.shape)
+    return samples.reshape(rows, BLOCK, columns, BLOCK).swapaxes(1, 2).reshape(rows, columns, BLOCK * BLOCK)

@@ -20,6 +20,8 @@ from lambda_fn.formats import MEDIA_TYPES, UPRIGHT, Fidelity, Source, identify, 
 from lambda_fn.jpeg import Coefficients, transform
 from lambda_fn.turbojpeg import CannotTransform
 
+FINER = 1.5  # than a small copy are the samples it is made of: then the filter smooths it as it smooths one of pixels
+CHROMA = 0.75  # of the samples across and down, in a small copy: its colours may be less fine than its light
 NEUTRAL = (123, 117, 104)  # the mean colour that the detector subtracts: to it, nothing at all
 
 
@@ -169,7 +171,7 @@ def crop(photo: Photo, to_upright: Matrix, side: int) -> Pixels:
         colours = photo.image.colours
         fills = Image.new("RGB", (1, 1), NEUTRAL).convert(colours).split()
         bands = []
-        for view, fill in zip(photo.image.views(area, 1 / step), fills, strict=True):
+        for view, fill in zip(photo.image.views(area, 1 / step, chroma=1 / step), fills, strict=True):
             piece, outside = Image.fromarray(view.samples), fill.getpixel((0, 0))
             bands.append(_turned(piece, view.corner, view.scale, to_sensor=to_sensor, side=side, fill=outside))
         return np.asarray(Image.merge(colours, bands).convert("RGB"))
@@ -234,7 +236,8 @@ def _edit_coefficients(data: bytes, source: Source, edit: Callable[[Photo], T], 
 def _scaled(image: Coefficients | Image.Image, size: tuple[int, int]) -> Image.Image:
     if isinstance(image, Coefficients):
         width, height = image.size
-        views = image.views((0, 0, width, height), max(size[0] / width, size[1] / height))
+        scale = max(size[0] / width, size[1] / height)
+        views = image.views((0, 0, width, height), FINER * scale, chroma=CHROMA * scale)
         bands = []
         for view in views:
             whole = (0, 0, width * view.scale[0], height * view.scale[1])

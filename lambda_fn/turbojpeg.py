@@ -98,19 +98,20 @@ class _Loan:
         self._layout = layout
         self._edit = edit
         self._rows: list[list[int]] = [[] for _ in layout.components]
-        self._expected = _rows(layout)
-        self._next = next(self._expected, None)
+        expected = list(_rows(layout))
+        self._expected = iter(expected)
+        self._left = len(expected)
         self.done = False
         self.error: BaseException | None = None
 
     def take(self, address: int, row: _Region, plane: _Region, component: int, _: int, __: object) -> int:
         """Nothing may be raised from here, into C: it is kept in `error`."""
         try:
-            if self._next != (component, row.y, plane.width, plane.height):
+            if (component, row.y, plane.width, plane.height) != next(self._expected, None):
                 raise CannotTransform("its rows come in another order than they should")
             self._rows[component].append(address)
-            self._next = next(self._expected, None)
-            if self._next is None:
+            self._left -= 1
+            if self._left == 0:
                 self._edit([_blocks(self._layout, number, addresses) for number, addresses in enumerate(self._rows)])
                 self.done = True
         except BaseException as error:

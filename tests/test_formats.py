@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, TiffImagePlugin
 
+from lambda_fn import turbojpeg
 from lambda_fn.errors import DamagedPhoto, UnsupportedMedia
-from lambda_fn.photo import write_photo
+from lambda_fn.photo import edit_photo, write_photo
 from tests.photos import photo_from, shared_photo, stored
 
 SIZE = (60, 44)
@@ -664,3 +665,97 @@ def test_a_png_with_a_wrong_checksum_is_refused_as_damaged(kind):
 def test_a_signature_alone_is_refused_as_damaged(kind):
     with pytest.raises(DamagedPhoto):
         photo_from(saved(picture(next(iter(MODES[kind]))), kind)[:16])
+
+
+# ---- what is told of it ----------------------------------------------------------------------------------------------
+
+
+def without_eyes_at(data, **options):
+    return edit_photo(data, lambda _: None, max_bytes=10**8, max_pixels=10**8, **options)
+
+
+LOSSLESS = [
+    ("PNG", "RGBA", {}),
+    ("PNG", "P", {}),
+    ("PNG", "I;16", {}),
+    ("BMP", "RGB", {}),
+    ("GIF", "P", {}),
+    ("WEBP", "RGBA", {"lossless": True, "exact": True}),
+    ("TIFF", "RGB", {"compression": "tiff_lzw"}),
+    ("TIFF", "RGBA", {"compression": "jpeg"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "mode", "options"), LOSSLESS)
+def test_a_format_without_loss_is_exact_to_the_pixel(kind, mode, options):
+    data = saved(picture(mode), kind, **options)
+    result = without_eyes_at(data)
+    assert result.fidelity == "exact"
+    before, after = (opened(each).convert("RGBA" if mode != "I;16" else mode) for each in (data, result.data))
+    np.testing.assert_array_equal(np.asarray(after), np.asarray(before))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"), [("WEBP", {}), ("AVIF", {}), ("TIFF", {"compression": "jpeg"})], ids=["WEBP", "AVIF", "TIFF"]
+)
+def test_a_lossy_format_is_encoded_again_and_says_so(kind, options):
+    data = saved(picture(), kind, **options)
+    result = without_eyes_at(data)
+    assert result.fidelity == "re-encoded"
+    assert np.abs(np.asarray(opened(result.data)).astype(int) - np.asarray(opened(data))).max() <= 12
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+def test_a_jpeg_without_the_library_keeps_tables_and_sampling_and_says_so(subsampling, monkeypatch):
+    monkeypatch.setattr(turbojpeg, "_library", lambda: None)
+    data = saved(picture(), "JPEG", subsampling=subsampling)
+    result = without_eyes_at(data)
+    assert (result.fidelity, layout(result.data)) == ("kept", layout(data))
+
+
+def test_a_rare_sampling_or_ycck_without_the_library_is_encoded_again_and_says_so(monkeypatch):
+    monkeypatch.setattr(turbojpeg, "_library", lambda: None)
+    half_down = saved(picture(size=(16, 16)), "JPEG", subsampling="4:2:2").replace(b"\x01\x21\x00", b"\x01\x12\x00")
+    cmyk = saved(picture("CMYK"), "JPEG")
+    adobe = cmyk.index(b"Adobe")
+    ycck = cmyk[: adobe + 11] + b"\x02" + cmyk[adobe + 12 :]
+    assert [without_eyes_at(data).fidelity for data in (half_down, ycck, cmyk)] == ["re-encoded", "re-encoded", "kept"]
+
+
+@pytest.mark.parametrize("library", [True, False])
+def test_metadata_is_the_same_on_both_ways_of_a_jpeg(library, monkeypatch):
+    if not library:
+        monkeypatch.setattr(turbojpeg, "_library", lambda: None)
+    exif = gps_exif()
+    exif[0x0112] = 6
+    profile = np.random.default_rng(0).bytes(150_000)
+    data = saved(picture(), "JPEG", exif=exif, icc_profile=profile, dpi=(300, 299), comment=SECRET, xmp=SECRET)
+    image = opened(without_eyes_at(data).data)
+    assert SECRET not in without_eyes_at(data).data
+    assert dict(image.getexif()) == {0x0112: 6}
+    assert image.info["icc_profile"] == profile
+    assert (image.info["jfif_unit"], image.info["jfif_density"]) == (1, (300, 299))
+    assert not image.info.get("comment")
+    segments = {name for name, _ in image.applist}
+    assert segments == {"APP0", "APP1", "APP2"}
+
+
+@pytest.mark.parametrize("options", [{"keep_rgb": True}, {}])
+@pytest.mark.parametrize("library", [True, False])
+def test_density_of_a_camera_stays_on_both_ways(options, library, monkeypatch):
+    if not library:
+        monkeypatch.setattr(turbojpeg, "_library", lambda: None)
+    exif = Image.Exif()
+    exif.update({0x011A: 240.0, 0x011B: 240.0, 0x0128: 2})
+    data = saved(picture(), "JPEG", exif=exif, **options)
+    data = data if options else without_jfif(data)
+    assert opened(without_eyes_at(data).data).info["dpi"] == (240, 240)
+
+
+def test_second_pictures_are_dropped_and_that_is_told():
+    data = saved(picture(), "MPO", save_all=True, append_images=[Image.new("RGB", SIZE, "red")])
+    result = without_eyes_at(data)
+    assert result.dropped == ("second_pictures",)
+    assert result.data.count(b"\xff\xd8\xff") == 1
+    assert b"MPF\0" not in result.data
+    assert without_eyes_at(saved(picture(), "JPEG")).dropped == ()
