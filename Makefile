@@ -75,6 +75,10 @@ endif
 test-slow: $(MODEL) $(VENV)/dev.installed ## what takes minutes, or packages of its own such as torch
 	@$(BIN)/python -m pytest -m slow -rs
 
+.PHONY: fuzz
+fuzz: $(VENV)/dev.installed ## mutated JPEGs at what edits them: no crash, no leak, no unreadable answer (COUNT, SECONDS)
+	@$(BIN)/python -W ignore -m tests.fuzz $(or $(COUNT),20000) $(or $(SECONDS),300)
+
 .PHONY: bench
 bench: $(MODEL) $(VENV)/dev.installed ## stages and ratios against Pillow's own work, on one core
 	@$(BIN)/python -m bench
