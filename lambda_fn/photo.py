@@ -73,15 +73,16 @@ class DecodedPhoto(Photo):
 
 @dataclass(frozen=True, slots=True)
 class Edited(Generic[T]):
-    """What became of a photo. `result` is what its editor gave back; `data` is None where none was to be written.
+    """What became of a photo. `result` is what its editor gave back; `data` is the photo written.
 
-    `dropped` names what the photo had, besides metadata, and the one written has not.
+    `fidelity` is what happened to it where nothing was painted. `dropped` names what it had, besides metadata, and has
+    no more. Where none was to be written the three are None, None and empty.
     """
 
     result: T
     data: bytes | None
     media_type: str
-    fidelity: Fidelity
+    fidelity: Fidelity | None
     dropped: tuple[str, ...]
 
 
@@ -94,12 +95,16 @@ def edit_photo(
     called again with another view of it: only what it gives back the last time counts. Raises as `read_photo` does.
     """
     source = _opened(data, max_bytes=max_bytes, max_pixels=max_pixels)
+    fidelity: Fidelity = "exact"
     try:
-        return _edit_coefficients(data, source, edit, write=write)
+        result, written = _edit_coefficients(data, source, edit, write=write)
     except CannotTransform:
         photo = _decoded(source)
-    result = edit(photo)
-    return Edited(result, write_photo(photo) if write else None, photo.media_type, source.fidelity, source.dropped)
+        result = edit(photo)
+        written, fidelity = write_photo(photo) if write else None, source.fidelity
+    if written is None:
+        return Edited(result, None, MEDIA_TYPES[source.format], None, ())
+    return Edited(result, written, MEDIA_TYPES[source.format], fidelity, source.dropped)
 
 
 def read_photo(data: bytes, *, max_bytes: int, max_pixels: int) -> DecodedPhoto:
@@ -221,7 +226,9 @@ def _decoded(source: Source) -> DecodedPhoto:
     return DecodedPhoto(source.decode(), source.format, source.orientation, source.encode)
 
 
-def _edit_coefficients(data: bytes, source: Source, edit: Callable[[Photo], T], *, write: bool) -> Edited[T]:
+def _edit_coefficients(
+    data: bytes, source: Source, edit: Callable[[Photo], T], *, write: bool
+) -> tuple[T, bytes | None]:
     if source.stored is None:
         raise CannotTransform("it is no JPEG, or one in inks")
     results: list[T] = []
@@ -230,7 +237,7 @@ def _edit_coefficients(data: bytes, source: Source, edit: Callable[[Photo], T], 
         results.append(edit(Photo(coefficients, source.format, source.orientation)))
 
     written = transform(data, source.stored.colours, edit_lent, source.stored.complete if write else None)
-    return Edited(results[-1], written, MEDIA_TYPES[source.format], "exact", source.dropped)
+    return results[-1], written
 
 
 def _scaled(image: Coefficients | Image.Image, size: tuple[int, int]) -> Image.Image:

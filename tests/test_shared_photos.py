@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lambda_fn import turbojpeg
 from lambda_fn.finder import find
+from lambda_fn.jpeg import Coefficients
+from lambda_fn.photo import edit_photo
 from tests.photos import photo_from, scikit_image_photo, shared_photo, stored
 
 PEOPLE = {"group_of_people.jpg": 5, "multiface.jpg": 6, "portrait.jpg": 1}
@@ -54,6 +57,45 @@ def test_eyes_stay_where_they_are_when_a_photo_is_halved(detector):
     assert len(moves) >= 10
     assert np.median(moves) <= 0.03
     assert max(moves) <= 0.10
+
+
+def test_the_same_faces_are_found_in_coefficients_and_in_pixels(detector):
+    """The two differ by a level of brightness or two, which moves eyes by half a per cent of their distance."""
+    moves = []
+    for data in (*map(shared_photo, PEOPLE), *map(_astronaut, ("4:2:0", "4:2:2", "4:4:4"))):
+        stored_faces, faces = _both_ways(data, detector)
+        assert len(stored_faces) == len(faces) > 0
+        for face in faces:
+            twin = min(stored_faces, key=lambda other: abs(_eyes(other) - _eyes(face)).sum())
+            moves.extend(np.hypot(*(_eyes(twin) - _eyes(face)).T) / face.eye_distance)
+    assert np.median(moves) <= 0.01
+    assert max(moves) <= 0.03
+
+
+def test_a_crowd_has_the_same_number_of_faces_both_ways_but_for_doubtful_ones(detector):
+    """Its faces are some 20 pixels, and a level of brightness decides about one or two that are near the threshold."""
+    stored_faces, faces = _both_ways(shared_photo("crowd.jpg"), detector)
+    assert len(faces) > 20
+    assert abs(len(stored_faces) - len(faces)) <= 2
+
+
+def _both_ways(data, detector):
+    kinds = []
+
+    def look(photo):
+        kinds.append(type(photo.image))
+        return find(photo, detector, min_score=0.9).faces
+
+    if turbojpeg._library() is None:
+        pytest.skip("not proven: libturbojpeg is not on this machine (Debian and Ubuntu: libturbojpeg0)")
+    stored_faces = edit_photo(data, look, max_bytes=10**8, max_pixels=10**8, write=False).result
+    assert kinds == [Coefficients]
+    return stored_faces, faces_in(data, detector)
+
+
+def _astronaut(subsampling):
+    image = Image.open(io.BytesIO(scikit_image_photo("astronaut.png"))).convert("RGB")
+    return stored(image, 1, quality=85, subsampling=subsampling)
 
 
 def _moves_of_eyes(image, detector):
