@@ -18,6 +18,7 @@ from PIL import Image
 
 from bench import photos
 from bench.events import json_event, raw_event
+from bench.fidelity import bench_fidelity
 from bench.timing import ROOT, Times, answer, fresh_python, interleaved
 
 
@@ -37,6 +38,7 @@ def main() -> None:
         else:
             print("\nnot measured: group_of_people.jpg is not in the folder of shared photos")
         bench_requests("640 px", small.read_bytes(), rounds)
+        bench_fidelity(rounds)
         bench_memory(large)
 
 
@@ -56,7 +58,7 @@ def bench_requests(title: str, photo: bytes, rounds: int) -> None:
 
 def bench_memory(photo: Path) -> None:
     print(f"\npeak RSS, one {photo.stat().st_size / 1e6:.1f} MB photo of 12 MP in a fresh process")
-    for kind in ("raw", "json"):
+    for kind in ("raw", "raw-kept", "json"):
         print(f"  {kind:<30} {int(fresh_python('-m', 'bench.once', kind, str(photo))) / 1024:8.0f} MiB")
 
 

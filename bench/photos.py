@@ -17,11 +17,16 @@ QUALITY, GRAIN = 96, 2.5  # with a sensor's noise, in levels: about 4 MB at 12 m
 
 def twelve_megapixels() -> bytes:
     """A baseline 4:2:0 JPEG of 4000x3000 with people in it."""
-    picture = Image.open(GROUP).convert("RGB") if GROUP.is_file() else group(*TWELVE_MEGAPIXELS)[0]
-    filled = np.asarray(_filled(picture, TWELVE_MEGAPIXELS), np.float32)
+    return grainy(TWELVE_MEGAPIXELS)
+
+
+def grainy(size: tuple[int, int], **options: object) -> bytes:
+    """A JPEG of people, of this size and with a sensor's noise."""
+    picture = Image.open(GROUP).convert("RGB") if GROUP.is_file() else group(*size)[0]
+    filled = np.asarray(_filled(picture, size), np.float32)
     noise = np.random.default_rng(0).standard_normal(filled.shape, np.float32)
-    grainy = np.clip(filled + GRAIN * noise, 0, 255).astype(np.uint8)
-    return _jpeg(Image.fromarray(grainy), quality=QUALITY)
+    pixels = np.clip(filled + GRAIN * noise, 0, 255).astype(np.uint8)
+    return _jpeg(Image.fromarray(pixels), quality=QUALITY, **options)
 
 
 def small() -> bytes:
@@ -40,7 +45,7 @@ def _filled(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
     return picture.resize(size, Image.Resampling.BICUBIC, box=box)
 
 
-def _jpeg(picture: Image.Image, *, quality: int) -> bytes:
+def _jpeg(picture: Image.Image, **options: object) -> bytes:
     data = io.BytesIO()
-    picture.save(data, "JPEG", quality=quality, subsampling="4:2:0")
+    picture.save(data, "JPEG", **({"subsampling": "4:2:0"} | options))
     return data.getvalue()

@@ -6,10 +6,11 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench.events import Event
+from lambda_fn import turbojpeg
 
 ROOT = Path(__file__).parent.parent
 Times = dict[str, list[float]]  # milliseconds of each job, one a round
@@ -36,6 +37,17 @@ def answer(event: Event) -> dict[str, float]:
         sys.exit(f"the handler answered {answer['statusCode']}: {answer['body']}")
     stages: dict[str, float] = json.loads(log.getvalue())
     return stages
+
+
+@contextlib.contextmanager
+def without_library() -> Iterator[None]:
+    """As on a machine that has no libturbojpeg."""
+    library = turbojpeg._library  # noqa: SLF001
+    turbojpeg._library = lambda: None  # type: ignore[assignment]  # noqa: SLF001
+    try:
+        yield
+    finally:
+        turbojpeg._library = library  # noqa: SLF001
 
 
 def fresh_python(*arguments: str) -> str:

@@ -56,6 +56,11 @@ def lend(data: bytes, layout: JpegLayout, edit: Edit, complete: Complete | None)
     return _run(library, data, _Loan(layout, edit), complete)
 
 
+def is_there() -> bool:
+    """Whether this machine has a libturbojpeg that works as it must. It is tried out the first time."""
+    return _library() is not None
+
+
 def finest(layout: JpegLayout) -> tuple[int, int]:
     """The most samples across and down of any component: as many as there are pixels."""
     components = layout.components
@@ -90,7 +95,7 @@ class _Loan:
     """What the transform calls for every row of blocks: of one component after the other, from the top.
 
     turbojpeg.h promises that a row is valid during its own call. That every row still is in the last call, and is
-    written only after it, is so in all versions, because the transform reads the whole picture first (docs/adr/0013).
+    written only after it, is so in all versions, because the transform reads the whole picture first (docs/adr/0010).
     It is nowhere said, so `_works` tries it out.
     """
 

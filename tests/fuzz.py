@@ -21,7 +21,7 @@ from lambda_fn.draw import draw
 from lambda_fn.errors import GooglyError
 from lambda_fn.faces import Eye, Point
 from lambda_fn.photo import Edited, Photo, crop, edit_photo, small_copy
-from lambda_fn.turbojpeg import _library
+from lambda_fn.turbojpeg import is_there
 from tests.jpegs import VARIANTS, picture, sampled, saved
 
 SIZE = (57, 43)
@@ -142,7 +142,7 @@ def main(count: int, seconds: float, folder: Path) -> None:
             tried.append(data)
 
     whole = [attempt(data) for data in of].count("exact")
-    assert whole == (len(of) - 2 if _library() else 0)  # all but the inks and 4:1:0
+    assert whole == (len(of) - 2 if is_there() else 0)  # all but the inks and 4:1:0
     fuzz()
     for data in tried:
         attempt(data)

@@ -79,6 +79,17 @@ def test_the_smoke_test_runs_on_what_is_shipped():
     assert "import awslambdaric" in rest
 
 
+@pytest.mark.parametrize("file", ["Dockerfile", "local/Dockerfile"])
+def test_the_jpeg_library_comes_along_and_the_build_fails_without_it(file):
+    """Its folder is one that the loader looks into by itself, as no ldconfig runs."""
+    builder, runtime = stages(file)
+    [(_, install)] = [found for found in builder if found[0] == "RUN" and "libturbojpeg0" in found[1]]
+    assert "/opt/turbojpeg/usr/lib/" in install
+    assert ("COPY", "--from=builder /opt/turbojpeg /") in runtime
+    [(_, smoke)] = [found for found in runtime if found[0] == "RUN"]
+    assert re.search(r"assert .*fidelity'?\]? == 'exact'", smoke)
+
+
 def test_the_runtime_interface_client_starts_a_handler_that_exists():
     _, runtime = stages()
     found = dict(runtime)

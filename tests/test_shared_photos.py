@@ -86,7 +86,7 @@ def _both_ways(data, detector):
         kinds.append(type(photo.image))
         return find(photo, detector, min_score=0.9).faces
 
-    if turbojpeg._library() is None:
+    if not turbojpeg.is_there():
         pytest.skip("not proven: libturbojpeg is not on this machine (Debian and Ubuntu: libturbojpeg0)")
     stored_faces = edit_photo(data, look, max_bytes=10**8, max_pixels=10**8, write=False).result
     assert kinds == [Coefficients]

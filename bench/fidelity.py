@@ -1,0 +1,134 @@
+"""What it costs to leave a JPEG alone, next to encoding it again, and what each way does to it outside the eyes.
+
+The floor is libturbojpeg's own identity transform of the same file: every coefficient read and written, none looked at.
+"""
+
+import ctypes
+import io
+import statistics
+from collections.abc import Callable
+from functools import partial
+from random import Random
+
+import numpy as np
+from PIL import Image
+
+from bench import photos
+from bench.events import raw_event
+from bench.timing import Times, answer, interleaved, without_library
+from lambda_fn import turbojpeg
+from lambda_fn.detectors import load_detector
+from lambda_fn.draw import draw
+from lambda_fn.eyes import make_eyes
+from lambda_fn.faces import Face
+from lambda_fn.finder import LONG_SIDE, find
+from lambda_fn.photo import Photo, edit_photo, read_photo, small_copy, write_photo
+from lambda_fn.settings import load_settings
+
+LIMITS = {"max_bytes": 10**9, "max_pixels": 10**9}
+MEGAPIXELS = {"12 MP": (4000, 3000), "3 MP": (2000, 1500)}
+KINDS: dict[str, dict[str, object]] = {
+    "4:2:0": {"subsampling": "4:2:0"},
+    "4:4:4": {"subsampling": "4:4:4"},
+    "4:2:0 progressive": {"subsampling": "4:2:0", "progressive": True},
+}
+WRITTEN = ("exact: work on the photo", "kept: work on the photo", "Pillow's defaults: the same")
+AROUND = 1.6  # eye radii: blocks and chroma may reach so far over an eye's edge
+EYE_SIZE, PUPIL_SIZES = 0.5, (0.4, 0.6)
+
+
+def bench_fidelity(rounds: int) -> None:
+    library = turbojpeg._library()  # noqa: SLF001 - the floor is measured without anything of ours around it
+    if library is None:
+        print("\nnot measured: libturbojpeg is not on this machine (Debian and Ubuntu: libturbojpeg0)")
+        return
+    detector = load_detector(load_settings({}))
+    for name, size in MEGAPIXELS.items():
+        for kind, options in KINDS.items():
+            photo = photos.grainy(size, **options)
+            faces = edit_photo(photo, lambda seen: find(seen, detector, min_score=0.9).faces, write=False, **LIMITS)
+            _bench(f"{name}, {kind}", photo, faces.result, library, rounds)
+
+
+def _bench(title: str, photo: bytes, faces: tuple[Face, ...], library: ctypes.CDLL, rounds: int) -> None:
+    work = partial(_work, faces=faces)
+    jobs: dict[str, Callable[[], object]] = {
+        "identity transform": partial(_identity, library, photo),
+        "exact: work on the photo": lambda: edit_photo(photo, work, **LIMITS).data,
+        "kept: work on the photo": partial(_kept, photo, work),
+        "Pillow's defaults: the same": partial(_defaults, photo, work),
+        "exact: event to answer": partial(answer, raw_event(photo)),
+        "kept: event to answer": partial(_answer_kept, photo),
+    }
+    times = interleaved(jobs, rounds)
+    print(f"\n{title} ({len(photo) / 1e6:.1f} MB, {len(faces)} faces)")
+    before = np.asarray(Image.open(io.BytesIO(photo)), np.int16)
+    away = _away(before.shape[:2], faces)
+    for name, job in jobs.items():
+        ratio = _ratio(times, name, "identity transform")
+        line = f"  {name:<30} {statistics.median(times[name]):8.1f} ms   {ratio:5.2f}"
+        print(line + (_told(job(), before, away) if name in WRITTEN else ""))
+    for part in ("work on the photo", "event to answer"):
+        print(f"  exact over kept, {part:<22} {_ratio(times, f'exact: {part}', f'kept: {part}'):5.2f}")
+
+
+def _ratio(times: Times, one: str, other: str) -> float:
+    return statistics.median(a / b for a, b in zip(times[one], times[other], strict=True))
+
+
+def _told(written: object, before: np.ndarray, away: np.ndarray) -> str:
+    assert isinstance(written, bytes)  # noqa: S101 - of these jobs it is
+    after = np.asarray(Image.open(io.BytesIO(written)), np.int16)
+    difference = np.abs(after - before)[away]
+    mean_square = np.square(difference.astype(np.float64)).mean()
+    psnr = f"{10 * np.log10(255**2 / mean_square):.1f} dB" if mean_square else "no change"
+    return f"   {len(written) / 1e6:5.2f} MB   outside: {100 * difference.any(axis=-1).mean():6.2f} % changed, {psnr}"
+
+
+def _away(shape: tuple[int, int], faces: tuple[Face, ...]) -> np.ndarray:
+    """Where no eye is near."""
+    away = np.ones(shape, bool)
+    for face in faces:
+        for eye in (face.right_eye, face.left_eye):
+            reach = AROUND * EYE_SIZE * face.eye_distance / 2 + 16
+            top, bottom, left, right = (
+                round(max(0, end)) for end in (eye.y - reach, eye.y + reach, eye.x - reach, eye.x + reach)
+            )
+            away[top:bottom, left:right] = False
+    return away
+
+
+def _work(photo: Photo, faces: tuple[Face, ...]) -> None:
+    """All that is done with a photo's pixels but to show them to a network."""
+    scale = LONG_SIDE / max(photo.width, photo.height)
+    small_copy(photo, round(photo.width * scale), round(photo.height * scale))
+    draw(photo, make_eyes(faces, eye_size=EYE_SIZE, pupil_size_range=PUPIL_SIZES, random=Random(1)))
+
+
+def _kept(photo: bytes, work: Callable[[Photo], None]) -> bytes:
+    decoded = read_photo(photo, **LIMITS)
+    work(decoded)
+    return write_photo(decoded)
+
+
+def _defaults(photo: bytes, work: Callable[[Photo], None]) -> bytes:
+    decoded = read_photo(photo, **LIMITS)
+    work(decoded)
+    data = io.BytesIO()
+    decoded.image.save(data, "JPEG")
+    return data.getvalue()
+
+
+def _identity(library: ctypes.CDLL, photo: bytes) -> bytes:
+    handle, written, size = library.tjInitTransform(), ctypes.c_void_p(), ctypes.c_ulong()
+    how = turbojpeg._Transform()  # noqa: SLF001 - no options, no filter
+    library.tjTransform(handle, photo, len(photo), 1, ctypes.byref(written), ctypes.byref(size), ctypes.byref(how), 0)
+    copied = ctypes.string_at(written, size.value)
+    library.tjFree(written)
+    library.tjDestroy(handle)
+    return copied
+
+
+def _answer_kept(photo: bytes) -> None:
+    with without_library():
+        answer(raw_event(photo))
