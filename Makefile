@@ -83,6 +83,10 @@ fuzz: $(VENV)/dev.installed ## mutated JPEGs at what edits them: no crash, no le
 bench: $(MODEL) $(VENV)/dev.installed ## stages and ratios against Pillow's own work, on one core
 	@$(BIN)/python -m bench
 
+.PHONY: accuracy
+accuracy: $(MODEL) $(VENV)/dev.installed ## docs/accuracy.md: who is found and what it costs, a quarter of an hour on one core
+	@$(BIN)/python -m bench.accuracy
+
 # ---- infra --------------------------------------------------------------------------------------------------------
 # The CDK command line and its Node come from the locks; neither has to be on the machine. What a deployment may set
 # stands in infra/README.md: make deploy CDK_FLAGS="-c memory_mb=2048 -c alarm_email=me@example.org"

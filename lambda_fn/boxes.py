@@ -47,7 +47,12 @@ class Candidates:
 
 
 class Detector(Protocol):
-    """Finds faces that stand upright or nearly so in an array of pixels. Any number of threads may ask."""
+    """Finds faces that stand upright or nearly so in an array of pixels. Any number of threads may ask.
+
+    `convincing` is the least score of the best face of a photo that is the right way up.
+    """
+
+    convincing: float
 
     def scan(self, pixels: Pixels, threshold: float) -> Candidates:
         """Candidates of at least `threshold` (0..1) in a photo's small copy, uint8 RGB (height, width, 3)."""

@@ -25,7 +25,6 @@ MAX_UPSCALE = 2.0  # a small photo gains up to here, and only blurs beyond
 SMALL = 36  # pixels of a look, the face's height: below, a look is no longer sure of faces (from 32) and misses some
 
 SURE = 0.9  # a face beyond doubt
-CONVINCING = 0.98  # the best face of any photo that was looked at the right way up; turned ones have up to 0.97
 LIKELY = 0.3  # a candidate that is always worth a crop; the least score that a caller may ask for
 HINT = 0.05  # less is noise; turned faces, which a look is not trained for, score from here
 HINTS = 12  # candidates below LIKELY that get a crop, a look
@@ -118,6 +117,7 @@ class _Search:
         self._solved = [NOTHING]  # close looks of LIKELY and more; several may be of one face
         self._unsolved = [NOTHING]  # candidates that no close look was sure of
         self.turn = 0  # degrees: how the photo as a whole lies
+        self._trust: dict[int, float] = {}  # by turn: the scores of all that a look thought likely
         self.looks: list[tuple[int, int]] = []  # long side, turn
         self._small = False  # whether a face was seen that is too small for the look
         self.stopped = False
@@ -133,6 +133,7 @@ class _Search:
         width, height = max(1, round(self._photo.width * scale)), max(1, round(self._photo.height * scale))
         pixels, to_copy = turned(small_copy(self._photo, width, height), turn)
         seen = self._detector.scan(pixels, HINT)
+        self._trust.setdefault(turn, float(np.sum(seen.scores[seen.scores >= LIKELY])))
         self._small |= bool(np.any((_heights(seen) < SMALL) & (seen.scores >= SEEN)))
         to_photo = np.array([[self._photo.width / width], [self._photo.height / height]]) * to_copy
         candidates = _moved(seen, to_photo)
@@ -147,9 +148,9 @@ class _Search:
     def little_of(self, seen: Candidates) -> bool:
         """Whether nothing was found, or so little is to be believed, that the photo may be lying on its side."""
         scores = seen.scores[(_heights(seen) >= SMALL) & (seen.scores >= SEEN)]
-        if not len(self._sure()) or max(seen.scores) < CONVINCING:
+        if not len(self._sure()) or max(seen.scores) < self._detector.convincing:
             return True
-        return len(scores) > 0 and float(np.mean(scores >= SURE)) < 1 / 4
+        return len(scores) > 0 and float(np.mean(scores >= min(SURE, self._detector.convincing))) < 1 / 4
 
     def small_or_nothing(self) -> bool:
         """Whether there are faces that were too small for the first look, or may be."""
@@ -158,15 +159,11 @@ class _Search:
         return self._small or not len(faces) or bool(min(_heights(faces)) * scale < SMALL)
 
     def best_quarter(self) -> int:
-        """The quarter turn, in degrees, in which faces are surest and most; 0 without any."""
-        read = join(self._solved)
-        read = read.take(np.flatnonzero(read.scores >= SURE))
+        """The quarter turn, in degrees, in which the looks saw the most faces and the surest; 0 where none saw any.
 
-        def trust(quarter: int) -> float:
-            this_way = read.take(np.flatnonzero(_between(_tilts(read), radians(quarter)) < pi / 4))
-            return float(np.sum(this_way.scores[nms(this_way.boxes, this_way.scores, SAME_FACE)]))
-
-        return max((0, *QUARTERS), key=trust)
+        Close looks do not tell: they turn a candidate until it is something.
+        """
+        return max((0, *QUARTERS), key=lambda quarter: self._trust.get(quarter, 0.0))
 
     def lean(self) -> int:
         """The turn, in degrees and a multiple of STEP, in which most faces are level; without any, the photo's."""

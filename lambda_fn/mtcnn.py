@@ -39,6 +39,8 @@ Indices = npt.NDArray[np.intp]
 class Mtcnn:
     """Thread-safe: every thread that asks gets a session of its own."""
 
+    convincing = 0.7  # the package's threshold; a face that stands on its head may have more than one that does not
+
     def __init__(self, model: Path, threads: int) -> None:
         self._model = model
         self._threads = threads

@@ -95,7 +95,7 @@ class _Loan:
     """What the transform calls for every row of blocks: of one component after the other, from the top.
 
     turbojpeg.h promises that a row is valid during its own call. That every row still is in the last call, and is
-    written only after it, is so in all versions, because the transform reads the whole picture first (docs/adr/0010).
+    written only after it, is so in all versions, because the transform reads the whole picture first (docs/adr/0011).
     It is nowhere said, so `_works` tries it out.
     """
 

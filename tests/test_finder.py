@@ -100,6 +100,7 @@ class Counting:
 
     def __init__(self, detector):
         self.detector = detector
+        self.convincing = detector.convincing
         self.scans = []
         self.crops = 0
 

@@ -23,7 +23,7 @@ PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 @pytest.fixture(scope="module", autouse=True)
 def library():
-    """These tests say nothing where the library is not; that everything works without it is said in test_fidelity."""
+    """These tests say nothing where the library is not; that everything works without it is said in test_formats."""
     if not turbojpeg.is_there():
         pytest.skip("not proven: libturbojpeg is not on this machine (Debian and Ubuntu: libturbojpeg0)")
 

@@ -131,13 +131,16 @@ def test_the_real_model_takes_a_drawn_person_for_one(look, background, seed, ret
 
 
 def test_the_other_model_does_for_nine_in_ten_and_sees_nobody_else(mtcnn):
-    found = 0
+    right = 0
     for look, background, seed in (drawn.values for drawn in CROWD):
         image, truth = face(look=look, background=background, seed=seed)
-        if seen := _find(image, mtcnn):
-            _assert_found(seen, [truth])
-            found += 1
-    assert found >= 0.9 * len(CROWD)
+        seen = _find(image, mtcnn)
+        assert len(seen) <= 1
+        for each in seen:
+            assert iou(np.array(_numbers(truth.box), np.float32), np.array([_numbers(each.box)], np.float32))[0] > 0.5
+            misses = (_distance(each.right_eye, truth.right_eye), _distance(each.left_eye, truth.left_eye))
+            right += max(misses) <= EYE_ERROR * truth.eye_distance
+    assert right >= 0.9 * len(CROWD)
 
 
 @pytest.mark.parametrize("tilt", [-45, -30, -15, 15, 30, 45])
