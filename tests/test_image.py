@@ -142,7 +142,7 @@ def test_the_image_tells_its_health(container):
 def test_nothing_but_the_function_and_its_model_is_in_the_image(container):
     held = container.execute("find", "/var/task", "-type", "f", "-not", "-name", "*.pyc").split()
     modules = {f"/var/task/{path.relative_to(ROOT)}" for path in ROOT.glob("lambda_fn/*.py")}
-    assert set(held) == modules | {"/var/task/models/retinaface.tflite"}
+    assert set(held) == modules | {f"/var/task/models/{path.name}" for path in ROOT.glob("models/*.tflite")}
 
 
 def test_every_module_comes_with_bytecode_that_is_taken_as_it_is(container):
