@@ -1,0 +1,249 @@
+"""Pictures in which it is known who is where: drawn scenes with a fixed seed, and real photographs that were looked
+through by a person. Coordinates are pixels of the upright picture.
+"""
+
+import io
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import cos, hypot, radians, sin
+from pathlib import Path
+
+import numpy as np
+import skimage
+from PIL import Image, ImageFilter
+
+from bench.photos import SHARED
+from lambda_fn.faces import Point
+from lambda_fn.photo import Photo, read_photo
+from tests import people
+from tests.people import DrawnFace, Look, Place
+
+SQUARE, MIDDLE = 1000, 700  # pixels: a scene, and what is left of its middle however it is turned
+# The middle between the eyes of everyone whose eyes, or the place of them, can be seen; and the height of a face.
+KNOWN = {
+    "group_of_people.jpg": (300, [(1829, 2648), (1128, 2588), (2998, 2575), (2379, 2497), (578, 2524)]),
+    "multiface.jpg": (110, [(898, 487), (471, 176), (598, 92), (264, 290), (657, 237), (760, 510)]),
+    "portrait.jpg": (352, [(312, 233)]),
+    "crowd.jpg": (
+        60,
+        [
+            *[(96, 57), (723, 414), (126, 472), (140, 274), (758, 18), (552, 366), (254, 26), (175, 348), (402, 112)],
+            *[
+                (626, 245),
+                (690, 526),
+                (680, 128),
+                (782, 269),
+                (862, 174),
+                (615, 566),
+                (816, 138),
+                (315, 127),
+                (338, 415),
+            ],
+            *[(146, 115), (414, 240), (956, 242), (446, 9), (819, 65), (1016, 3), (86, 178), (60, 282)],
+        ],
+    ),
+    "astronaut.png": (119, [(225, 102)]),
+}
+EYES_OF_HEIGHT = 0.36  # the distance between the eyes, of the height of a face as detectors box it
+CROWDED = "crowd.jpg"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """`eyes`: the person's right and left, None where only the middle between them is known."""
+
+    middle: Point
+    eye_distance: float
+    height: float
+    eyes: tuple[Point, Point] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    image: Image.Image
+    people: Sequence[Person]
+
+    def photo(self) -> Photo:
+        """The scene as it comes out of a file, without loss."""
+        data = io.BytesIO()
+        self.image.save(data, "PNG", compress_level=0)
+        return read_photo(data.getvalue(), max_bytes=10**9, max_pixels=10**8)
+
+
+def turnable(number: int) -> Scene:
+    """Four people of 48 to 200 pixels, wherever they stay in the MIDDLE while the scene turns."""
+    rng = random.Random(f"turnable {number}")
+    cast: list[tuple[Look, Place]] = []
+    while len(cast) < 4:
+        height = float(np.exp(rng.uniform(np.log(48), np.log(200))))
+        away, direction = rng.uniform(0, MIDDLE / 2 - 0.9 * height), radians(rng.uniform(0, 360))
+        at = Point(SQUARE / 2 + away * cos(direction), SQUARE / 2 + away * sin(direction))
+        apart = [
+            hypot(at.x - other.eyes.x, at.y - other.eyes.y) - 1.1 * (height + other.face_height) for _, other in cast
+        ]
+        if all(distance > 0 for distance in apart):
+            cast.append((people.somebody(rng.randrange(10**6)), Place(at, height, rng.gauss(0, 5))))
+    cast.sort(key=lambda person: person[1].eyes.y)
+    return _drawn(people.scene(SQUARE, SQUARE, cast, background=_background(number), seed=number))
+
+
+def of_height(height: int, number: int) -> Scene:
+    """As many people as have room, twelve at most, with faces of this height in pixels."""
+    rng = random.Random(f"height {height} {number}")
+    width, depth = 1280, 960
+    columns = max(1, min(4, int(width / (1.7 * height))))
+    rows = max(1, min(3, int(depth / (2.2 * height))))
+    cast = []
+    for row in range(rows):
+        for column in range(columns):
+            x, y = (column + 0.5) * width / columns, (row + 0.5) * depth / rows
+            jitter = 0.1 * height
+            at = Point(x + rng.uniform(-jitter, jitter), y + rng.uniform(-jitter, jitter))
+            cast.append((people.somebody(rng.randrange(10**6)), Place(at, float(height), rng.gauss(0, 5))))
+    return _drawn(people.scene(width, depth, cast, background=_background(number), seed=number))
+
+
+@cache
+def six(number: int, skin: str | None = None) -> Scene:
+    """Six people with faces of 90 to 120 pixels, all of one skin if it is named."""
+    rng = random.Random(f"six {number}")
+    cast = []
+    for place in range(6):
+        look = people.somebody(rng.randrange(10**6))
+        if skin is not None:
+            look = Look(skin, look.hair, look.hairstyle, look.shirt, look.iris, look.teeth)
+        at = Point(180 + place % 3 * 320 + rng.uniform(-25, 25), 170 + place // 3 * 340 + rng.uniform(-25, 25))
+        cast.append((look, Place(at, rng.uniform(90, 120), rng.gauss(0, 5))))
+    return _drawn(people.scene(1000, 700, cast, background=_background(number), seed=number))
+
+
+@cache
+def crowd(number: int) -> Scene:
+    return _drawn(people.crowd(near=random.Random(f"crowd {number}").uniform(90, 150), seed=number))
+
+
+def nobody() -> Iterator[tuple[str, Scene]]:
+    """Pictures without people, by name; the last are photographs."""
+    for number in range(4):
+        yield f"landscape {number + 1}", Scene(people.landscape(1200, 800, seed=number), [])
+    grain = np.asarray(people.noise(900, 600), np.int16)
+    yield "noise", Scene(Image.fromarray(grain.astype(np.uint8)), [])
+    skin = np.clip(np.array([224, 172, 138]) + grain // 4 - 32, 0, 255).astype(np.uint8)
+    yield "noise in the colour of skin", Scene(Image.fromarray(skin), [])
+    yield "the same, blurred", Scene(Image.fromarray(skin).filter(ImageFilter.GaussianBlur(3)), [])
+    for name in ("chelsea.png", "coffee.png"):
+        yield name, Scene(_ships_with_skimage(name), [])
+
+
+def photographs() -> dict[str, Scene]:
+    """The real photographs that are here, with whom one sees in them."""
+    scenes = {}
+    for name, (height, middles) in KNOWN.items():
+        path = SHARED / name
+        if path.is_file() or name == "astronaut.png":
+            image = Image.open(path).convert("RGB") if path.is_file() else _ships_with_skimage(name)
+            known = [Person(Point(*middle), EYES_OF_HEIGHT * height, height) for middle in middles]
+            scenes[name] = Scene(image, known)
+    return scenes
+
+
+def sheet(scene: Scene, columns: int, rows: int) -> Scene:
+    """A scene many times over, each a `columns`-th as wide and high: real faces as small as a real crowd's."""
+    small = resized(scene, 1 / columns)
+    width, height = small.image.size
+    image = Image.new("RGB", (width * columns, height * rows))
+    everyone = []
+    for row in range(rows):
+        for column in range(columns):
+            image.paste(small.image, (column * width, row * height))
+            everyone += [
+                _moved(person, lambda p, dx=column * width, dy=row * height: Point(p.x + dx, p.y + dy))
+                for person in small.people
+            ]
+    return Scene(image, everyone)
+
+
+def resized(scene: Scene, scale: float) -> Scene:
+    size = (round(scene.image.width * scale), round(scene.image.height * scale))
+    x, y = size[0] / scene.image.width, size[1] / scene.image.height
+    return Scene(
+        scene.image.resize(size, Image.Resampling.LANCZOS),
+        [_moved(person, lambda point: Point(point.x * x, point.y * y), scale) for person in scene.people],
+    )
+
+
+def turned(scene: Scene, degrees: float) -> Scene:
+    """Clockwise as seen, as large as it has to be, the corners grey."""
+    turn = np.array([[cos(radians(degrees)), -sin(radians(degrees))], [sin(radians(degrees)), cos(radians(degrees))]])
+    middle = np.array(scene.image.size) / 2
+    size = np.ceil(2 * np.abs(turn) @ middle - 1e-6)
+    back = np.round(np.column_stack([turn.T, middle - turn.T @ (size / 2)]), 9)
+    image = scene.image.transform(
+        (int(size[0]), int(size[1])), Image.Transform.AFFINE, tuple(back.ravel().tolist()), Image.Resampling.BICUBIC,
+        fillcolor=(123, 117, 104),
+    )  # fmt: skip
+
+    def move(point: Point) -> Point:
+        x, y = turn @ (np.array([point.x, point.y]) - middle) + size / 2
+        return Point(float(x), float(y))
+
+    return Scene(image, [_moved(person, move) for person in scene.people])
+
+
+def middle_of(scene: Scene) -> Scene:
+    """The MIDDLE square of a scene."""
+    left, top = (scene.image.width - MIDDLE) / 2, (scene.image.height - MIDDLE) / 2
+    image = scene.image.crop((round(left), round(top), round(left) + MIDDLE, round(top) + MIDDLE))
+    return Scene(
+        image, [_moved(person, lambda p: Point(p.x - round(left), p.y - round(top))) for person in scene.people]
+    )
+
+
+def lit(scene: Scene, light: float) -> Scene:
+    """With a share of its light; over 1, overexposed."""
+    pixels = np.clip(np.asarray(scene.image, np.float32) * light, 0, 255)
+    return Scene(Image.fromarray(pixels.astype(np.uint8)), scene.people)
+
+
+def grainy(scene: Scene, sigma: float) -> Scene:
+    """With a sensor's noise, in levels of 255."""
+    pixels = np.asarray(scene.image, np.float32)
+    noise = np.random.default_rng(0).standard_normal(pixels.shape, np.float32) * sigma
+    return Scene(Image.fromarray(np.clip(pixels + noise, 0, 255).astype(np.uint8)), scene.people)
+
+
+def compressed(scene: Scene, quality: int) -> Scene:
+    data = io.BytesIO()
+    scene.image.save(data, "JPEG", quality=quality)
+    return Scene(Image.open(data).convert("RGB"), scene.people)
+
+
+def _drawn(made: tuple[Image.Image, Sequence[DrawnFace]]) -> Scene:
+    image, truths = made
+    return Scene(
+        image,
+        [
+            Person(
+                Point((truth.right_eye.x + truth.left_eye.x) / 2, (truth.right_eye.y + truth.left_eye.y) / 2),
+                truth.eye_distance,
+                truth.eye_distance * people.FACE_HEIGHT / people.EYE_GAP,
+                (truth.right_eye, truth.left_eye),
+            )
+            for truth in truths
+        ],
+    )
+
+
+def _moved(person: Person, move: Callable[[Point], Point], scale: float = 1.0) -> Person:
+    eyes = person.eyes and (move(person.eyes[0]), move(person.eyes[1]))
+    return Person(move(person.middle), person.eye_distance * scale, person.height * scale, eyes)
+
+
+def _background(number: int) -> str:
+    return ("wall", "park", "sky")[number % 3]
+
+
+def _ships_with_skimage(name: str) -> Image.Image:
+    return Image.open(Path(skimage.__file__).parent / "data" / name).convert("RGB")

@@ -1,0 +1,68 @@
+"""What `make accuracy` counts, and the scenes that it counts in."""
+
+import pytest
+from PIL import Image
+
+from bench.accuracy import Tally, matched
+from bench.scenes import Person, Scene, middle_of, of_height, resized, sheet, turnable, turned
+from lambda_fn.faces import Point
+
+
+def person(x, y, *, distance=10.0, height=100.0):
+    return Person(Point(x, y), distance, height, (Point(x - distance / 2, y), Point(x + distance / 2, y)))
+
+
+def eyes(x, y, *, distance=10.0):
+    return Point(x - distance / 2, y), Point(x + distance / 2, y)
+
+
+def test_a_face_is_found_once_and_everything_else_is_false():
+    people = [person(100, 100), person(200, 100)]
+    assert matched([eyes(101, 100), eyes(100, 101), eyes(300, 100)], people) == ([True, False], 2, [0.1])
+    assert matched([], people) == ([False, False], 0, [])
+    assert matched([eyes(1, 1)], []) == ([], 1, [])
+
+
+def test_eyes_that_are_swapped_or_far_off_are_not_found():
+    right, left = eyes(100, 100)
+    assert matched([(left, right)], [person(100, 100)]) == ([False], 1, [])
+    assert matched([eyes(106, 100)], [person(100, 100)]) == ([False], 1, [])
+
+
+def test_the_error_is_the_worse_eyes_and_of_large_faces_only():
+    seen = [(Point(95, 100), Point(107, 100))]
+    assert matched(seen, [person(100, 100)])[2] == [pytest.approx(0.2)]
+    assert matched(seen, [person(100, 100, height=40)])[2] == []
+
+
+def test_a_tally_adds_up():
+    tally = Tally()
+    tally.count([eyes(100, 100)], [person(100, 100), person(200, 100)])
+    tally.count([eyes(5, 5)], [])
+    assert tally.row() == {"people": 2, "found": 1, "false": 1, "eye_error": 0.0}
+
+
+@pytest.mark.parametrize("degrees", [0, 37, 90, 180, 270])
+def test_people_stay_where_they_are_drawn_when_a_scene_is_turned(degrees):
+    dot = Image.new("RGB", (200, 120), "black")
+    dot.paste("white", (150, 40, 154, 44))
+    scene = turned(Scene(dot, [person(152, 42)]), degrees)
+    [moved] = scene.people
+    assert min(scene.image.getpixel((int(moved.middle.x), int(moved.middle.y)))) > 200
+
+
+def test_scaled_cut_and_repeated_scenes_keep_their_people():
+    scene = Scene(Image.new("RGB", (1000, 1000)), [person(500, 400)])
+    assert resized(scene, 0.5).people[0].middle == Point(250, 200)
+    assert middle_of(scene).people[0].middle == Point(350, 250)
+    assert [each.middle for each in sheet(scene, 2, 2).people] == [
+        Point(250, 200), Point(750, 200), Point(250, 700), Point(750, 700)
+    ]  # fmt: skip
+
+
+def test_scenes_have_the_people_they_promise():
+    scene = turnable(0)
+    assert len(scene.people) == 4
+    assert all(48 <= each.height <= 200 for each in scene.people)
+    assert {round(each.height) for each in of_height(64, 1).people} == {64}
+    assert len(of_height(320, 1).people) == 2
