@@ -28,6 +28,7 @@ from googly.__main__ import _in_turn, main
 from googly.large import draw_eyes, onto_photo, smaller_copy
 from googly.remote import FUNCTION_BYTES
 from googly.settings import own_settings
+from lambda_fn.detector import RetinaFace
 from lambda_fn.errors import GooglyError
 from lambda_fn.faces import Box, Face, Point
 from lambda_fn.googlify import googlify
@@ -189,7 +190,8 @@ def test_a_photo_over_the_limit_is_done_at_full_size(tmp_path, detector, request
     assert written == write_photo(photo)
 
     # The eyes found in the copy, a smaller JPEG, are those found in the photo to a pixel of the close look, in which
-    # they are some 45 apart. The detector itself places them to 5 %.
+    # they are some 45 apart; O-net sees half as many pixels. The detectors themselves place them to 5 %.
+    near_enough = 0.02 if isinstance(detector, RetinaFace) else 0.04
     here = expected(data, detector, answer="faces").faces
     [record] = json.loads((tmp_path / "faces.json").read_text())
     faces = [
@@ -200,7 +202,7 @@ def test_a_photo_over_the_limit_is_done_at_full_size(tmp_path, detector, request
     for face in faces:
         near = min(here, key=lambda each: abs(each.nose.x - face.nose.x) + abs(each.nose.y - face.nose.y))
         for one, other in ((face.right_eye, near.right_eye), (face.left_eye, near.left_eye)):
-            assert np.hypot(one.x - other.x, one.y - other.y) < 0.02 * near.eye_distance
+            assert np.hypot(one.x - other.x, one.y - other.y) < near_enough * near.eye_distance
 
     before, after = (np.asarray(Image.open(io.BytesIO(each))) for each in (data, written))
     assert after.shape == before.shape
