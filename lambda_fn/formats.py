@@ -67,10 +67,13 @@ UPRIGHT = {
 STORED = UPRIGHT | {6: UPRIGHT[8], 8: UPRIGHT[6]}  # the way back; all but the quarter turns are their own
 
 JPEG_KINDS = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})  # baseline, extended and progressive, Huffman or arithmetic
+JPEG_SCANS = (
+    500  # libjpeg-turbo's own limit; cameras and programs write up to ten. Each costs time, however short it is.
+)
 JPEG_SAMPLINGS = {(2, 1): 1, (2, 2): 2}  # luma over chroma, across and down, as Pillow numbers them
 JPEG_DENSITY_AT = 13  # of the unit and two densities, in the JFIF header that starts the encoders' files
 JPEG_START_END, JPEG_JFIF, JPEG_JFIF_END = 2, b"\xff\xd8\xff\xe0", 20
-JPEG_EXIF, JPEG_ICC = b"\xff\xe1", b"\xff\xe2"
+JPEG_EXIF, JPEG_ICC, JPEG_SCAN = b"\xff\xe1", b"\xff\xe2", b"\xff\xda"
 ICC_NAME = b"ICC_PROFILE\0"
 ICC_AT_ONCE = 65519  # ICC.1:2022, B.4: what is left of a segment beside its name, number and count
 
@@ -230,6 +233,11 @@ def _open_jpeg(data: bytes) -> Source:
             "This JPEG is lossless, hierarchical or has more than 8 bits a sample, as some scanners make them. "
             "Save it as an ordinary JPEG.",
             code="unsupported_jpeg",
+        )
+    if data.count(JPEG_SCAN) > JPEG_SCANS:
+        raise UnsupportedMedia(
+            f"This JPEG has more than {JPEG_SCANS} scans, which take too long. Save it as an ordinary JPEG.",
+            code="too_many_scans",
         )
     file = _plugin("Jpeg").JpegImageFile(io.BytesIO(data))
     jfif, transform = "jfif" in file.info, file.info.get("adobe_transform")

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from lambda_fn.containers import JPEG_PROGRESSIVE, JpegLayout, jpeg_is_complete, jpeg_layout
 from lambda_fn.turbojpeg import BLOCK, MIDDLE, Blocks, CannotTransform, Complete, finest, lend
 
+SMALL = 2**20  # pixels: of a picture up to here all samples are decoded, in 5 ms: the views are a decoder's then
 CHUNK = 4096  # blocks that are decoded at a time: their coefficients stay in the processor's cache
 KINDS = frozenset({0xC0, 0xC1, 0xC2})  # T.81, table B.1: baseline, extended and progressive, all Huffman
 MAX_COEFFICIENT = 1023  # T.81, F.1.2: what the Huffman tables of 8-bit samples can tell
@@ -129,8 +130,10 @@ class Coefficients:
         """An area in pixels, not empty: of each plane the blocks that it touches, as far as they are in the picture.
 
         They come at the smallest N/8 that has `scale` samples for a pixel, or in full where none has; those that are
-        not light at the largest that has no more than `chroma`.
+        not light at the largest that has no more than `chroma`. A small picture's all come in full.
         """
+        if self.size[0] * self.size[1] <= SMALL:
+            scale = chroma = 1.0
         for plane in self.planes:
             view = plane.view(area, scale if plane.is_light else chroma)
             right, bottom = (

@@ -20,7 +20,6 @@ from lambda_fn.formats import MEDIA_TYPES, UPRIGHT, Fidelity, Source, identify, 
 from lambda_fn.jpeg import Coefficients, transform
 from lambda_fn.turbojpeg import CannotTransform
 
-FINER = 1.5  # than a small copy are the samples it is made of: then the filter smooths it as it smooths one of pixels
 CHROMA = 0.75  # of the samples across and down, in a small copy: its colours may be less fine than its light
 NEUTRAL = (123, 117, 104)  # the mean colour that the detector subtracts: to it, nothing at all
 
@@ -244,7 +243,7 @@ def _scaled(image: Coefficients | Image.Image, size: tuple[int, int]) -> Image.I
     if isinstance(image, Coefficients):
         width, height = image.size
         scale = max(size[0] / width, size[1] / height)
-        views = image.views((0, 0, width, height), FINER * scale, chroma=CHROMA * scale)
+        views = image.views((0, 0, width, height), scale, chroma=CHROMA * scale)
         bands = []
         for view in views:
             whole = (0, 0, width * view.scale[0], height * view.scale[1])

@@ -335,6 +335,13 @@ def test_twelve_bit_and_lossless_jpegs_are_refused(change):
     assert code_of(data.replace(*change)) == "unsupported_jpeg"
 
 
+def test_a_jpeg_of_very_many_scans_is_refused_before_they_are_read():
+    data = saved(picture(), "JPEG", progressive=True)
+    last = data.rindex(b"\xff\xda")
+    assert code_of(data[:-2] + data[last:-2] * 500 + data[-2:]) == "too_many_scans"
+    assert photo_from(data[:-2] + data[last:-2] * 20 + data[-2:]).image.size == SIZE
+
+
 @pytest.mark.parametrize("name", ["group_of_people.jpg", "multiface.jpg", "portrait.jpg", "crowd.jpg"])
 def test_a_real_photograph_changes_only_as_much_as_another_encoding_changes_it(name):
     data = shared_photo(name)
