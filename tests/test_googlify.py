@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lambda_fn.detector import RetinaFace
 from lambda_fn.errors import TooLarge
 from lambda_fn.googlify import googlify
 from lambda_fn.options import Options
@@ -75,7 +76,8 @@ def test_a_png_in_any_orientation_gets_its_eyes_on_the_same_faces(detector, orie
     upright = googlified(detector, stored(group()[0], 1, "PNG"), seed=1)
     result = googlified(detector, stored(group()[0], orientation, "PNG"), seed=1)
     for one, other in zip(*(sorted(each.faces, key=_from_left) for each in (result, upright)), strict=True):
-        assert (one.right_eye.x, one.right_eye.y) == pytest.approx((other.right_eye.x, other.right_eye.y), abs=1.5)
+        moved = np.hypot(one.right_eye.x - other.right_eye.x, one.right_eye.y - other.right_eye.y)
+        assert moved < (1.5 if isinstance(detector, RetinaFace) else 3)
     assert Image.open(io.BytesIO(result.photo)).getexif().get(0x0112, 1) == orientation
 
 
