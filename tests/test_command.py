@@ -611,6 +611,15 @@ def test_a_missing_model_is_one_line(three):
 # ---- Ctrl-C ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def interruptible():
+    """What a shell without job control starts in the background ignores Ctrl-C, and so do its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_in_the_middle_of_several_photos_leaves_whole_ones_alone(tmp_path, detector):
     slow = stored(landscape(2000, 2000), 1, "PNG")  # some hundred milliseconds each
     for number in range(8):
@@ -627,6 +636,7 @@ def test_ctrl_c_in_the_middle_of_several_photos_leaves_whole_ones_alone(tmp_path
     assert hidden(tmp_path) == []
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_while_a_service_is_awaited_ends_at_once(three):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
