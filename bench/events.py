@@ -7,9 +7,9 @@ from typing import Any
 Event = dict[str, Any]
 
 
-def raw_event(photo: bytes) -> Event:
+def raw_event(photo: bytes, query: str = "seed=1") -> Event:
     """The photo as the body; AWS encodes a binary body in base64."""
-    return _event(base64.b64encode(photo).decode(), content_type="image/jpeg", encoded=True, query="seed=1")
+    return _event(base64.b64encode(photo).decode(), content_type="image/jpeg", encoded=True, query=query)
 
 
 def json_event(photo: bytes) -> Event:
