@@ -29,7 +29,7 @@ EYE = Eye(Point(22, 18), 7, Point(24, 17), 3)
 HEADER = 640  # bytes: where the structure of the samples is
 MAX_PIXELS = 10**6
 RING = 3  # pixels around the changed blocks that chroma reaches when it is scaled up
-AGAIN, ROUNDS, SPARE_KIB = 120, 4, 3000
+AGAIN, ROUNDS, SPARE_KIB = 120, 4, 1000
 
 
 def samples(folder: Path) -> list[bytes]:

@@ -1,9 +1,11 @@
 """A JPEG changes where its eyes are, and nowhere else: not in one coefficient."""
 
 import io
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import jpeglib
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
@@ -108,7 +110,7 @@ def test_a_photo_that_nothing_is_drawn_on_keeps_every_coefficient(name, tmp_path
 
 def test_a_coefficient_at_the_end_of_its_range_stays_there(tmp_path):
     """White blocks in ones are -1024 and 1016: the first is one more than may be written into a painted block."""
-    board = Image.fromarray((np.indices((6, 6)).sum(axis=0) % 2 * 255).astype(np.uint8).repeat(8, 0).repeat(8, 1))
+    board = Image.fromarray((np.indices((24, 24)).sum(axis=0) % 2 * 255).astype(np.uint8).repeat(8, 0).repeat(8, 1))
     data = saved(board, qtables=[[1] * 64], subsampling="4:4:4")
     assert dct(data, tmp_path).planes[0].min() == -1024
     assert_only_the_eyes_changed(data, tmp_path)
@@ -182,6 +184,14 @@ def test_the_small_copy_is_that_of_the_pixels(orientation, sampling, size, tmp_p
     assert np.abs(ours - pixels)[2:-2, 2:-2].max() < 40
 
 
+@pytest.mark.parametrize("sampling", ["4:4:4", "4:2:2", "4:2:0", "4:4:0"])
+def test_a_small_picture_is_seen_as_a_decoder_sees_it(sampling, tmp_path):
+    """Of 4:1:1 a decoder repeats the chroma, and we do not."""
+    ours, pixels = both(sampled(picture((320, 229)), sampling, tmp_path, 95), lambda photo: small_copy(photo, 320, 229))
+    assert np.abs(ours - pixels).mean() < 1.5
+    assert np.abs(ours - pixels)[8:-8, 8:-8].max() <= 8
+
+
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 @pytest.mark.parametrize("place", [(60, 40, 1, 0), (150, 60, 0.7, 40), (250, 200, 2.6, 200), (-20, -9, 3.5, -15)])
 def test_a_crop_is_that_of_the_pixels(sampling, place, tmp_path):
@@ -225,12 +235,16 @@ def test_what_the_editor_raises_comes_out_as_it_is():
     class Mine(BaseException):
         pass
 
+    calls = []
+
     def edit(photo):
+        calls.append(photo)
         raise Mine
 
     for _ in range(3):
         with pytest.raises(Mine):
             edited(saved(picture((64, 48))), edit)
+    assert len(calls) == 3
     assert edited(saved(picture((64, 48))), lambda _: 7).result == 7
 
 
@@ -238,6 +252,25 @@ def test_the_coefficients_are_gone_when_they_were_given_back():
     kept = []
     edited(saved(picture((64, 48))), lambda photo: kept.append(photo.image))
     assert kept[0].planes == ()
+
+
+def test_all_that_is_taken_of_the_library_is_given_back(monkeypatch):
+    library, calls = turbojpeg._library(), Counter()
+
+    class Counting:
+        def __getattr__(self, name):
+            calls[name] += 1
+            return getattr(library, name)
+
+    monkeypatch.setattr(turbojpeg, "_library", Counting)
+    whole = saved(picture((64, 48)))
+    edited(whole, nothing)
+    edited(whole, nothing, write=False)
+    with pytest.raises(ZeroDivisionError):
+        edited(whole, lambda _: 1 / 0)
+    with pytest.raises(DamagedPhoto):
+        edited(whole[: len(whole) // 2], nothing)
+    assert calls["tjTransform"] == calls["tjInitTransform"] == calls["tjDestroy"] == calls["tjFree"] == 4
 
 
 def test_threads_get_what_one_gets(tmp_path):
@@ -251,8 +284,10 @@ def test_threads_get_what_one_gets(tmp_path):
 @pytest.mark.parametrize("options", [{}, {"progressive": True}])
 def test_a_jpeg_that_breaks_off_is_damaged_as_it_is_without_the_library(share, options):
     data = saved(picture((300, 200)), **options)
+    shown = []
     with pytest.raises(DamagedPhoto):
-        edited(data[: int(len(data) * share)], nothing)
+        edited(data[: int(len(data) * share)], shown.append)
+    assert shown == []
 
 
 def test_a_progressive_jpeg_without_its_last_scans_goes_through_pixels(tmp_path):
@@ -284,6 +319,19 @@ def test_a_table_that_changes_between_scans_goes_through_pixels(tmp_path):
     """Libjpeg takes a component's table when its first scan comes, whatever stood in the header."""
     assert_only_the_eyes_changed(in_three_scans(), tmp_path)
     assert edited(in_three_scans(second_table(20)), nothing).fidelity == "kept"
+
+
+@pytest.mark.parametrize("edit", [nothing, lambda photo: small_copy(photo, 32, 24)])
+def test_coefficients_that_the_library_would_write_as_others_go_through_pixels(edit, tmp_path):
+    """Brightness that climbs from block to block to where no sample is: each step can be written, but not an eye."""
+    climb = np.array([*range(0, 9000, 1500), *range(9000, 0, -1500)], np.int16)
+    blocks = np.zeros((4, len(climb), 8, 8), np.int16)
+    blocks[..., 0, 0] = climb
+    jpeg = jpeglib.from_dct(Y=blocks, qt=np.ones((1, 8, 8), np.uint16))
+    jpeg.write_dct(str(tmp_path / "climbing.jpg"))
+    data = (tmp_path / "climbing.jpg").read_bytes()
+    assert dct(data, tmp_path).planes[0].max() == 9000
+    assert edited(data, edit).fidelity == "kept"
 
 
 def test_inks_go_through_pixels():
@@ -322,6 +370,11 @@ def test_a_library_that_lends_its_rows_otherwise_is_not_used(monkeypatch, answer
     monkeypatch.setattr(turbojpeg._Loan, "take", take)
     assert not turbojpeg._works(library)
     assert edited(saved(picture((64, 48))), nothing).fidelity == "kept"
+
+
+def test_a_library_that_fails_its_trial_is_not_used(monkeypatch):
+    monkeypatch.setattr(turbojpeg, "_works", lambda _: False)
+    assert turbojpeg._library.__wrapped__() is None
 
 
 def test_a_file_that_is_no_library_is_passed_over(monkeypatch, tmp_path):
