@@ -35,8 +35,8 @@ COPY lambda_fn lambda_fn
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash . && chmod -R a+rX /opt/venv /var/task
 
 FROM ${BASE_IMAGE}
-COPY --from=builder /opt/turbojpeg /
 COPY --from=builder /opt/venv /opt/venv
+COPY --from=builder /opt/turbojpeg /
 COPY --from=builder /var/task /var/task
 WORKDIR /var/task
 # The smoke test: everything is imported and one photo goes through the JPEG library, the model and the door. Python's official images
