@@ -67,9 +67,9 @@ UPRIGHT = {
 STORED = UPRIGHT | {6: UPRIGHT[8], 8: UPRIGHT[6]}  # the way back; all but the quarter turns are their own
 
 JPEG_KINDS = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})  # baseline, extended and progressive, Huffman or arithmetic
-JPEG_SCANS = (
-    500  # libjpeg-turbo's own limit; cameras and programs write up to ten. Each costs time, however short it is.
-)
+# Of these a scan has bits for every block, so that many of them make a large file; in others it may have next to none.
+JPEG_LONG_SCANS = frozenset({0xC0, 0xC1})
+JPEG_SCANS = 500  # libjpeg-turbo's own limit; ten are usual
 JPEG_SAMPLINGS = {(2, 1): 1, (2, 2): 2}  # luma over chroma, across and down, as Pillow numbers them
 JPEG_DENSITY_AT = 13  # of the unit and two densities, in the JFIF header that starts the encoders' files
 JPEG_START_END, JPEG_JFIF, JPEG_JFIF_END = 2, b"\xff\xd8\xff\xe0", 20
@@ -234,7 +234,7 @@ def _open_jpeg(data: bytes) -> Source:
             "Save it as an ordinary JPEG.",
             code="unsupported_jpeg",
         )
-    if data.count(JPEG_SCAN) > JPEG_SCANS:
+    if kind not in JPEG_LONG_SCANS and data.count(JPEG_SCAN) > JPEG_SCANS:
         raise UnsupportedMedia(
             f"This JPEG has more than {JPEG_SCANS} scans, which take too long. Save it as an ordinary JPEG.",
             code="too_many_scans",

@@ -20,7 +20,7 @@ from lambda_fn.containers import JPEG_PROGRESSIVE, JpegLayout, jpeg_is_complete,
 from lambda_fn.turbojpeg import BLOCK, MIDDLE, Blocks, CannotTransform, Complete, finest, lend
 
 SMALL = 2**20  # pixels: of a picture up to here all samples are decoded, in 5 ms: the views are a decoder's then
-CHUNK = 4096  # blocks that are decoded at a time: their coefficients stay in the processor's cache
+CHUNK = 8192  # blocks that are decoded at a time: their coefficients stay in the processor's cache
 KINDS = frozenset({0xC0, 0xC1, 0xC2})  # T.81, table B.1: baseline, extended and progressive, all Huffman
 MAX_COEFFICIENT = 1023  # T.81, F.1.2: what the Huffman tables of 8-bit samples can tell
 WHITE = 255.0
