@@ -25,6 +25,7 @@ from bench.accuracy_page import FIGURES, write_page
 from bench.scenes import Person, Scene
 from lambda_fn.boxes import Detector
 from lambda_fn.detector import RetinaFace
+from lambda_fn.errors import SettingError
 from lambda_fn.faces import Point
 from lambda_fn.finder import LONG_SIDE, MAX_UPSCALE, SURE, find
 from lambda_fn.mtcnn import Mtcnn
@@ -101,7 +102,11 @@ def main() -> None:
     given = parser.parse_args()
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     many, few, crowds, of_each = (3, 2, 1, 1) if given.quick else (MANY, FEW, CROWDS, OF_EACH)
-    sections = measurements(many=many, few=few, crowds=crowds, of_each=of_each)
+    try:
+        look = Looker()
+    except SettingError as error:
+        sys.exit(f"make accuracy compares both detectors. {error.message}")
+    sections = measurements(look, many=many, few=few, crowds=crowds, of_each=of_each)
     figures = {name: sections[name]() for name in given.sections or sections}
     if given.quick:
         json.dump(figures, sys.stdout, indent=1)
@@ -112,9 +117,8 @@ def main() -> None:
         write_page(kept | figures)
 
 
-def measurements(*, many: int, few: int, crowds: int, of_each: int) -> dict[str, Callable[[], Rows]]:
+def measurements(look: "Looker", *, many: int, few: int, crowds: int, of_each: int) -> dict[str, Callable[[], Rows]]:
     """How to get each section; `many` scenes are turned for the main methods, `few` for the others."""
-    look = Looker()
     photographs = scenes.photographs()
     sheets = {}
     if scenes.CROWDED in photographs:

@@ -6,19 +6,15 @@ The copy is upright and as a person sees it. Its faces, scaled, are in pixels of
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
-from random import Random
 
 from PIL import Image
 
-from lambda_fn.draw import draw
 from lambda_fn.errors import TooLarge
-from lambda_fn.eyes import make_eyes
 from lambda_fn.faces import Box, Face, Point
-from lambda_fn.options import Options
 from lambda_fn.photo import Photo, small_copy
 
-# Long sides that are tried in turn. A face that the first look can find at all, at 640, has 100 pixels and more in the
-# largest of them, which is what the second look works with.
+# Long sides that are tried in turn. The largest has twice the pixels of the finder's largest look, and a face that one
+# is sure of has 70 of them and more there.
 LONG_SIDES = (2560, 1280, 640)
 QUALITY = 90  # as JPEG: some 1.5 MB at the largest
 
@@ -44,12 +40,6 @@ def smaller_copy(photo: Photo, max_bytes: int) -> Copy:
 def onto_photo(faces: Iterable[Face], copy: Copy) -> tuple[Face, ...]:
     """The copy's faces in pixels of the photo."""
     return tuple(_scaled(face, copy.scale_x, copy.scale_y) for face in faces)
-
-
-def draw_eyes(photo: Photo, faces: Iterable[Face], options: Options, seed: int) -> None:
-    """Paint the eyes on the photo that the function would draw with this seed."""
-    eyes = make_eyes(faces, eye_size=options.eye_size, pupil_size_range=options.pupil_size_range, random=Random(seed))
-    draw(photo, eyes)
 
 
 def _copy(photo: Photo, long_side: int) -> Copy:

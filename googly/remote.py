@@ -27,13 +27,13 @@ from tenacity import (
 )
 
 from googly.errors import BadUrl, Busy, Forbidden, NotGoogly, ServerFailed, ServiceError, Unreachable
-from googly.large import draw_eyes, onto_photo, smaller_copy
+from googly.large import onto_photo, smaller_copy
 from googly.settings import own_settings
 from googly.signing import Signer, function_region
 from lambda_fn.errors import BadOption, BadRequest, DamagedPhoto, GooglyError, TooLarge, UnsupportedMedia
 from lambda_fn.faces import Box, Face, Point
 from lambda_fn.formats import MEDIA_TYPES, Fidelity, identify
-from lambda_fn.googlify import Googlified
+from lambda_fn.googlify import Googlified, draw_eyes
 from lambda_fn.options import Options, as_text
 from lambda_fn.photo import edit_photo
 from lambda_fn.settings import MAX_MB_ON_LAMBDA

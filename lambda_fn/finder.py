@@ -55,7 +55,7 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`stopped_early`: the photo has more candidates than are looked at, or the clock ran out."""
+    """`stopped_early`: there are more candidates than MAX_CROPS let be looked at, or the clock ran out."""
 
     faces: tuple[Face, ...]
     stopped_early: bool
@@ -196,7 +196,7 @@ class _Search:
         return Candidates(scores, read.boxes, read.landmarks).take(nms(read.boxes, scores, SAME_FACE))
 
     def _look_closely(self, candidates: Candidates) -> None:
-        """Crops of all candidates; then of those that were not level in theirs, turned by what it showed."""
+        """Crops of all candidates; then of those that were doubtful or tilted in theirs, framed by what it showed."""
         best = [NOTHING] * len(candidates)
         waiting = list(range(len(candidates)))
         boxes, tilts = candidates.boxes.copy(), _tilts(candidates)
@@ -205,14 +205,14 @@ class _Search:
             for number, seen in zip(waiting, shown, strict=True):
                 if len(seen) and (not len(best[number]) or seen.scores[0] > best[number].scores[0]):
                     best[number] = seen
-            turned_on = [
+            again = [
                 (number, seen)
                 for number, seen in zip(waiting, shown, strict=True)
                 if len(seen) and (_between(_tilts(seen), tilts[number])[0] >= LEVEL or LIKELY <= seen.scores[0] < SURE)
             ]
-            for number, seen in turned_on:
+            for number, seen in again:
                 boxes[number], tilts[number] = seen.boxes[0], _tilts(seen)[0]
-            waiting = [number for number, _ in turned_on]
+            waiting = [number for number, _ in again]
         self._solved += [
             seen
             for seen, first in zip(best, candidates.scores, strict=True)
@@ -226,14 +226,15 @@ class _Search:
         allowed = min(len(boxes), self._crops)
         self._crops -= allowed
         self.stopped |= allowed < len(boxes)
+        maps = [level_crop(box, tilt) for box, tilt in zip(boxes[:allowed], tilts[:allowed], strict=True)]
         shown: list[Candidates] = []
         for start in range(0, allowed, BATCH):
             if self._out_of_time():
                 break
-            maps = [level_crop(box, tilt) for box, tilt in zip(boxes, tilts, strict=True)][start:allowed][:BATCH]
-            crops = np.stack([crop(self._photo, to_photo, CROP_SIDE) for to_photo in maps])
+            batch = maps[start : start + BATCH]
+            crops = np.stack([crop(self._photo, to_photo, CROP_SIDE) for to_photo in batch])
             seen = self._detector.inspect(crops, HINT)
-            shown += [_moved(_middle(each), to_photo) for each, to_photo in zip(seen, maps, strict=True)]
+            shown += [_moved(_middle(each), to_photo) for each, to_photo in zip(seen, batch, strict=True)]
         return shown + [NOTHING] * (len(boxes) - len(shown))
 
     def _known(self, candidates: Candidates) -> npt.NDArray[np.bool_]:

@@ -1,8 +1,8 @@
 """Photo -> faces -> eyes -> photo."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from random import Random, SystemRandom
 
 from lambda_fn.boxes import Detector
@@ -41,7 +41,6 @@ def googlify(data: bytes, options: Options, detector: Detector, settings: Settin
     """
     watch = _Stopwatch()
     seed = SystemRandom().randint(0, MAX_SEED) if options.seed is None else options.seed
-    eyes_of = partial(make_eyes, eye_size=options.eye_size, pupil_size_range=options.pupil_size_range)
     drawn = options.answer != "faces"
 
     def put_eyes_on(photo: Photo) -> Found:
@@ -49,7 +48,7 @@ def googlify(data: bytes, options: Options, detector: Detector, settings: Settin
         found = find(photo, detector, min_score=options.min_score, detail=options.detail)
         watch.lap("find")
         if drawn:
-            draw(photo, eyes_of(found.faces, random=Random(seed)))
+            draw_eyes(photo, found.faces, options, seed)
             watch.lap("draw")
         return found
 
@@ -66,6 +65,12 @@ def googlify(data: bytes, options: Options, detector: Detector, settings: Settin
         edited.dropped,
         edited.result.stopped_early,
     )
+
+
+def draw_eyes(photo: Photo, faces: Iterable[Face], options: Options, seed: int) -> None:
+    """Paint the eyes of all faces (pixels of the upright photo) on the photo, as this seed has them."""
+    eyes = make_eyes(faces, eye_size=options.eye_size, pupil_size_range=options.pupil_size_range, random=Random(seed))
+    draw(photo, eyes)
 
 
 @dataclass

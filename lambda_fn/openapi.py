@@ -15,7 +15,7 @@ FIDELITY = (
     "What happened to the photo outside the eyes. `exact`: nothing; a JPEG has its very coefficients. `kept`: a JPEG "
     "was encoded again with its own tables and sampling. `re-encoded`: it was encoded again at a high quality."
 )
-STOPPED_EARLY = "There were more candidates than are looked at: faces may be missing."
+STOPPED_EARLY = "There were more candidates than are looked at, or it took too long: faces may be missing."
 DROPPED = "What came with the photo, is no metadata, and does not come back: gain maps and other second pictures."
 LANDMARKS = ("right_eye", "left_eye", "nose", "mouth_right", "mouth_left")
 ERRORS = {

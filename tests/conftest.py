@@ -57,3 +57,11 @@ def emulators() -> Iterator[EmulatorPool]:
     """AWS's emulator with a function that does what its event asks for."""
     with EmulatorPool(2, "tests.emulated.handler", timeout_s=2) as pool:
         yield pool
+
+
+@pytest.fixture(scope="session")
+def engine() -> str:
+    """The container engine's command."""
+    if not (name := os.environ.get("CONTAINER_ENGINE")):
+        pytest.skip("not proven: no container engine (none named in CONTAINER_ENGINE)")
+    return name

@@ -25,13 +25,13 @@ from PIL import Image
 
 from bench.load import running_server
 from googly.__main__ import _in_turn, main
-from googly.large import draw_eyes, onto_photo, smaller_copy
+from googly.large import onto_photo, smaller_copy
 from googly.remote import FUNCTION_BYTES
 from googly.settings import own_settings
 from lambda_fn.detector import RetinaFace
 from lambda_fn.errors import GooglyError
 from lambda_fn.faces import Box, Face, Point
-from lambda_fn.googlify import googlify
+from lambda_fn.googlify import draw_eyes, googlify
 from lambda_fn.options import TABLE, Choice, Number, NumberRange, Options, WholeNumber, as_text
 from lambda_fn.photo import write_photo
 from lambda_fn.response import as_json

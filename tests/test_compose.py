@@ -113,13 +113,6 @@ def test_neither_lock_has_what_is_never_imported():
 
 
 @pytest.fixture(scope="module")
-def engine():
-    if not (name := os.environ.get("CONTAINER_ENGINE")):
-        pytest.skip("not proven: no container engine (none named in CONTAINER_ENGINE)")
-    return name
-
-
-@pytest.fixture(scope="module")
 def built(engine):
     """The engine that has built both images, from the checkout."""
     flags = shlex.split(os.environ.get("CONTAINER_BUILD_FLAGS", ""))

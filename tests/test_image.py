@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import os
 
 import pytest
 from PIL import Image
@@ -17,13 +16,6 @@ from tests.photos import scikit_image_photo, shared_photo
 
 MAX_MB = 115
 PHOTOS = ("drawn people", "drawn people, PNG", "astronaut.png", "portrait.jpg", "multiface.jpg", "group_of_people.jpg")
-
-
-@pytest.fixture(scope="module")
-def engine():
-    if not (name := os.environ.get("CONTAINER_ENGINE")):
-        pytest.skip("not proven: no container engine (none named in CONTAINER_ENGINE)")
-    return name
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,11 @@ import io
 import pytest
 from PIL import Image
 
-from googly.large import Copy, draw_eyes, onto_photo, smaller_copy
+from googly.large import Copy, onto_photo, smaller_copy
 from lambda_fn.errors import TooLarge
 from lambda_fn.faces import Box, Face, Point
 from lambda_fn.finder import find
-from lambda_fn.googlify import googlify
+from lambda_fn.googlify import draw_eyes, googlify
 from lambda_fn.options import Options
 from lambda_fn.photo import edit_photo
 from lambda_fn.settings import load_settings
