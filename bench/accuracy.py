@@ -1,5 +1,7 @@
 """`make accuracy`: who is found, who is not, and what it costs; writes docs/accuracy.md, its figures and its curves.
 
+MTCNN is compared with its package where MTCNN_PYTHON names a Python that has it (models/README.md).
+
 A face is found where both its eyes are within half an eye distance of the truth (of a photograph, where only the middle
 between the eyes is known: where that is); each person once. Everything else that scores 0.9 is a false face. An eye's
 error is the worse of the two, over the distance between them. Costs are times on one core, next to one look at 640
@@ -21,7 +23,8 @@ from typing import Any
 import numpy as np
 
 from bench import scenes
-from bench.accuracy_page import FIGURES, write_page
+from bench.accuracy_page import FIGURES, PACKAGE, write_page
+from bench.package import ask_package, eyes_of, python_with_package
 from bench.scenes import Person, Scene
 from lambda_fn.boxes import Detector
 from lambda_fn.detector import RetinaFace
@@ -69,7 +72,6 @@ METHODS = [
     Method("retinaface", ONE_LOOK),
     *(Method(name, detail) for name in ("retinaface", "mtcnn") for detail in DETAILS),
 ]
-AUTOMATIC = [METHODS[0], Method("retinaface", "auto"), Method("mtcnn", "auto")]
 
 
 @dataclass
@@ -111,10 +113,11 @@ def main() -> None:
     if given.quick:
         json.dump(figures, sys.stdout, indent=1)
         return
-    kept = json.loads(FIGURES.read_text()) if given.sections and FIGURES.is_file() else {}
-    FIGURES.write_text(_as_lines({name: (kept | figures)[name] for name in sections if name in kept | figures}))
-    if set(sections) == set(kept | figures):
-        write_page(kept | figures)
+    if given.sections and FIGURES.is_file():
+        figures = json.loads(FIGURES.read_text()) | figures
+    FIGURES.write_text(_as_lines(figures))
+    if set(sections) <= set(figures):
+        write_page(figures)
 
 
 def measurements(look: "Looker", *, many: int, few: int, crowds: int, of_each: int) -> dict[str, Callable[[], Rows]]:
@@ -133,17 +136,20 @@ def measurements(look: "Looker", *, many: int, few: int, crowds: int, of_each: i
     def six(change: Callable[[Scene], Scene]) -> list[Scene]:
         return [change(scenes.six(number)) for number in range(of_each)]
 
+    nobody = dict(scenes.photographed_nobody())
+    python = python_with_package()
     return {
         "tilt": lambda: tilts(look, turnable(), few, photographs),
-        "size": lambda: swept(look, HEIGHTS, lambda h: [scenes.of_height(h, n) for n in range(of_each)], METHODS),
-        "light": lambda: swept(look, LIGHTS, lambda light: six(lambda each: scenes.lit(each, light)), AUTOMATIC),
-        "noise": lambda: swept(look, GRAINS, lambda sigma: six(lambda each: scenes.grainy(each, sigma)), AUTOMATIC),
-        "quality": lambda: swept(look, QUALITIES, lambda q: six(lambda each: scenes.compressed(each, q)), AUTOMATIC),
-        "skin": lambda: swept(look, SKINS, lambda skin: [scenes.six(n, skin) for n in range(of_each)], AUTOMATIC),
+        "size": lambda: swept(look, HEIGHTS, lambda h: [scenes.of_height(h, n) for n in range(of_each)]),
+        "light": lambda: swept(look, LIGHTS, lambda light: six(lambda each: scenes.lit(each, light))),
+        "noise": lambda: swept(look, GRAINS, lambda sigma: six(lambda each: scenes.grainy(each, sigma))),
+        "quality": lambda: swept(look, QUALITIES, lambda q: six(lambda each: scenes.compressed(each, q))),
+        "skin": lambda: swept(look, SKINS, lambda skin: [scenes.six(n, skin) for n in range(of_each)]),
         "crowds": lambda: whole(look, drawn_crowds()),
         "crowd_sizes": lambda: _histogram(one.height for scene in drawn_crowds().values() for one in scene.people),
         "photos": lambda: whole(look, photographs | sheets),
-        "nobody": lambda: whole(look, dict(scenes.nobody())),
+        "nobody": lambda: whole(look, dict(scenes.nobody()) | nobody),
+        **({PACKAGE: lambda: by_package(python, photographs | nobody)} if python else {}),
     }
 
 
@@ -205,14 +211,12 @@ def tilts(look: Looker, turnable: Sequence[Scene], few: int, photographs: dict[s
     return rows
 
 
-def swept(
-    look: Looker, values: Iterable[Any], scenes_at: Callable[[Any], Sequence[Scene]], methods: Sequence[Method]
-) -> Rows:
+def swept(look: Looker, values: Iterable[Any], scenes_at: Callable[[Any], Sequence[Scene]]) -> Rows:
     """A row for each value and method."""
     rows = []
     for value in values:
         made = scenes_at(value)
-        for method in _told(f"{value}", methods):
+        for method in _told(f"{value}", METHODS):
             tally = Tally()
             for scene in made:
                 tally.count(look(method, scene.photo()), scene.people)
@@ -240,6 +244,18 @@ def whole(look: Looker, named: dict[str, Scene]) -> Rows:
             less_faces = (spent - 0.003 * len(seen[method.name])) / one_look
             cost = {"looks": round(spent / one_look, 2), "looks_less_faces": round(less_faces, 2)}
             rows.append({"method": method.name, "at": name, **tally.row(), **cost})
+    return rows
+
+
+def by_package(python: str, named: dict[str, Scene]) -> Rows:
+    """What the package itself finds, by its default settings."""
+    answers = ask_package(python, {f"photo.{name}": np.asarray(scene.image) for name, scene in named.items()})
+    rows = []
+    for name, scene in named.items():
+        sure = [eyes_of(row).tolist() for row in answers[f"photo.{name}"] if row[5] >= SURE]
+        tally = Tally()
+        tally.count([(Point(*right), Point(*left)) for right, left in sure], scene.people)
+        rows.append({"method": "package", "at": name, **tally.row()})
     return rows
 
 

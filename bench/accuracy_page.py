@@ -20,7 +20,8 @@ STYLE = {
     "mtcnn auto": ("#d1661c", "-", "MTCNN, auto"),
     "mtcnn high": ("#7a3205", ":", "MTCNN, high"),
 }
-ONE_LOOK, AUTO = "retinaface one look", "retinaface auto"
+ONE_LOOK, AUTO, MTCNN = "retinaface one look", "retinaface auto", "mtcnn auto"
+PACKAGE = "package"  # the section on what MTCNN's own package finds
 # Sections with a curve: what is along the x axis, and whether its scale is logarithmic.
 SWEPT = {
     "size": ("height of the face, pixels of a photo of 1280 x 960", True),
@@ -87,6 +88,10 @@ def page(figures: Figures) -> str:
             *ABOUT_PHOTOGRAPHS,
             "",
             *_table_each(figures["photos"]),
+            "",
+            "## MTCNN and its package",
+            "",
+            *_package_table(figures),
             "",
             "## Nobody there",
             "",
@@ -162,6 +167,19 @@ def targets(figures: Figures) -> list[tuple[str, str, str, bool]]:
         if row["method"] == AUTO and row["kind"] == "drawn" and row["at"] <= 60
     ]
     rows.append(("median eye error at any tilt up to 60 degrees", "5.5 %", f"{max(errors):.1f} %", max(errors) <= 5.5))
+    pairs = _beside_package(figures)
+    for what, worse in (
+        (
+            "MTCNN: photographs in which its package finds more",
+            [at for at, own, its in pairs if own["found"] < its["found"]],
+        ),
+        (
+            "MTCNN: photographs in which its package has fewer false faces",
+            [at for at, own, its in pairs if own["false"] > its["false"]],
+        ),
+    ):
+        if pairs:
+            rows.append((what, "none", ", ".join(worse) or "none", not worse))
     return rows
 
 
@@ -210,8 +228,26 @@ def _table_each(rows: Rows) -> list[str]:
 
 
 def _cell(row: dict[str, Any]) -> str:
-    false = f" + {row['false']}" if row["false"] else ""
-    return f"{row['found']}{false} / {row['looks']:.1f}"
+    return f"{_plus(row)} / {row['looks']:.1f}"
+
+
+def _plus(row: dict[str, Any]) -> str:
+    return f"{row['found']}" + (f" + {row['false']}" if row["false"] else "")
+
+
+def _beside_package(figures: Figures) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Photographs, with what this MTCNN finds in them and what its package does; none where that was not asked."""
+    own = {row["at"]: row for row in figures["photos"] + figures["nobody"] if row["method"] == MTCNN}
+    return [(row["at"], own[row["at"]], row) for row in figures.get(PACKAGE, ())]
+
+
+def _package_table(figures: Figures) -> list[str]:
+    pairs = _beside_package(figures)
+    if not pairs:
+        return ["Not measured: no Python with the package and TensorFlow was named in `MTCNN_PYTHON`."]
+    lines = ["| | people | MTCNN, auto | the package `mtcnn` |", "|---|---|---|---|"]
+    lines += [f"| {at} | {own['people']} | {_plus(own)} | {_plus(its)} |" for at, own, its in pairs]
+    return [*lines, "", "In each cell: found, and false faces after a + where there are any."]
 
 
 def _tilt_table(rows: Rows) -> list[str]:

@@ -125,7 +125,7 @@ def crowd(number: int) -> Scene:
 
 
 def nobody() -> Iterator[tuple[str, Scene]]:
-    """Pictures without people, by name; the last are photographs."""
+    """Drawn pictures without people, by name."""
     for number in range(4):
         yield f"landscape {number + 1}", Scene(people.landscape(1200, 800, seed=number), [])
     grain = np.asarray(people.noise(900, 600), np.int16)
@@ -133,6 +133,10 @@ def nobody() -> Iterator[tuple[str, Scene]]:
     skin = np.clip(np.array([224, 172, 138]) + grain // 4 - 32, 0, 255).astype(np.uint8)
     yield "noise in the colour of skin", Scene(Image.fromarray(skin), [])
     yield "the same, blurred", Scene(Image.fromarray(skin).filter(ImageFilter.GaussianBlur(3)), [])
+
+
+def photographed_nobody() -> Iterator[tuple[str, Scene]]:
+    """Photographs of a cat and of a cup."""
     for name in ("chelsea.png", "coffee.png"):
         yield name, Scene(_ships_with_skimage(name), [])
 

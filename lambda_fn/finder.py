@@ -84,8 +84,7 @@ def find(
         if unconvincing:
             search.turn = search.best_quarter()
         lean = search.lean()
-        if (LONG_SIDE, lean) not in search.looks and (lean % 90 == 0 or len(search.unsolved(SEEN))):
-            search.look(LONG_SIDE, lean)
+        search.look(LONG_SIDE, lean)
         if search.small_or_nothing() or detail == "high":
             search.look(CROWD_SIDE, lean)
         search.try_other_turns()
@@ -118,23 +117,21 @@ class _Search:
         self._unsolved = [NOTHING]  # candidates that no close look was sure of
         self.turn = 0  # degrees: how the photo as a whole lies
         self._trust: dict[int, float] = {}  # by turn: the scores of all that a look thought likely
-        self.looks: list[tuple[int, int]] = []  # long side, turn
-        self._small = False  # whether a face was seen that is too small for the look
+        self._looks: set[tuple[float, int]] = set()  # scale, turn
         self.stopped = False
 
     def look(self, long_side: int, turn: int = 0, *, hints: int = HINTS) -> Candidates:
         """Look at the whole photo, turned back by `turn` degrees, and closely at what is new; what was seen, in
-        pixels of the look.
+        pixels of the look, and nothing where the photo was looked at like this before.
         """
-        if self._out_of_time():
-            return NOTHING
-        self.looks.append((long_side, turn))
         scale = min(long_side / max(self._photo.width, self._photo.height), MAX_UPSCALE)
+        if (scale, turn) in self._looks or self._out_of_time():
+            return NOTHING
+        self._looks.add((scale, turn))
         width, height = max(1, round(self._photo.width * scale)), max(1, round(self._photo.height * scale))
         pixels, to_copy = turned(small_copy(self._photo, width, height), turn)
         seen = self._detector.scan(pixels, HINT)
         self._trust.setdefault(turn, float(np.sum(seen.scores[seen.scores >= LIKELY])))
-        self._small |= bool(np.any((_heights(seen) < SMALL) & (seen.scores >= SEEN)))
         to_photo = np.array([[self._photo.width / width], [self._photo.height / height]]) * to_copy
         candidates = _moved(seen, to_photo)
         plain = (seen.scores >= SURE) & (_heights(seen) >= FACE_IN_CROP) & (_between(_tilts(seen), 0) < LEVEL)
@@ -147,16 +144,17 @@ class _Search:
 
     def little_of(self, seen: Candidates) -> bool:
         """Whether nothing was found, or so little is to be believed, that the photo may be lying on its side."""
-        scores = seen.scores[(_heights(seen) >= SMALL) & (seen.scores >= SEEN)]
-        if not len(self._sure()) or max(seen.scores) < self._detector.convincing:
+        upright = _between(_tilts(self._sure()), 0) < ASIDE
+        if not np.any(upright) or max(seen.scores) < self._detector.convincing:
             return True
+        scores = seen.scores[(_heights(seen) >= SMALL) & (seen.scores >= SEEN)]
         return len(scores) > 0 and float(np.mean(scores >= min(SURE, self._detector.convincing))) < 1 / 4
 
     def small_or_nothing(self) -> bool:
-        """Whether there are faces that were too small for the first look, or may be."""
-        faces = self._sure()
+        """Whether a close look showed what may be a face and was too small for the first look, or nobody is found."""
+        likely = self.distinct()
         scale = LONG_SIDE / max(self._photo.width, self._photo.height)
-        return self._small or not len(faces) or bool(min(_heights(faces)) * scale < SMALL)
+        return not np.any(likely.scores >= SURE) or bool(min(_heights(likely)) * scale < SMALL)
 
     def best_quarter(self) -> int:
         """The quarter turn, in degrees, in which the looks saw the most faces and the surest; 0 where none saw any.

@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
+from bench.accuracy import matched as matched_with
+from bench.scenes import middle_of, turnable, turned
 from lambda_fn import finder
-from lambda_fn.boxes import CROP_CONTEXT
+from lambda_fn.boxes import CROP_CONTEXT, Candidates, join
 from lambda_fn.detector import RetinaFace
 from lambda_fn.faces import Point
 from lambda_fn.finder import CROP_SIDE, Found, find, level_crop
@@ -148,6 +150,32 @@ def test_large_upright_faces_are_looked_at_once_and_get_no_crop(retinaface):
     [found] = find(photo_from(as_jpeg(image)), counting, min_score=0.9).faces
     assert (len(counting.scans), counting.crops) == (1, 0)
     assert eye_error(found, truth) < 0.1
+
+
+class SeeingThings(Counting):
+    """A detector that takes a small piece of any picture's corner for what may be a face."""
+
+    def scan(self, pixels, threshold):
+        seen = super().scan(pixels, threshold)
+        landmarks = np.array([[12, 12], [20, 12], [16, 17], [13, 22], [19, 22]], np.float32)
+        nothing = Candidates(np.float32([0.34]), np.float32([[8, 4, 24, 28]]), landmarks[None])
+        return join([seen, nothing])
+
+
+def test_something_small_that_a_close_look_shows_to_be_nothing_is_no_reason_to_look_again(retinaface):
+    image, truths = group()
+    counting = SeeingThings(retinaface)
+    faces = find(photo_from(as_jpeg(image)), counting, min_score=0.9).faces
+    assert len(faces) == len(truths)
+    assert len(counting.scans) == 1
+
+
+@pytest.mark.parametrize(("tilt", "number"), [(45, 8), (60, 36), (90, 68), (180, 44), (270, 21)])
+def test_people_too_small_to_be_seen_as_they_lie_are_found_once_the_others_show_how(retinaface, tilt, number):
+    tilted = middle_of(turned(turnable(number), tilt))
+    faces = find(tilted.photo(), retinaface, min_score=0.9).faces
+    hits, false, _ = matched_with([(face.right_eye, face.left_eye) for face in faces], tilted.people)
+    assert (hits, false) == ([True] * 4, 0)
 
 
 @pytest.mark.parametrize("tilt", [60, -60, 75, 90, -90, 120, 180])
