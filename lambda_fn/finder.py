@@ -194,7 +194,10 @@ class _Search:
         return Candidates(scores, read.boxes, read.landmarks).take(nms(read.boxes, scores, SAME_FACE))
 
     def _look_closely(self, candidates: Candidates) -> None:
-        """Crops of all candidates; then of those that were doubtful or tilted in theirs, framed by what it showed."""
+        """Crops of all candidates; then of those that were doubtful or tilted in theirs, framed by what it showed.
+
+        What a crop shows at all may keep the look's own score: noise, which a look averages away, fills a crop.
+        """
         best = [NOTHING] * len(candidates)
         waiting = list(range(len(candidates)))
         boxes, tilts = candidates.boxes.copy(), _tilts(candidates)
@@ -212,7 +215,7 @@ class _Search:
                 boxes[number], tilts[number] = seen.boxes[0], _tilts(seen)[0]
             waiting = [number for number, _ in again]
         self._solved += [
-            seen
+            Candidates(np.maximum(seen.scores, first), seen.boxes, seen.landmarks)
             for seen, first in zip(best, candidates.scores, strict=True)
             if len(seen) and seen.scores[0] >= LIKELY and (first >= SURE or _width(seen) >= TWO_EYES)
         ]
