@@ -46,9 +46,9 @@ QUALITIES = (3, 5, 8, 12, 20, 40, 80)
 CROWD_BINS = (0, 16, 20, 24, 32, 48, 64, 96, 160)
 MANY, FEW = 125, 5  # turnable scenes, of four people each
 CROWDS, OF_EACH = 6, 4  # drawn crowds, and scenes for every value of what is swept
-TILTED_HEIGHT, ERROR_HEIGHT = 48, 80  # pixels, of the least faces that count for finding and for the eyes' error
+ERROR_HEIGHT = 80  # pixels, of the smallest faces whose eyes' error counts
 FOUND_WITHIN = 0.5  # eye distances
-# Real photographs and the scale they are turned at, so that turning them is quick and faces stay above TILTED_HEIGHT.
+# Real photographs and the scale they are turned at, so that turning them is quick and faces stay above 48 pixels.
 TURNED_PHOTOS = {"group_of_people.jpg": 0.3, "multiface.jpg": 1, "portrait.jpg": 1, "crowd.jpg": 1, "astronaut.png": 1}
 REPEATS = 3  # of what is timed
 
