@@ -284,7 +284,7 @@ def _curve(
     rows: Rows, along: str, value: Callable[[dict[str, Any]], float], *, y: str = "found, %", logarithmic: bool = False
 ) -> str:
     with mpl.rc_context({"svg.hashsalt": "googly", "svg.fonttype": "none", "font.size": 9}):
-        figure = Figure(figsize=(6.4, 3.4), layout="constrained")
+        figure = Figure(figsize=(7.6, 3.2), layout="constrained")
         axes = figure.subplots()
         for method, (colour, line, title) in STYLE.items():
             own = [row for row in rows if row["method"] == method]
@@ -300,7 +300,7 @@ def _curve(
         axes.set(xlabel=along, ylabel=y, ylim=(0, None))
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(frameon=False, fontsize=8)
+        figure.legend(loc="outside right upper", frameon=False, fontsize=8)
         picture = io.StringIO()
         figure.savefig(picture, format="svg", metadata={"Date": None})
     return "".join(f"{line.rstrip()}\n" for line in picture.getvalue().splitlines())
