@@ -16,7 +16,6 @@ from PIL import Image, ImageFilter
 
 from bench.photos import SHARED
 from lambda_fn.faces import Point
-from lambda_fn.photo import Photo, read_photo
 from tests import people
 from tests.people import DrawnFace, Look, Place
 
@@ -48,6 +47,7 @@ KNOWN = {
 }
 EYES_OF_HEIGHT = 0.36  # the distance between the eyes, of the height of a face as detectors box it
 CROWDED = "crowd.jpg"
+SKIMAGE = Path(skimage.__file__).parent / "data"  # photographs that ship in its wheel
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +62,19 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
+    """`stored` is the file that the picture came in, if it came in one."""
+
     image: Image.Image
     people: Sequence[Person]
+    stored: bytes | None = None
 
-    def photo(self) -> Photo:
-        """The scene as it comes out of a file, without loss."""
+    def file(self) -> bytes:
+        """As somebody sends it: the file that it came in, else a PNG."""
+        if self.stored:
+            return self.stored
         data = io.BytesIO()
         self.image.save(data, "PNG", compress_level=0)
-        return read_photo(data.getvalue(), max_bytes=10**9, max_pixels=10**8)
+        return data.getvalue()
 
 
 def turnable(number: int) -> Scene:
@@ -138,18 +143,17 @@ def nobody() -> Iterator[tuple[str, Scene]]:
 def photographed_nobody() -> Iterator[tuple[str, Scene]]:
     """Photographs of a cat and of a cup."""
     for name in ("chelsea.png", "coffee.png"):
-        yield name, Scene(_ships_with_skimage(name), [])
+        yield name, _photograph(SKIMAGE / name, [])
 
 
 def photographs() -> dict[str, Scene]:
     """The real photographs that are here, with whom one sees in them."""
     scenes = {}
     for name, (height, middles) in KNOWN.items():
-        path = SHARED / name
-        if path.is_file() or name == "astronaut.png":
-            image = Image.open(path).convert("RGB") if path.is_file() else _ships_with_skimage(name)
+        path = SKIMAGE / name if name == "astronaut.png" else SHARED / name
+        if path.is_file():
             known = [Person(Point(*middle), EYES_OF_HEIGHT * height, height) for middle in middles]
-            scenes[name] = Scene(image, known)
+            scenes[name] = _photograph(path, known)
     return scenes
 
 
@@ -221,7 +225,7 @@ def grainy(scene: Scene, sigma: float) -> Scene:
 def compressed(scene: Scene, quality: int) -> Scene:
     data = io.BytesIO()
     scene.image.save(data, "JPEG", quality=quality)
-    return Scene(Image.open(data).convert("RGB"), scene.people)
+    return Scene(Image.open(data).convert("RGB"), scene.people, data.getvalue())
 
 
 def _drawn(made: tuple[Image.Image, Sequence[DrawnFace]]) -> Scene:
@@ -249,5 +253,6 @@ def _background(number: int) -> str:
     return ("wall", "park", "sky")[number % 3]
 
 
-def _ships_with_skimage(name: str) -> Image.Image:
-    return Image.open(Path(skimage.__file__).parent / "data" / name).convert("RGB")
+def _photograph(path: Path, people: Sequence[Person]) -> Scene:
+    data = path.read_bytes()
+    return Scene(Image.open(io.BytesIO(data)).convert("RGB"), people, data)

@@ -28,7 +28,7 @@ SURE = 0.9  # a face beyond doubt
 LIKELY = 0.3  # a candidate that is always worth a crop; the least score that a caller may ask for
 HINT = 0.05  # less is noise; turned faces, which a look is not trained for, score from here
 HINTS = 12  # candidates below LIKELY that get a crop, a look
-TWO_EYES = 0.4  # between the eyes, over eyes to mouth: what no look was sure of and is narrower is an ear or a fold
+TWO_EYES = 0.5  # between the eyes, over eyes to mouth: what no look was sure of and is narrower is an ear or a fold
 SEEN = 0.1  # a candidate that counts as something seen, when looks are compared
 
 CROP_SIDE = 160  # pixels; as exact as 224 with more around the face, at half the cost

@@ -173,7 +173,7 @@ def test_something_small_that_a_close_look_shows_to_be_nothing_is_no_reason_to_l
 @pytest.mark.parametrize(("tilt", "number"), [(45, 8), (60, 36), (90, 68), (180, 44), (270, 21)])
 def test_people_too_small_to_be_seen_as_they_lie_are_found_once_the_others_show_how(retinaface, tilt, number):
     tilted = middle_of(turned(turnable(number), tilt))
-    faces = find(tilted.photo(), retinaface, min_score=0.9).faces
+    faces = find(photo_from(tilted.file()), retinaface, min_score=0.9).faces
     hits, false, _ = matched_with([(face.right_eye, face.left_eye) for face in faces], tilted.people)
     assert (hits, false) == ([True] * 4, 0)
 
