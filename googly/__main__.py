@@ -206,7 +206,7 @@ def _do_all(
             try:
                 result = done.result()
                 if result.photo is not None:
-                    _write(job.target, result.photo)
+                    _write(job.target, result.photo, like=job.source)
             except BrokenPipeError:
                 raise
             except Exception as error:  # one bad photo of a thousand is told, and the rest go on
@@ -275,11 +275,11 @@ def _faces_written(name: str, records: Sequence[dict[str, object]]) -> bool:
     return True
 
 
-def _write(target: Path | None, data: bytes) -> None:
+def _write(target: Path | None, data: bytes, *, like: Path | None = None) -> None:
     """FileProblem if it cannot be; BrokenPipeError when who read standard output has gone."""
     try:
         if target is not None:
-            write_whole(target, data)
+            write_whole(target, data, like=like)
             return
         with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as standard_output:
             standard_output.write(data)

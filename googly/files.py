@@ -3,6 +3,7 @@
 import glob
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -51,6 +52,8 @@ def plan(names: Sequence[str], out: str | None, *, wants_photo: bool, force: boo
     sources = _distinct(_sources(names, problems.append), notes.append)
     if not wants_photo:
         return Plan([Job(source, None) for source in sources], problems, notes)
+    if out == "":
+        raise FileProblem("The name given with -o is empty. Name a file or a folder.")
     into_folder = out is not None and _is_folder(out, names, sources)
     if out is not None and not into_folder and len(sources) > 1:
         raise FileProblem(f"{out} is one file, and there are {len(sources)} photos. Name a folder with -o.")
@@ -77,14 +80,26 @@ def result_name(name: str) -> str:
     return f"{photo.stem}{MARK}{photo.suffix}"
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that appears under its name when it is complete; on any failure nothing is left. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
+def write_whole(path: Path, data: bytes, *, like: Path | None = None) -> None:
+    """Write a file that appears under its name when it is complete; on any failure nothing is left. Raises OSError.
+
+    A link is followed. Who may read it: who may read what was there, or else the photo `like`. What is no file, such as
+    a device, is written into.
+    """
+    place = Path(os.path.realpath(path))
+    if place.exists() and not place.is_file():
+        place.write_bytes(data)
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    temporary = place.parent / f".{secrets.token_hex(8)}.tmp"
     try:
         with temporary.open("xb") as file:
             file.write(data)
-        temporary.replace(path)
+        for model in (place, like):
+            if model is not None and model.is_file():
+                shutil.copymode(model, temporary)
+                break
+        temporary.replace(place)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -112,15 +127,24 @@ def _named(name: str, problem: Callable[[str], None]) -> Iterator[Path | None]:
     path = Path(name)
     if name == STANDARD:
         yield None
+    elif not name:
+        problem("A name is empty. Name a photo, a folder or a pattern.")
     elif path.is_dir():
         yield from _photos(
             path.iterdir(), f"{name}: there is no photo in this folder. Name one that has some.", problem
         )
     elif glob.has_magic(name) and not os.path.lexists(path):
-        found = map(Path, glob.iglob(name, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
-        yield from _photos(found, f"{name}: no photo has such a name. Look at the pattern.", problem)
+        yield from _photos(_matching(name), f"{name}: no photo has such a name. Look at the pattern.", problem)
     else:
         yield path
+
+
+def _matching(pattern: str) -> Iterator[Path]:
+    """As a shell would, hidden folders left out; `**` follows no links, which may lead in circles."""
+    path = Path(pattern)
+    for found in Path(path.anchor).glob(str(path.relative_to(path.anchor))):
+        if not any(part.startswith(".") and part not in path.parts for part in found.parts):
+            yield found
 
 
 def _photos(paths: Iterable[Path], none: str, problem: Callable[[str], None]) -> Iterator[Path]:
@@ -133,7 +157,8 @@ def _photos(paths: Iterable[Path], none: str, problem: Callable[[str], None]) ->
 
 def _is_photo(path: Path) -> bool:
     hidden, result = path.name.startswith("."), path.stem.lower().endswith(MARK)
-    return path.suffix.lower() in SUFFIXES and not hidden and not result and not path.is_dir()
+    is_file = path.is_file() or (path.is_symlink() and not path.exists())  # one that leads nowhere is told of
+    return path.suffix.lower() in SUFFIXES and not hidden and not result and is_file
 
 
 def _distinct(sources: Iterable[Path | None], note: Callable[[str], None]) -> list[Path | None]:

@@ -1,4 +1,5 @@
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,31 @@ def test_a_folder_gives_its_photos_in_order_and_no_earlier_results(album):
 def test_a_pattern_gives_what_it_matches_and_no_earlier_results(album):
     assert targets("album/*.jpg") == ["album/b.googly.jpg"]
     assert targets("album/**/g.jpg") == ["album/deeper.jpg/g.googly.jpg"]
+
+
+def test_a_pattern_looks_into_folders_and_follows_no_links_in_circles(album):
+    (album / "sub").mkdir()
+    (album / "sub" / "g.jpg").write_bytes(b"x")
+    (album / "sub" / "again").symlink_to("..")
+    (album / ".cache").mkdir()
+    (album / ".cache" / "h.jpg").write_bytes(b"x")
+    found = [str(job.source) for job in planned("album/**/*.jpg").jobs]
+    assert found == ["album/b.jpg", "album/deeper.jpg/g.jpg", "album/sub/g.jpg"]
+    absolute = planned(str(album.absolute() / "**/g.jpg")).jobs
+    assert len(absolute) == 2
+
+
+def test_a_pipe_in_a_folder_is_no_photo_and_a_link_that_leads_nowhere_is_told_of(album):
+    os.mkfifo(album / "camera.jpg")
+    (album / "gone.jpg").symlink_to("nowhere")
+    assert [job.source.name for job in planned("album").jobs] == ["a.PNG", "b.jpg", "c.v2 x.jpeg", "f.heic", "gone.jpg"]
+
+
+def test_an_empty_name_is_not_the_current_folder(album):
+    assert not planned("").jobs
+    assert "empty" in planned("").problems[0]
+    with pytest.raises(FileProblem, match="empty"):
+        planned("album/b.jpg", out="")
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_a_file(album):
@@ -154,6 +180,30 @@ def test_a_file_is_written_whole_with_its_folders_and_the_usual_rights(tmp_path)
     assert path.read_bytes() == b"photo"
     assert path.stat().st_mode == usual.stat().st_mode
     assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_a_result_can_be_read_by_whom_the_photo_or_what_was_there_can(tmp_path):
+    photo, result = tmp_path / "photo.jpg", tmp_path / "result.jpg"
+    photo.touch(mode=0o600)
+    write_whole(result, b"photo", like=photo)
+    assert result.stat().st_mode & 0o777 == 0o600
+    result.chmod(0o640)
+    write_whole(result, b"photo", like=photo)
+    assert result.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_link_is_written_through_and_what_is_no_file_is_written_into(tmp_path):
+    link, pipe = tmp_path / "link.jpg", tmp_path / "pipe"
+    link.symlink_to("real.jpg")
+    write_whole(link, b"photo")
+    assert link.is_symlink()
+    assert (tmp_path / "real.jpg").read_bytes() == b"photo"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_whole(pipe, b"photo")
+    assert os.read(reader, 100) == b"photo"
+    os.close(reader)
+    assert pipe.is_fifo()
 
 
 @pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
