@@ -13,7 +13,7 @@ PHOTO ?=
 
 .PHONY: help
 help: ## print every target
-	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-23s %s\n", $$1, $$2}'
 
 # ---- environments -------------------------------------------------------------------------------------------------
 $(BIN)/python:
@@ -103,11 +103,11 @@ node_modules/.package-lock.json: package.json package-lock.json .npmrc | $(VENV)
 	@touch $@
 
 .PHONY: synth diff deploy destroy
-synth: node_modules/.package-lock.json ## write the CloudFormation template to cdk.out
+synth: $(MODEL) node_modules/.package-lock.json ## write the CloudFormation template to cdk.out
 	@$(CDK) synth --quiet $(CDK_FLAGS)
 	@echo "cdk.out/GooglyEyes.template.json"
 
-diff: node_modules/.package-lock.json ## what make deploy would change in the AWS account
+diff: $(MODEL) node_modules/.package-lock.json ## what make deploy would change in the AWS account
 	@$(CDK) diff $(CDK_FLAGS)
 
 deploy destroy: export CDK_DOCKER ?= $(or $(CONTAINER_ENGINE),docker)

@@ -101,7 +101,8 @@ def page(figures: Figures) -> str:
             "",
             "## Tilt",
             "",
-            "Of the faces that are found upright, how many are found when the whole picture is turned.",
+            "Of the faces that are found upright, how many are found when the whole picture is turned. Drawn ones: all",
+            "scenes for one look and RetinaFace's auto, a few for the rest, which take long.",
             "",
             "![Faces found over tilt](accuracy/tilt.svg)",
             "",
@@ -190,12 +191,18 @@ def _crowd_targets(title: str, rows: Rows, crowded: Callable[[str], bool]) -> li
     )
     fewer = [name for name in auto if auto[name]["found"] < one[name]["found"]]
     false = [sum(row["false"] for row in each.values()) for each in (auto, one)]
-    cost = sum(row["looks_less_faces"] for row in auto.values()) / len(auto)
+    cost = sum(row["looks"] for row in auto.values()) / len(auto)
+    allowed = 4 + cost - sum(row["looks_less_faces"] for row in auto.values()) / len(auto)
     return [
         (f"{title}: found by auto, over one look, where it is crowded", "1.7", f"{ratio:.2f}", ratio >= 1.7),
         (f"{title}: where auto finds fewer than one look", "none", ", ".join(fewer) or "none", not fewer),
         (f"{title}: false faces of auto, and of one look", "no more", f"{false[0]}, {false[1]}", false[0] <= false[1]),
-        (f"{title}: looks that auto costs on average, less 3 ms a face", "4", f"{cost:.1f}", cost <= 4),
+        (
+            f"{title}: looks that auto costs on average",
+            f"{allowed:.1f} (4, and 3 ms a face)",
+            f"{cost:.1f}",
+            cost <= allowed,
+        ),
     ]
 
 

@@ -9,7 +9,7 @@ from infra.context import ContextError, read_context
 from infra.stack import GooglyEyes
 
 ROOT = Path(__file__).parents[1]
-MODELS = Path("models")
+MODEL = Path("models", "retinaface.tflite")  # the stand-in alone is for trying out, not for whoever pays
 
 
 def build(app: cdk.App, root: Path) -> GooglyEyes:
@@ -18,8 +18,8 @@ def build(app: cdk.App, root: Path) -> GooglyEyes:
         deployment = read_context(app.node.get_all_context())
     except ContextError as error:
         sys.exit(f"infra: {error}")
-    if not any((root / MODELS).glob("*.tflite")):
-        sys.exit(f"infra: there is no .tflite in {MODELS}, and it goes into the image; make it with: make model")
+    if not (root / MODEL).is_file():
+        sys.exit(f"infra: there is no {MODEL}, and it goes into the image; make it with: make model")
     return GooglyEyes(app, "GooglyEyes", deployment=deployment, image_directory=root)
 
 

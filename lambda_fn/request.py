@@ -20,6 +20,7 @@ from lambda_fn.options import SHOWN, Options, options_from_json, options_from_te
 JSON = "application/json"
 RAW = "application/octet-stream"
 FORM = "application/x-www-form-urlencoded"
+IDENTITY = "identity"
 HOW_TO_SEND = (
     "Send the photo as the body with Content-Type image/jpeg (or image/png and so on, or application/octet-stream), "
     'or as base64 in {"image": ...} with Content-Type application/json.'
@@ -57,11 +58,16 @@ class Request:
 def read_request(message: Message) -> Request:
     """The photo, not yet looked at, and the options of a POST.
 
-    BadRequest when there is no photo or the body cannot be read, UnsupportedMedia for a Content-Type that is neither
-    JSON nor a photo, BadOption for an option that is unknown, repeated, out of range or in the wrong place.
+    BadRequest when there is no photo or the body cannot be read, UnsupportedMedia for a compressed body or a
+    Content-Type that is neither JSON nor a photo, BadOption for an option that is unknown, repeated, out of range or
+    in the wrong place.
     """
     if not message.body:
         raise BadRequest(f"The body is empty. {HOW_TO_SEND}", code="no_photo")
+    coding = message.headers.get("content-encoding", IDENTITY).strip().lower()
+    if coding != IDENTITY:
+        what = f"The body is sent with Content-Encoding {coding[:SHOWN]}, which is not undone here. Send it as it is."
+        raise UnsupportedMedia(what, code="unsupported_content_encoding")
     media_type = _media_type(message.headers.get("content-type", ""))
     if media_type == JSON:
         return _read_json(message)
@@ -156,7 +162,7 @@ def _not_a_photo(media_type: str) -> UnsupportedMedia:
     if media_type == FORM:
         what = "The body is called a form, which is what curl says without -H 'Content-Type: image/jpeg'."
     elif media_type.startswith("multipart/"):
-        what = "Forms are not read."
+        what = "Forms are not read (curl sends a photo by itself with --data-binary @photo.jpg)."
     elif media_type:
         what = f"The Content-Type {media_type[:SHOWN]} is not one that is read."
     else:

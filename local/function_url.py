@@ -153,7 +153,8 @@ def _tell(received: HttpRequest, status: int, text: str) -> None:
 def _greeting(server: BaseWSGIServer, keys: Keys) -> str:
     address = f"http://{server.effective_host}:{server.effective_port}/"
     curl = [
-        "curl", "--aws-sigv4", f"aws:amz:{REGION}:lambda", "--user", f"{keys.access_key}:{keys.secret_key}",
+        "curl", "--fail-with-body", "--aws-sigv4", f"aws:amz:{REGION}:lambda",
+        "--user", f"{keys.access_key}:{keys.secret_key}",
         "-H", f"x-amz-security-token: {keys.session_token}", "-H", "Content-Type: image/jpeg",
         "--data-binary", "@photo.jpg", "-o", "googly.jpg", address,
     ]  # fmt: skip
@@ -163,7 +164,7 @@ def _greeting(server: BaseWSGIServer, keys: Keys) -> str:
         f"  export AWS_ACCESS_KEY_ID={keys.access_key}",
         f"  export AWS_SECRET_ACCESS_KEY={keys.secret_key}",
         f"  export AWS_SESSION_TOKEN={keys.session_token}",
-        "Googly eyes on photo.jpg (curl 7.75 or newer):",
+        "Googly eyes on photo.jpg (curl 7.76 or newer):",
         f"  {shlex.join(curl)}",
     ])  # fmt: skip
 

@@ -318,7 +318,8 @@ def _greeting(host: str, port: int) -> str:
     address = f"http://{host}:{port}"
     return (
         f"Googly eyes at {address} (Ctrl-C ends it). Put them on photo.jpg:\n"
-        f"  curl -H 'Content-Type: image/jpeg' --data-binary @photo.jpg -o googly.jpg {address}/googly_eyes"
+        "  curl --fail-with-body -H 'Content-Type: image/jpeg' --data-binary @photo.jpg -o googly.jpg"
+        f" {address}/googly_eyes"
     )
 
 

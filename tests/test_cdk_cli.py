@@ -25,7 +25,7 @@ KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 # moto knows change sets and earlier parameters only in part, and nobody is there to approve.
 UNATTENDED = ("--method=direct", "--no-previous-parameters", "--require-approval=never")
 # What make has no business making here: what is installed is what is tested.
-READY = (".venv/infra.installed", "node_modules/.package-lock.json", "models/mtcnn.tflite")
+READY = (".venv/infra.installed", "node_modules/.package-lock.json", "models/retinaface.tflite")
 
 # The conftest has already put the AWS settings of the machine out of reach; the others are the container engine's.
 PASSED_ON = ("AWS_", "BOTO_", "CONTAINER", "DOCKER_", "XDG_")

@@ -255,7 +255,7 @@ def test_the_command_prints_a_line_that_works_and_ends_without_leaving_anything(
     try:
         told = [server.stdout.readline() for _ in range(7)]
         line = told[-1].strip()
-        assert line.startswith("curl --aws-sigv4")
+        assert line.startswith("curl --fail-with-body --aws-sigv4")
         (tmp_path / "photo.jpg").write_bytes(PEOPLE)
         subprocess.run(["bash", "-c", line], cwd=tmp_path, check=True, capture_output=True, env=_without_proxy())
         with Image.open(io.BytesIO((tmp_path / "googly.jpg").read_bytes())) as picture:

@@ -8,17 +8,17 @@ from pathlib import Path
 import aws_cdk as cdk
 import pytest
 
-from infra.app import MODELS, build
+from infra.app import MODEL, build
 
 ROOT = Path(__file__).parents[1]
-ADVICE = "infra: there is no .tflite in models, and it goes into the image; make it with: make model"
+ADVICE = "infra: there is no models/retinaface.tflite, and it goes into the image; make it with: make model"
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A folder with what the image needs."""
-    (tmp_path / MODELS).mkdir()
-    (tmp_path / MODELS / "any.tflite").write_bytes(b"")
+    (tmp_path / MODEL).parent.mkdir()
+    (tmp_path / MODEL).write_bytes(b"")
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     return tmp_path
 
@@ -32,7 +32,7 @@ def test_the_stack_is_built_from_the_context_and_the_folder(root):
 
 
 def test_a_missing_model_ends_with_the_command_that_makes_it(root):
-    (root / MODELS / "any.tflite").unlink()
+    (root / MODEL).rename(root / MODEL.with_name("mtcnn.tflite"))
     with pytest.raises(SystemExit) as end:
         build(cdk.App(), root)
     assert end.value.code == ADVICE

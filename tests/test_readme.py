@@ -106,7 +106,14 @@ def test_the_curl_line_that_signs_works(tmp_path):
     [line] = [line for line in curl_lines() if "--aws-sigv4" in line]
     keys = Keys("AKIDEXAMPLE", "a secret", "", utc_now() + timedelta(hours=1))
     with EmulatorPool(1) as pool, function_url(pool, keys) as url:
-        image = run(line, tmp_path, REGION=REGION, KEY=keys.access_key, SECRET=keys.secret_key, URL=f"{url}/")
+        image = run(
+            line,
+            tmp_path,
+            AWS_REGION=REGION,
+            AWS_ACCESS_KEY_ID=keys.access_key,
+            AWS_SECRET_ACCESS_KEY=keys.secret_key,
+            URL=f"{url}/",
+        )
     assert_googly(image)
 
 

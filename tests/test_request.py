@@ -163,6 +163,13 @@ def test_a_request_without_a_body_is_told_how_to_send_a_photo(content_type, body
     assert "image/jpeg" in error.message
 
 
+@pytest.mark.parametrize("coding", ["gzip", "br", "GZIP, identity"])
+def test_a_compressed_body_is_refused_by_the_name_of_its_coding(coding):
+    error = refused(UnsupportedMedia, message(PHOTO, "image/jpeg", **{"content-encoding": coding}))
+    assert error.code == "unsupported_content_encoding"
+    assert coding.lower() in error.message
+
+
 @pytest.mark.parametrize(
     "content_type", ["text/plain", "multipart/form-data; boundary=x", "video/mp4", "image", "json", ""]
 )
