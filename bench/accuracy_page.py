@@ -109,6 +109,12 @@ def page(figures: Figures) -> str:
             "![Eye error over tilt](accuracy/tilt-error.svg)",
             "",
             *_tilt_table(figures["tilt"]),
+            "",
+            "## One turned",
+            "",
+            "Four people stand, and one between them is turned: of all five, in twelve pictures.",
+            "",
+            *_swept_table("degrees", figures["one_turned"]),
             *(line for name in SWEPT for line in _swept_section(name, figures[name])),
             "",
         ]
@@ -136,7 +142,7 @@ def targets(figures: Figures) -> list[tuple[str, str, str, bool]]:
     rows = []
     for title, section, crowded in (
         ("drawn crowds", figures["crowds"], lambda _: True),
-        ("photographs", _without_sheets(figures["photos"]), lambda name: name == "crowd.jpg"),
+        ("photographs of people", _without_sheets(figures["photos"]), lambda name: name == "crowd.jpg"),
         ("photographs in sheets", _sheets(figures["photos"]), lambda _: True),
     ):
         if section:
@@ -156,7 +162,7 @@ def targets(figures: Figures) -> list[tuple[str, str, str, bool]]:
         percent = 100 * min(each)
         rows.append(
             (
-                f"found at {title} degrees, of {upright} found upright",
+                f"found in pictures turned by {title} degrees, of {upright} found upright",
                 f"{least} %",
                 f"{percent:.1f} %",
                 percent >= least,
@@ -252,7 +258,7 @@ def _package_table(figures: Figures) -> list[str]:
     pairs = _beside_package(figures)
     if not pairs:
         return ["Not measured: no Python with the package and TensorFlow was named in `MTCNN_PYTHON`."]
-    lines = ["| | people | MTCNN, auto | the package `mtcnn` |", "|---|---|---|---|"]
+    lines = ["| | people | MTCNN, auto | the package `mtcnn`, at 0.9 too |", "|---|---|---|---|"]
     lines += [f"| {at} | {own['people']} | {_plus(own)} | {_plus(its)} |" for at, own, its in pairs]
     return [*lines, "", "In each cell: found, and false faces after a + where there are any."]
 
@@ -266,16 +272,20 @@ def _tilt_table(rows: Rows) -> list[str]:
         tilts = _at(own)
         lines += [f"| {kind}: degrees | " + " | ".join(map(str, tilts)) + " |", "|---" * (len(tilts) + 1) + "|"]
         for method, (_, _, name) in STYLE.items():
-            cells = [f"{row['still']}/{row['upright']}" for row in own if row["method"] == method]
+            cells = [_still_and_false(row) for row in own if row["method"] == method]
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
         lines.append("")
     return lines[:-1]
 
 
 def _swept_section(name: str, rows: Rows) -> list[str]:
-    values = _at(rows)
     lines = ["", f"## {name.capitalize()}", "", f"![Faces found over {name}](accuracy/{name}.svg)", ""]
-    lines += [f"| {SWEPT[name][0]} | " + " | ".join(map(str, values)) + " |", "|---" * (len(values) + 1) + "|"]
+    return lines + _swept_table(SWEPT[name][0], rows)
+
+
+def _swept_table(along: str, rows: Rows) -> list[str]:
+    values = _at(rows)
+    lines = [f"| {along} | " + " | ".join(map(str, values)) + " |", "|---" * (len(values) + 1) + "|"]
     for method, (_, _, title) in STYLE.items():
         own = [row for row in rows if row["method"] == method]
         if own:
@@ -285,6 +295,10 @@ def _swept_section(name: str, rows: Rows) -> list[str]:
 
 def _found_and_false(row: dict[str, Any]) -> str:
     return f"{row['found']}/{row['people']}" + (f" + {row['false']}" if row["false"] else "")
+
+
+def _still_and_false(row: dict[str, Any]) -> str:
+    return f"{row['still']}/{row['upright']}" + (f" + {row['false']}" if row["false"] else "")
 
 
 def _curve(

@@ -20,30 +20,23 @@ from tests import people
 from tests.people import DrawnFace, Look, Place
 
 SQUARE, MIDDLE = 1000, 700  # pixels: a scene, and what is left of its middle however it is turned
-# The middle between the eyes of everyone whose eyes, or the place of them, can be seen; and the height of a face.
+# Everyone whose eyes, or the place of them, can be seen: the middle between the eyes, and the height of the face.
 KNOWN = {
-    "group_of_people.jpg": (300, [(1829, 2648), (1128, 2588), (2998, 2575), (2379, 2497), (578, 2524)]),
-    "multiface.jpg": (110, [(898, 487), (471, 176), (598, 92), (264, 290), (657, 237), (760, 510)]),
-    "portrait.jpg": (352, [(312, 233)]),
-    "crowd.jpg": (
-        60,
-        [
-            *[(96, 57), (723, 414), (126, 472), (140, 274), (758, 18), (552, 366), (254, 26), (175, 348), (402, 112)],
-            *[
-                (626, 245),
-                (690, 526),
-                (680, 128),
-                (782, 269),
-                (862, 174),
-                (615, 566),
-                (816, 138),
-                (315, 127),
-                (338, 415),
-            ],
-            *[(146, 115), (414, 240), (956, 242), (446, 9), (819, 65), (1016, 3), (86, 178), (60, 282)],
-        ],
-    ),
-    "astronaut.png": (119, [(225, 102)]),
+    "group_of_people.jpg": [
+        *[(1829, 2648, 300), (1128, 2588, 300), (2998, 2575, 300), (2379, 2497, 300), (578, 2524, 300)],
+    ],
+    "multiface.jpg": [
+        *[(898, 487, 110), (471, 176, 110), (598, 92, 110), (264, 290, 110), (657, 237, 110), (760, 510, 110)],
+    ],
+    "portrait.jpg": [(312, 233, 352)],
+    "crowd.jpg": [
+        *[(96, 57, 48), (723, 414, 62), (126, 472, 65), (140, 274, 66), (758, 18, 51), (552, 366, 66)],
+        *[(254, 26, 56), (175, 348, 68), (402, 112, 63), (626, 245, 81), (690, 526, 67), (680, 128, 71)],
+        *[(782, 269, 58), (862, 174, 74), (615, 566, 67), (816, 138, 60), (315, 127, 61), (338, 415, 80)],
+        *[(146, 115, 39), (414, 240, 70), (956, 242, 64), (446, 9, 45), (819, 65, 53), (1016, 3, 47)],
+        *[(86, 178, 66), (60, 282, 60)],
+    ],
+    "astronaut.png": [(225, 102, 119)],
 }
 EYES_OF_HEIGHT = 0.36  # the distance between the eyes, of the height of a face as detectors box it
 CROWDED = "crowd.jpg"
@@ -110,6 +103,19 @@ def of_height(height: int, number: int) -> Scene:
     return _drawn(people.scene(width, depth, cast, background=_background(number), seed=number))
 
 
+def one_turned(degrees: int, number: int) -> Scene:
+    """Four people who stand, and between them one of 60, 80 or 110 pixels who is turned."""
+    rng = random.Random(f"one turned {number}")
+    cast = [
+        (people.somebody(rng.randrange(10**6)), Place(Point(140 + 240 * place, 190), 110.0, rng.gauss(0, 5)))
+        for place in range(4)
+    ]
+    cast.append(
+        (people.somebody(rng.randrange(10**6)), Place(Point(500, 470), (60.0, 80.0, 110.0)[number % 3], degrees))
+    )
+    return _drawn(people.scene(1000, 620, cast, background=_background(number), seed=number))
+
+
 @cache
 def six(number: int, skin: str | None = None) -> Scene:
     """Six people with faces of 90 to 120 pixels, all of one skin if it is named."""
@@ -149,10 +155,10 @@ def photographed_nobody() -> Iterator[tuple[str, Scene]]:
 def photographs() -> dict[str, Scene]:
     """The real photographs that are here, with whom one sees in them."""
     scenes = {}
-    for name, (height, middles) in KNOWN.items():
+    for name, people_known in KNOWN.items():
         path = SKIMAGE / name if name == "astronaut.png" else SHARED / name
         if path.is_file():
-            known = [Person(Point(*middle), EYES_OF_HEIGHT * height, height) for middle in middles]
+            known = [Person(Point(x, y), EYES_OF_HEIGHT * height, height) for x, y, height in people_known]
             scenes[name] = _photograph(path, known)
     return scenes
 

@@ -29,12 +29,13 @@ class Candidates:
     """What one look saw, best first, in pixels of the array that was looked at.
 
     `scores` (n,) in 0..1; `boxes` (n, 4) as x0, y0, x1, y1; `landmarks` (n, 5, 2): the person's right eye, left eye,
-    nose, right and left corner of the mouth.
+    nose, right and left corner of the mouth. `cut_short`: a scan had more to look at than it looks at.
     """
 
     scores: Floats
     boxes: Floats
     landmarks: Floats
+    cut_short: bool = False
 
     def __len__(self) -> int:
         return len(self.scores)

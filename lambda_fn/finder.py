@@ -2,14 +2,15 @@
 something says that there is more to see.
 
 Every look keeps even doubtful candidates and is not believed. Each one is cut out of the photo, turned so that its eyes
-are level, and looked at again, until it is level in what is seen: that look decides. How much there is to do is counted
-in looks and crops, never in time, so that the same photo gives the same faces; a clock is the last guard.
+are level, and looked at again, until it is level in what is seen: that says what it is and where its eyes are. How much
+there is to do is counted in looks and crops, never in time, so that the same photo gives the same faces; a clock is the
+last guard.
 """
 
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import cos, hypot, pi, radians, sin
 
 import numpy as np
@@ -45,9 +46,10 @@ BATCH = 32  # crops in memory at once
 MAX_CROPS = 1500  # a photo: twice what 600 faces take
 
 QUARTERS = (90, 270, 180)  # degrees; sideways scans are commoner than photos that stand on their heads
+FINER = 1.25  # a look whose scale is not more by so much than an earlier one's in the same turn shows nothing new
 STEP = 45  # degrees between the turns that a whole photo is looked at in: half of it is no trouble to a crop
 STUBBORN = 4  # candidates that no crop made out, and that are tried in other turns
-CLOCK_S = 20.0  # a third of the function's minute, and many times what MAX_CROPS take
+CLOCK_S = 20.0  # a third of the minute that the function has by default, and many times what MAX_CROPS take RetinaFace
 
 Floats = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
@@ -69,7 +71,7 @@ def find(
     detail: str = "auto",
     clock: Callable[[], float] = time.monotonic,
 ) -> Found:
-    """The faces that score at least `min_score` (LIKELY..1) when looked at closely; best first, equal ones by x.
+    """The faces that a close look shows, and that score at least `min_score` (LIKELY..1); best first, equal ones by x.
 
     `detail` is one of options.DETAILS: "fast" looks at the photo once, "auto" again where that pays, "high" always.
     Boxes and landmarks are in pixels of the upright photo; boxes are clipped to it.
@@ -125,12 +127,13 @@ class _Search:
         pixels of the look, and nothing where the photo was looked at like this before.
         """
         scale = min(long_side / max(self._photo.width, self._photo.height), MAX_UPSCALE)
-        if (scale, turn) in self._looks or self._out_of_time():
+        if any(turn == other and scale < FINER * before for before, other in self._looks) or self._out_of_time():
             return NOTHING
         self._looks.add((scale, turn))
         width, height = max(1, round(self._photo.width * scale)), max(1, round(self._photo.height * scale))
         pixels, to_copy = turned(small_copy(self._photo, width, height), turn)
         seen = self._detector.scan(pixels, HINT)
+        self.stopped |= seen.cut_short
         self._trust.setdefault(turn, float(np.sum(seen.scores[seen.scores >= LIKELY])))
         to_photo = np.array([[self._photo.width / width], [self._photo.height / height]]) * to_copy
         candidates = _moved(seen, to_photo)
@@ -184,14 +187,15 @@ class _Search:
             boxes = np.repeat(candidate.boxes, len(QUARTERS), axis=0)
             read = self._inspect(boxes, [radians(self.turn + quarter) for quarter in QUARTERS])
             likely = join(seen for seen in read if seen.scores.size and seen.scores[0] >= LIKELY)
-            self._look_closely(likely)
+            # What such a crop says, which frames a turned piece as if it were a face, is no look's word.
+            self._look_closely(replace(likely, scores=np.minimum(likely.scores, LIKELY)))
 
     def distinct(self) -> Candidates:
         """The close looks of LIKELY and more, one for each face: its best."""
         read = join(self._solved)
         aside = _between(_tilts(read), radians(self.turn)) > ASIDE
         scores = read.scores - np.where(aside, np.float32(DOUBT), np.float32(0))
-        return Candidates(scores, read.boxes, read.landmarks).take(nms(read.boxes, scores, SAME_FACE))
+        return replace(read, scores=scores).take(nms(read.boxes, scores, SAME_FACE))
 
     def _look_closely(self, candidates: Candidates) -> None:
         """Crops of all candidates; then of those that were doubtful or tilted in theirs, framed by what it showed.
@@ -215,7 +219,7 @@ class _Search:
                 boxes[number], tilts[number] = seen.boxes[0], _tilts(seen)[0]
             waiting = [number for number, _ in again]
         self._solved += [
-            Candidates(np.maximum(seen.scores, first), seen.boxes, seen.landmarks)
+            replace(seen, scores=np.maximum(seen.scores, first))
             for seen, first in zip(best, candidates.scores, strict=True)
             if len(seen) and seen.scores[0] >= LIKELY and (first >= SURE or _width(seen) >= TWO_EYES)
         ]

@@ -8,6 +8,7 @@ inputs and outputs are described in models/mtcnn.py. All boxes are in pixels of 
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 
@@ -40,7 +41,7 @@ Indices = npt.NDArray[np.intp]
 class Mtcnn:
     """Thread-safe: every thread that asks gets a session of its own."""
 
-    convincing = 0.7  # the package's threshold; a face that stands on its head may have more than one that does not
+    convincing = 0.7  # a face that stands on its head may have more than one that does not
 
     def __init__(self, model: Path, threads: int) -> None:
         self._model = model
@@ -57,7 +58,8 @@ class Mtcnn:
         refined = _refined(session, copies, proposed)
         seen = _judged(session, copies, refined)
         seen = seen.take(np.flatnonzero(seen.scores >= threshold))
-        return seen.take(nms(seen.boxes, seen.scores, SAME_FACE))
+        cut_short = len(proposed) == MOST_PROPOSED or len(refined) == MOST_REFINED
+        return replace(seen.take(nms(seen.boxes, seen.scores, SAME_FACE)), cut_short=cut_short)
 
     def inspect(self, crops: Pixels, threshold: float) -> list[Candidates]:
         """As Detector, for crops of an even side: the one face in the middle of each, or none.

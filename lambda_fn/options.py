@@ -177,7 +177,7 @@ class Options:
         "auto",
         Choice(DETAILS),
         "How hard to look: 'fast' looks once, 'auto' again where there are crowds, tilted or sideways faces, "
-        "'high' does all that always, and takes many times as long.",
+        "'high' looks on in any case, and takes many times as long.",
     )
     answer: str = _row(
         "photo",

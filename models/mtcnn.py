@@ -25,6 +25,7 @@ and column c begins at pixel (2 c, 2 r); h = ceil((H - 2) / 2) - 4, and w likewi
 
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -64,7 +65,7 @@ def read(wheel: bytes) -> dict[str, Array]:
     try:
         with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
             files = {net: archive.read(f"mtcnn/assets/weights/{net}.lz4") for net in LAYERS}
-    except (zipfile.BadZipFile, KeyError) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError, RuntimeError) as error:  # RuntimeError: encrypted, or coded anew
         raise WeightsError(f"{PUBLISHED.file} does not have MTCNN's weights ({error}).") from error
     for net, (hidden, last) in LAYERS.items():
         names = [f"{net}.{layer}.{part}" for layer in hidden for part in HIDDEN]

@@ -1,4 +1,4 @@
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 from bench.accuracy import matched as matched_with
 from bench.scenes import middle_of, turnable, turned
 from lambda_fn import finder
-from lambda_fn.boxes import CROP_CONTEXT, Candidates, join
+from lambda_fn.boxes import CROP_CONTEXT, NOTHING, Candidates, join
 from lambda_fn.detector import RetinaFace
 from lambda_fn.faces import Point
 from lambda_fn.finder import CROP_SIDE, Found, find, level_crop
@@ -34,6 +34,12 @@ def matched(faces, truths):
     return [
         (min(faces, key=lambda face: np.hypot(*np.subtract(middle(face), middle(truth)))), truth) for truth in truths
     ]
+
+
+@pytest.fixture(params=["retinaface", "mtcnn"])
+def detector(request):
+    """Either of the two, where its model is."""
+    return request.getfixturevalue(request.param)
 
 
 def test_everyone_in_a_group_is_found_and_nobody_else(detector):
@@ -283,3 +289,111 @@ def test_a_crop_has_the_candidate_in_its_middle_and_its_eyes_level(centre, width
     assert right[1] == pytest.approx(left[1], abs=1e-6)
     assert right[0] < left[0]
     assert np.linalg.norm(to_upright[:, 0]) * CROP_SIDE == pytest.approx(CROP_CONTEXT * max(width, height))
+
+
+# ---- with detectors that say what they are told ----------------------------------------------------------------------
+
+LANDMARKS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])  # in shares of a box
+
+
+def candidate(score, box, landmarks=LANDMARKS):
+    x0, y0, x1, y1 = box
+    points = (x0, y0) + np.array(landmarks) * (x1 - x0, y1 - y0)
+    return Candidates(np.float32([score]), np.float32([box]), np.float32([points]))
+
+
+class Told:
+    """Sees `seen` in every look, and in a crop what `shown` makes of it: a score and landmarks, or None."""
+
+    convincing = 0.5
+
+    def __init__(self, seen, shown):
+        self.seen = seen
+        self.shown = shown
+        self.scans = []
+
+    def scan(self, pixels, _):
+        self.scans.append(pixels.shape[:2])
+        return self.seen
+
+    def inspect(self, crops, _):
+        return [self._inspected(each) for each in crops]
+
+    def _inspected(self, pixels):
+        shown = self.shown(pixels)
+        return NOTHING if shown is None else candidate(shown[0], finder.EXPECTED, shown[1])
+
+
+def plain_photo(width=640, height=480):
+    return photo_from(as_jpeg(blank(width, height)))
+
+
+def in_turn(*answers):
+    """One answer after the other, the last for all that follow."""
+    left = list(answers)
+    return lambda _: left.pop(0) if len(left) > 1 else left[0]
+
+
+@pytest.mark.parametrize(
+    ("look", "close", "score"),
+    [(0.95, 0.5, 0.95), (0.5, 0.8, 0.8), (0.5, 0.4, 0.5), (0.95, 0.2, None), (0.95, None, None)],
+)
+def test_the_surer_of_both_looks_counts_where_a_close_look_shows_anything_at_all(look, close, score):
+    told = Told(candidate(look, (300, 200, 350, 260)), lambda _: close and (close, LANDMARKS))
+    faces = find(plain_photo(), told, min_score=0.3, detail="fast").faces
+    assert [face.score for face in faces] == ([pytest.approx(score)] if score else [])
+
+
+@pytest.mark.parametrize(("look", "apart", "found"), [(0.6, 0.4, True), (0.6, 0.15, False), (0.95, 0.15, True)])
+def test_what_no_look_was_sure_of_has_to_show_two_eyes(look, apart, found):
+    landmarks = LANDMARKS.copy()
+    landmarks[:2, 0] = 0.5 - apart / 2, 0.5 + apart / 2
+    told = Told(candidate(look, (300, 200, 350, 260)), lambda _: (0.99, landmarks))
+    assert bool(find(plain_photo(), told, min_score=0.9, detail="fast").faces) == found
+
+
+def test_a_doubtful_close_look_is_repeated_where_it_pointed():
+    told = Told(candidate(0.6, (300, 200, 350, 260)), in_turn((0.5, LANDMARKS), (0.6, LANDMARKS), (0.97, LANDMARKS)))
+    [found] = find(plain_photo(), told, min_score=0.9, detail="fast").faces
+    assert found.score == pytest.approx(0.97)
+
+
+def test_a_likely_piece_that_shows_nothing_is_tried_on_its_side():
+    """A picture that is white on its left: only a crop that has this on top shows a face."""
+    stripes = Image.new("RGB", (640, 480), "white")
+    stripes.paste("black", (325, 0, 640, 480))
+
+    def shown(pixels):
+        return (0.99, LANDMARKS) if pixels[:40].mean() > pixels[-40:].mean() + 100 else None
+
+    upright = candidate(0.99, (50, 50, 200, 230))
+    told = Told(join([upright, candidate(0.6, (300, 200, 350, 260))]), shown)
+    [_, found] = find(photo_from(as_jpeg(stripes)), told, min_score=0.85).faces
+    assert len(told.scans) == 1
+    along = np.arctan2(found.left_eye.y - found.right_eye.y, found.left_eye.x - found.right_eye.x)
+    assert abs(np.sin(along)) > 0.99
+
+
+def test_high_looks_on_in_any_case(retinaface):
+    counting = Counting(retinaface)
+    find(photo_from(as_jpeg(group(900, 525)[0])), counting, min_score=0.9, detail="high")
+    assert counting.scans == [(373, 640), (640, 373), (640, 373), (373, 640), (747, 1280)]
+
+
+@pytest.mark.parametrize(("size", "scans"), [((100, 80), [200]), ((330, 200), [640]), ((500, 400), [640, 1000])])
+def test_a_small_photo_is_enlarged_to_twice_its_size_and_never_looked_at_twice_alike(size, scans):
+    told = Told(NOTHING, lambda _: None)
+    find(plain_photo(*size), told, min_score=0.9)
+    assert sorted({max(scan) for scan in told.scans}) == scans
+    assert len(told.scans) == 3 + len(scans)
+
+
+def test_equal_faces_come_from_left_to_right():
+    both = join([candidate(0.95, (400, 200, 450, 260)), candidate(0.95, (100, 200, 150, 260))])
+    faces = find(plain_photo(), Told(both, lambda _: (0.99, LANDMARKS)), min_score=0.9, detail="fast").faces
+    assert [face.box.x0 < 200 for face in faces] == [True, False]
+
+
+def test_a_look_that_was_cut_short_is_told():
+    cut = replace(candidate(0.95, (100, 200, 150, 260)), cut_short=True)
+    assert find(plain_photo(), Told(cut, lambda _: (0.99, LANDMARKS)), min_score=0.9).stopped_early

@@ -76,7 +76,7 @@ def test_the_same_faces_are_found_in_coefficients_and_in_pixels(detector):
 
 
 def test_a_crowd_has_the_same_number_of_faces_both_ways_but_for_doubtful_ones(detector):
-    """Its faces are some 20 pixels, and a level of brightness decides about one or two that are near the threshold."""
+    """Many faces are half hidden, and a level of brightness decides about one or two that are near the threshold."""
     stored_faces, faces = _both_ways(shared_photo("crowd.jpg"), detector)
     assert len(faces) > 20
     assert abs(len(stored_faces) - len(faces)) <= 2
