@@ -1,6 +1,6 @@
 """What a file says about itself before it is decoded: bytes in, values out, no library and no pixels.
 
-Everything here raises ValueError, LookupError or struct.error where a file breaks off or does not hold together.
+Everything here raises one of MALFORMED where a file breaks off or does not hold together.
 """
 
 import re
@@ -9,10 +9,17 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple, NoReturn
 
+MALFORMED = (ValueError, LookupError, struct.error)
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_MARKER = re.compile(rb"\xff([^\x00\xff])")  # 0xFF 0x00 is a value of 0xFF, and 0xFF 0xFF is filling
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # T.81, table B.1: SOF0..15 without DHT, JPG, DAC
 JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})  # T.81, B.1.1.3: markers without a length
+JPEG_APP0, JPEG_APP14, JFIF, ADOBE = 0xE0, 0xEE, b"JFIF\0", b"Adobe"
+JFIF_LENGTH, ADOBE_LENGTH, ADOBE_TRANSFORM = (
+    14,
+    12,
+    11,
+)  # libjpeg's: what is shorter is none; where the colours are told
 JPEG_PROGRESSIVE, JPEG_HUFFMAN, JPEG_END, JPEG_SCAN, JPEG_TABLES = 0xC2, 0xC4, 0xD9, 0xDA, 0xDB
 # T.81, A.3.6: in which order the 64 places of a block are told, each as row * 8 + column.
 ZIGZAG = sorted(range(64), key=lambda at: (sum(divmod(at, 8)), at % 8 if sum(divmod(at, 8)) % 2 == 0 else at // 8))
@@ -42,7 +49,8 @@ class JpegLayout(NamedTuple):
     """What a JPEG says before its first samples. `kind` is its frame's marker: 0xC0 baseline, 0xC2 progressive ...
 
     `scanned` is how many components the first scan has. `widest` is how many bits a Huffman table can give to a
-    coefficient that is not a block's first.
+    coefficient that is not a block's first. `is_rgb` is libjpeg's rule: a JFIF header means YCbCr, then Adobe's marker
+    counts, then the names of the components.
     """
 
     kind: int
@@ -52,6 +60,7 @@ class JpegLayout(NamedTuple):
     components: tuple[JpegComponent, ...]
     scanned: int
     widest: int
+    is_rgb: bool
 
 
 def png_chunks(data: bytes) -> Iterator[PngChunk]:
@@ -76,11 +85,16 @@ def jpeg_layout(data: bytes | memoryview) -> JpegLayout:
     frame: tuple[int, bytes] | None = None
     tables: dict[int, tuple[int, ...]] = {}
     scanned = widest = 0
+    jfif, transform = False, None
     for kind, body in _jpeg_segments(data):
         if kind == JPEG_TABLES:
             tables |= _jpeg_tables(body)
         elif kind == JPEG_HUFFMAN:
             widest = max([widest, *_jpeg_widths(body)])
+        elif kind == JPEG_APP0:
+            jfif |= len(body) >= JFIF_LENGTH and body.startswith(JFIF)
+        elif kind == JPEG_APP14 and len(body) >= ADOBE_LENGTH and body.startswith(ADOBE):
+            transform = body[ADOBE_TRANSFORM]
         elif kind in JPEG_FRAMES and frame is None:
             frame = kind, body
         elif kind == JPEG_SCAN:
@@ -88,16 +102,16 @@ def jpeg_layout(data: bytes | memoryview) -> JpegLayout:
             break
     kind, body = frame or _no_frame()
     bits, height, width, count = struct.unpack_from(">BHHB", body)
-    components = (struct.unpack_from("BBB", body, 6 + 3 * index) for index in range(count))
-    return JpegLayout(
-        kind,
-        bits,
-        width,
-        height,
-        tuple(JpegComponent(name, sampling >> 4, sampling & 15, tables[table]) for name, sampling, table in components),
-        scanned,
-        widest,
+    told = [struct.unpack_from("BBB", body, 6 + 3 * index) for index in range(count)]
+    # One alone has a unit of one sample, whatever is told (T.81, A.2.2).
+    units = [(sampling >> 4, sampling & 15) if count > 1 else (1, 1) for _, sampling, _ in told]
+    components = tuple(
+        JpegComponent(name, across, down, tables[table])
+        for (name, _, table), (across, down) in zip(told, units, strict=True)
     )
+    names = bytes(name for name, _, _ in told)
+    is_rgb = count == 3 and not jfif and (names == b"RGB" if transform is None else transform == 0)
+    return JpegLayout(kind, bits, width, height, components, scanned, widest, is_rgb)
 
 
 def jpeg_is_complete(data: bytes, layout: JpegLayout) -> bool:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from lambda_fn.containers import JPEG_PROGRESSIVE, JpegLayout, jpeg_is_complete, jpeg_layout
+from lambda_fn.containers import JPEG_PROGRESSIVE, MALFORMED, JpegLayout, jpeg_is_complete, jpeg_layout
 from lambda_fn.turbojpeg import BLOCK, MIDDLE, Blocks, CannotTransform, Complete, finest, lend
 
 SMALL = 2**20  # pixels: of a picture up to here all samples are decoded, in 5 ms: the views are a decoder's then
@@ -81,6 +81,10 @@ class Plane:
         after = np.clip(blocks + change, -MAX_COEFFICIENT, MAX_COEFFICIENT)
         stored[...] = np.where(change == 0, blocks, after).reshape(stored.shape)
 
+    def give_back(self) -> None:
+        """The library frees its memory: whoever still has this plane may see nothing of that."""
+        self._blocks = self._blocks[:0, :0].copy()
+
     def can_be_written(self, *, others_in_range: bool) -> bool:
         """Whether all coefficients have codes in the tables that the library writes with, for it does not look itself.
 
@@ -96,7 +100,7 @@ class Plane:
         weights = _inverse(down, across) * self._table[:down, :across].reshape(-1)
         rows, columns = blocks.shape[:2]
         picture = np.empty((rows, down, columns, across), np.uint8)
-        at_once = max(1, CHUNK // columns)
+        at_once = max(1, CHUNK // max(1, columns))
         in_range = True
         for row in range(0, rows, at_once):
             some = blocks[row : row + at_once, :, :down, :across]
@@ -169,7 +173,7 @@ def transform(
     try:
         layout = jpeg_layout(data)
         is_whole = jpeg_is_complete(data, layout)
-    except (ValueError, LookupError, ArithmeticError) as error:
+    except MALFORMED as error:
         raise CannotTransform("its header does not hold together") from error
     _check(layout, colours)
     if not is_whole:
@@ -184,11 +188,16 @@ def transform(
             ):
                 raise CannotTransform("it has coefficients out of range, which the library would write as others")
         finally:
+            for plane in coefficients.planes:
+                plane.give_back()
             coefficients.planes = ()
 
     def completed(written: memoryview) -> bytes:
-        if jpeg_layout(written).components != layout.components:
+        after = jpeg_layout(written)
+        if [each.table for each in after.components] != [each.table for each in layout.components]:
             raise CannotTransform("its quantisation tables change between its scans")
+        if after.is_rgb != layout.is_rgb:
+            raise CannotTransform("the library tells its colours in another way")
         return complete(written) if complete else b""
 
     return lend(data, layout, lent, completed if complete else None)
@@ -199,6 +208,8 @@ def _check(layout: JpegLayout, colours: Colours) -> None:
         raise CannotTransform("it is arithmetically coded, or has more than 8 bits a sample")
     if len(layout.components) != (1 if colours == "L" else 3):
         raise CannotTransform("its colours are not grey, YCbCr or RGB")
+    if layout.is_rgb != (colours == "RGB"):
+        raise CannotTransform("its header and its decoder do not agree about its colours")
     across, down = finest(layout)
     for component in layout.components:
         if not (component.across and component.down and all(component.table)):

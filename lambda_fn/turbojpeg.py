@@ -5,17 +5,22 @@ out once, on a picture of its own. Whatever cannot be done raises CannotTransfor
 """
 
 import ctypes
+import signal
+import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from math import ceil
+from types import FrameType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from lambda_fn.containers import JpegLayout, jpeg_layout
+from lambda_fn.containers import MALFORMED, JpegLayout, jpeg_layout
 
 BLOCK = 8
 MIDDLE = 128.0  # samples are stored around it (T.81, A.3.1)
@@ -29,7 +34,7 @@ LIBRARIES = (
 # turbojpeg.h, the same in 2.0 to 3.1.
 NO_OUTPUT, COPY_NO_MARKERS = 16, 64
 STOP_ON_WARNING, LIMIT_SCANS = 8192, 32768
-PIXELS_RGB, SAMPLING_420, FINEST = 0, 2, 100
+PIXELS_RGB, SAMPLING_420, BEST_QUALITY = 0, 2, 100
 FAILED = -1
 SPARE_BYTES = 65536  # besides a quarter more than came in; where that is not enough the library helps itself
 
@@ -120,9 +125,34 @@ class _Loan:
                 self._edit([_blocks(self._layout, number, addresses) for number, addresses in enumerate(self._rows)])
                 self.done = True
         except BaseException as error:
+            _forget_locals(error)
             self.error = error
             return FAILED
         return 0
+
+
+def _forget_locals(error: BaseException | None) -> None:
+    """An error is looked at when the library's memory is gone; what its frames have of that must be gone as well."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+
+
+@contextmanager
+def _interrupts_put_off() -> Iterator[None]:
+    """Ctrl-C waits: at the entry of a function that C calls it would be printed and forgotten, and a row with it."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    came: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda *given: came.append(given))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            before(*came[0])
 
 
 def _size_in_blocks(layout: JpegLayout, number: int) -> tuple[int, int]:
@@ -171,11 +201,13 @@ def _run(library: Any, data: bytes, loan: _Loan, complete: Complete | None) -> b
     written = ctypes.c_void_p(library.tjAlloc(size.value) if complete else None)
     try:
         flags = STOP_ON_WARNING | LIMIT_SCANS
-        status = library.tjTransform(
-            handle, data, len(data), 1, ctypes.byref(written), ctypes.byref(size), ctypes.byref(how), flags
-        )
+        with _interrupts_put_off():
+            status = library.tjTransform(
+                handle, data, len(data), 1, ctypes.byref(written), ctypes.byref(size), ctypes.byref(how), flags
+            )
         if loan.error is not None:
-            raise loan.error
+            error, loan.error = loan.error, None
+            raise error
         if status or not loan.done:
             raise CannotTransform(library.tjGetErrorStr2(handle).decode("ascii", "replace"))
         if complete is None:
@@ -194,7 +226,8 @@ def _library() -> Any | None:
         try:
             library = ctypes.CDLL(name)
             _declare(library)
-            return library if _works(library) else None
+            if _works(library):
+                return library
         except (OSError, AttributeError):  # none of this name, for another processor, or before 2.0
             continue
     return None
@@ -239,7 +272,7 @@ def _works(library: Any) -> bool:
 
         changed = _run(library, picture, _Loan(layout, change), bytes)
         _run(library, changed or b"", _Loan(layout, change), None)
-    except (CannotTransform, ValueError, LookupError):
+    except (CannotTransform, *MALFORMED):
         return False
     expected = np.zeros((*levels.shape, BLOCK, BLOCK))
     expected[..., 0, 0] = BLOCK * (levels - MIDDLE)
@@ -256,7 +289,7 @@ def _compressed(library: Any, grey: Samples) -> bytes:
     try:
         how = (width, 3 * width, height, PIXELS_RGB)
         into = (ctypes.byref(written), ctypes.byref(size))
-        if library.tjCompress2(handle, pixels, *how, *into, SAMPLING_420, FINEST, 0) != 0:
+        if library.tjCompress2(handle, pixels, *how, *into, SAMPLING_420, BEST_QUALITY, 0) != 0:
             raise CannotTransform(library.tjGetErrorStr2(handle).decode("ascii", "replace"))
         return ctypes.string_at(written, size.value)
     finally:

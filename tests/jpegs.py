@@ -20,7 +20,7 @@ VARIANTS = {
     "restarts in blocks": {"restart_marker_blocks": 3},
     "restarts in rows": {"restart_marker_rows": 1},
 }
-SIZES = [(64, 48), (61, 43), (17, 90), (33, 16), (100, 75), (8, 8)]
+SIZES = [(64, 48), (61, 43), (17, 90), (75, 16), (100, 75), (121, 88)]
 QUALITIES = [35, 85, 98]
 
 

@@ -1,6 +1,10 @@
 """A JPEG changes where its eyes are, and nowhere else: not in one coefficient."""
 
 import io
+import os
+import signal
+import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,6 +23,7 @@ from lambda_fn.jpeg import Coefficients, transform
 from lambda_fn.photo import crop, edit_photo, small_copy, upright_to_sensor
 from tests.jpegs import BY_PILLOW, SAMPLINGS, dct, every_kind, picture, sampled, saved, two_eyes, untouched
 from tests.photos import photo_from, shared_photo, stored
+from tests.test_formats import segment
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -63,6 +68,7 @@ def assert_only_the_eyes_changed(data, folder):
     np.testing.assert_array_equal(after.tables, before.tables)
     for number, (old, new) in enumerate(zip(before.planes, after.planes, strict=True)):
         far = untouched(old.shape[:2], before.pixels_of_a_block(number), result.result)
+        assert far.any()
         assert old.shape == new.shape
         assert (old[far] == new[far]).all()
         if number == 0:
@@ -248,6 +254,42 @@ def test_what_the_editor_raises_comes_out_as_it_is():
     assert edited(saved(picture((64, 48))), lambda _: 7).result == 7
 
 
+def test_a_jpeg_of_one_block_is_edited_too(tmp_path):
+    data = saved(picture((8, 8)))
+    result = with_eyes(data)
+    assert result.fidelity == "exact"
+    assert Image.open(io.BytesIO(result.data)).size == (8, 8)
+
+
+def test_an_error_has_nothing_of_the_librarys_memory_in_its_frames():
+    def look(photo):
+        blocks = photo.image.planes[0]._blocks
+        return blocks / 0 if 1 / 0 else None
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        edited(saved(picture((64, 48))), look)
+    named = {entry.name: entry.frame.f_locals for entry in caught.traceback}
+    assert named["look"] == named["lent"] == {}
+    assert not [value for own in named.values() for value in own.values() if isinstance(value, np.ndarray)]
+
+
+def test_a_plane_that_somebody_keeps_is_empty():
+    kept = []
+    edited(saved(picture((64, 48))), lambda photo: kept.extend(photo.image.planes))
+    assert [plane.view((0, 0, 8, 8), 1.0).samples.size for plane in kept] == [0, 0, 0]
+
+
+def test_an_interrupt_is_never_lost():
+    data = saved(picture((1200, 900)))
+    for milliseconds in range(0, 20, 2):
+        timer = threading.Timer(milliseconds / 1000, os.kill, (os.getpid(), signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - at any of these places
+            timer.start()
+            assert edited(data, nothing).fidelity == "exact"
+            timer.join()
+            time.sleep(1)
+
+
 def test_the_coefficients_are_gone_when_they_were_given_back():
     kept = []
     edited(saved(picture((64, 48))), lambda photo: kept.append(photo.image))
@@ -332,6 +374,54 @@ def test_coefficients_that_the_library_would_write_as_others_go_through_pixels(e
     data = (tmp_path / "climbing.jpg").read_bytes()
     assert dct(data, tmp_path).planes[0].max() == 9000
     assert edited(data, edit).fidelity == "kept"
+
+
+def test_a_coefficient_in_a_block_that_the_library_would_write_as_another_goes_through_pixels(tmp_path):
+    """One block, written by hand: its second coefficient takes 11 bits, and the library has codes up to 10."""
+    tables = segment(0xC4, bytes([0x00, 0, 1, *[0] * 14, 0])) + segment(0xC4, bytes([0x10, 0, 2, *[0] * 14, 0x0B, 0]))
+    bits = "00" + "00" + format(1500, "011b") + "01"
+    scan = int(bits.ljust(24, "1"), 2).to_bytes(3)
+    frame = segment(0xDB, bytes([0, *[1] * 64])) + segment(0xC0, bytes([8, 0, 8, 0, 8, 1, 1, 0x11, 0]))
+    data = b"\xff\xd8" + frame + tables + segment(0xDA, bytes([1, 1, 0, 0, 63, 0])) + scan + b"\xff\xd9"
+    assert dct(data, tmp_path).planes[0].max() == 1500
+    assert edited(data, nothing).fidelity == "kept"
+
+
+@pytest.mark.parametrize("factors", [0x22, 0x42, 0x21, 0x12, 0x41])
+def test_the_sampling_of_a_grey_jpeg_means_nothing(factors, tmp_path):
+    data = bytearray(saved(picture((61, 43), "L")))
+    data[data.index(b"\xff\xc0") + 11] = factors
+    before, after = dct(saved(picture((61, 43), "L")), tmp_path), edited(bytes(data), nothing)
+    assert after.fidelity == "exact"
+    np.testing.assert_array_equal(dct(after.data, tmp_path).planes[0], before.planes[0])
+
+
+@pytest.mark.parametrize("odd", [b"JFIF\1\1\1" + bytes(7), b"JFIF\0\1\1\1\0\x48\0\x48"])
+def test_a_header_that_pillow_and_the_library_read_differently_leads_to_no_broken_answer(odd):
+    data = saved(picture((64, 48)), keep_rgb=True, quality=95)
+    adobe = data.index(b"\xff\xee")
+    plain = data[:2] + data[adobe + 16 :]  # its components are named R, G and B
+    for kind in (data[:2] + segment(0xE0, odd) + plain[2:], data[:2] + segment(0xE0, odd) + data[adobe:]):
+        before = np.asarray(Image.open(io.BytesIO(kind)), int)
+        after = np.asarray(Image.open(io.BytesIO(edited(kind, nothing).data)), int)
+        assert np.abs(after - before).mean() < 4  # encoded again, or not
+
+
+def test_a_frame_that_lists_fewer_components_than_it_says_is_damaged():
+    data = saved(picture((64, 48)))
+    at = data.index(b"\xff\xc0")
+    with pytest.raises(DamagedPhoto):
+        edited(data[: at + 2] + b"\0\x0b" + data[at + 4 : at + 13] + data[at + 19 :], nothing)
+
+
+def test_eyes_in_an_rgb_jpeg_are_grey():
+    data = saved(picture((160, 120)), keep_rgb=True, quality=95)
+    result = edited(data, lambda photo: draw(photo, [Eye(Point(80, 60), 30, Point(80, 60), 10)]))
+    assert result.fidelity == "exact"
+    eye = np.asarray(Image.open(io.BytesIO(result.data)), int)[45:75, 65:95]
+    assert np.ptp(eye, axis=2).max() < 12
+    assert eye[15, 15].max() < 20
+    assert eye[0, 15].min() > 235
 
 
 def test_inks_go_through_pixels():
