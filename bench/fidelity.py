@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import astuple
 from functools import partial
 from random import Random
 
@@ -23,8 +24,8 @@ from lambda_fn.detectors import load_detector
 from lambda_fn.draw import draw
 from lambda_fn.eyes import make_eyes
 from lambda_fn.faces import Face
-from lambda_fn.finder import LONG_SIDE, find
-from lambda_fn.photo import Photo, edit_photo, read_photo, small_copy, write_photo
+from lambda_fn.finder import CROP_SIDE, LONG_SIDE, find, level_crop
+from lambda_fn.photo import Photo, crop, edit_photo, read_photo, small_copy, write_photo
 from lambda_fn.settings import MAX_MB_ON_LAMBDA, load_settings
 
 LIMITS = {"max_bytes": 10**9, "max_pixels": 10**9}
@@ -59,13 +60,16 @@ def main(size: str, kind: str, rounds: str) -> None:
 
 def _bench(title: str, photo: bytes, faces: tuple[Face, ...], library: ctypes.CDLL, rounds: int) -> None:
     work = partial(_work, faces=faces)
+    closely = partial(_work, faces=faces, closely=True)
     jobs: dict[str, Callable[[], object]] = {
         "identity transform": partial(_identity, library, photo),
         "exact: work on the photo": lambda: edit_photo(photo, work, **LIMITS).data,
         "kept: work on the photo": partial(_kept, photo, work),
         "Pillow's defaults: the same": partial(_defaults, photo, work),
+        "exact: work, with crops": lambda: edit_photo(photo, closely, **LIMITS).data,
+        "kept: work, with crops": partial(_kept, photo, closely),
     }
-    parts = ["work on the photo"]
+    parts = ["work on the photo", "work, with crops"]
     if len(photo) <= MAX_MB_ON_LAMBDA * 1_000_000:  # a larger one goes to no function, and its answer comes from none
         for detail in ("fast", "auto"):
             event = raw_event(photo, f"seed=1&detail={detail}")
@@ -109,10 +113,12 @@ def _away(shape: tuple[int, int], faces: tuple[Face, ...]) -> np.ndarray:
     return away
 
 
-def _work(photo: Photo, faces: tuple[Face, ...]) -> None:
-    """All that is done with a photo's pixels but to show them to a network."""
+def _work(photo: Photo, faces: tuple[Face, ...], *, closely: bool = False) -> None:
+    """What is done with a photo's pixels but to show them to a network; `closely`: with a crop of each face."""
     scale = LONG_SIDE / max(photo.width, photo.height)
     small_copy(photo, round(photo.width * scale), round(photo.height * scale))
+    for face in faces if closely else ():
+        crop(photo, level_crop(np.array(astuple(face.box), np.float32), 0.0), CROP_SIDE)
     draw(photo, make_eyes(faces, eye_size=EYE_SIZE, pupil_size_range=PUPIL_SIZES, random=Random(1)))
 
 

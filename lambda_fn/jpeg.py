@@ -1,4 +1,4 @@
-"""JPEG in, JPEG out, through libturbojpeg's transform: the picture is never decoded as a whole.
+"""JPEG in, JPEG out, through libturbojpeg's transform: no picture but a small one is decoded as a whole.
 
 A JPEG stores blocks of 8 x 8 samples as coefficients (ITU-T T.81, A.3.3). The transform reads all of them, lends them
 to a function, and writes them again: what that function leaves alone comes out as it went in. Samples of any piece of
