@@ -7,6 +7,7 @@ not named (GPS, thumbnails, XMP, IPTC, comments) cannot come out again.
 
 import importlib
 import io
+import re
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ import numpy.typing as npt
 from PIL import Image, ImageFile
 
 from lambda_fn.containers import (
+    JPEG_END,
+    JPEG_SCAN,
     PNG_SIGNATURE,
     avif_properties,
     iso_brands,
@@ -67,13 +70,16 @@ UPRIGHT = {
 STORED = UPRIGHT | {6: UPRIGHT[8], 8: UPRIGHT[6]}  # the way back; all but the quarter turns are their own
 
 JPEG_KINDS = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})  # baseline, extended and progressive, Huffman or arithmetic
-# Of these a scan has bits for every block, so that many of them make a large file; in others it may have next to none.
-JPEG_LONG_SCANS = frozenset({0xC0, 0xC1})
-JPEG_SCANS = 500  # libjpeg-turbo's own limit; ten are usual
+# Each scan costs decoders a walk over the whole picture, even an empty one. In a progressive file ten are usual, and 500
+# are libjpeg-turbo's own limit; in the others each component has but one (T.81, 4.8.1), and there are four at most.
+JPEG_PROGRESSIVE_KINDS = frozenset({0xC2, 0xCA})
+JPEG_SCANS, JPEG_PROGRESSIVE_SCANS = 4, 500
+# Markers as libjpeg takes them: no values (0xFF 0x00), restarts or starts, nor reserved ones, which have no length for it.
+JPEG_SEGMENT = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
 JPEG_SAMPLINGS = {(2, 1): 1, (2, 2): 2}  # luma over chroma, across and down, as Pillow numbers them
 JPEG_DENSITY_AT = 13  # of the unit and two densities, in the JFIF header that starts the encoders' files
 JPEG_START_END, JPEG_JFIF, JPEG_JFIF_END = 2, b"\xff\xd8\xff\xe0", 20
-JPEG_EXIF, JPEG_ICC, JPEG_SCAN = b"\xff\xe1", b"\xff\xe2", b"\xff\xda"
+JPEG_EXIF, JPEG_ICC = b"\xff\xe1", b"\xff\xe2"
 ICC_NAME = b"ICC_PROFILE\0"
 ICC_AT_ONCE = 65519  # ICC.1:2022, B.4: what is left of a segment beside its name, number and count
 
@@ -234,11 +240,7 @@ def _open_jpeg(data: bytes) -> Source:
             "Save it as an ordinary JPEG.",
             code="unsupported_jpeg",
         )
-    if kind not in JPEG_LONG_SCANS and data.count(JPEG_SCAN) > JPEG_SCANS:
-        raise UnsupportedMedia(
-            f"This JPEG has more than {JPEG_SCANS} scans, which take too long. Save it as an ordinary JPEG.",
-            code="too_many_scans",
-        )
+    _jpeg_end(data, JPEG_PROGRESSIVE_SCANS if kind in JPEG_PROGRESSIVE_KINDS else JPEG_SCANS)
     file = _plugin("Jpeg").JpegImageFile(io.BytesIO(data))
     jfif, transform = "jfif" in file.info, file.info.get("adobe_transform")
     if file.mode == "CMYK" and transform is None:
@@ -274,6 +276,27 @@ def _open_jpeg(data: bytes) -> Source:
     colours: Colours = "L" if file.mode == "L" else "RGB" if rgb else "YCbCr"
     stored = Stored(colours, partial(_complete_jpeg, kept=_jpeg_kept(exif, profile), density=density))
     return Source("JPEG", file, orientation, encode, fidelity, stored, dropped)
+
+
+def _jpeg_end(data: bytes, most_scans: int) -> int:
+    """Where the first picture ends, behind its marker; the file's end if it has none. Raises UnsupportedMedia.
+
+    Thumbnails stand inside segments, whose scans and ends do not count.
+    """
+    at, scans = 2, 0
+    while marker := JPEG_SEGMENT.search(data, at):
+        at = marker.end()
+        kind = data[at - 1]
+        if kind == JPEG_END:
+            return at
+        scans += kind == JPEG_SCAN
+        if scans > most_scans:
+            raise UnsupportedMedia(
+                f"This JPEG has more than {most_scans} scans, which take too long. Save it as an ordinary JPEG.",
+                code="too_many_scans",
+            )
+        at += max(2, int.from_bytes(data[at : at + 2]))
+    return len(data)
 
 
 def _encode_jpeg(image: Image.Image, *, options: dict[str, Any], density: Density | None) -> bytes:

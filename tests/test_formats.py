@@ -342,6 +342,30 @@ def test_a_jpeg_of_very_many_scans_is_refused_before_they_are_read():
     assert photo_from(data[:-2] + data[last:-2] * 20 + data[-2:]).image.size == SIZE
 
 
+EMPTY_SCAN = segment(0xDA, bytes([1, 1, 0, 0, 63, 0]))  # of the first component
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("kind", [0xC0, 0xC1, 0xC9])
+def test_a_sequential_jpeg_has_no_more_scans_than_it_can_have_components(mode, kind):
+    data = saved(picture(mode), "JPEG")
+    data = data[:-2] + EMPTY_SCAN * 4 + data[-2:]
+    frame = data.index(b"\xff\xc0")
+    assert code_of(data[: frame + 1] + bytes([kind]) + data[frame + 2 :]) == "too_many_scans"
+
+
+def test_scans_cannot_hide_in_a_segment_that_decoders_do_not_see():
+    """At a restart libjpeg passes over a reserved marker alone, whatever length seems to follow it."""
+    data = saved(picture(), "JPEG", restart_marker_blocks=1)
+    assert code_of(data[:-2] + segment(0x02, EMPTY_SCAN * 4) + data[-2:]) == "too_many_scans"
+
+
+def test_scans_of_thumbnails_and_of_second_pictures_do_not_count():
+    data = saved(picture(), "JPEG", restart_marker_blocks=1)
+    thumbnails = [segment(0xE1, b"Exif\0\0" + saved(picture(size=(8, 8)), "JPEG"))] * 6
+    assert photo_from(after_start(data, *thumbnails) + data * 6).image.size == SIZE
+
+
 @pytest.mark.parametrize("name", ["group_of_people.jpg", "multiface.jpg", "portrait.jpg", "crowd.jpg"])
 def test_a_real_photograph_changes_only_as_much_as_another_encoding_changes_it(name):
     data = shared_photo(name)
