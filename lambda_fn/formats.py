@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from numbers import Real
+from typing import Any, Literal, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +58,9 @@ ALLOWED = "JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF are read."
 # EXIF 2.32, table 4 and 4.6.5.1; TIFF 6.0 has the same numbers.
 ORIENTATION, X_DENSITY, Y_DENSITY, DENSITY_UNIT = 0x0112, 0x011A, 0x011B, 0x0128
 INCH, CENTIMETRE = 2, 3
+EXIF_UNITS = {1: (0, 1.0), INCH: (1, 1.0), CENTIMETRE: (1, 2.54)}  # JFIF's unit, and how many of it for one of EXIF's
+DENSITY_END = 65536  # JFIF has 16 bits for one
+JFIF_NO_DENSITY = (0, 1, 1)  # square pixels, as the encoders write it
 # How the stored picture is turned upright, by its orientation.
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -70,11 +74,11 @@ UPRIGHT = {
 STORED = UPRIGHT | {6: UPRIGHT[8], 8: UPRIGHT[6]}  # the way back; all but the quarter turns are their own
 
 JPEG_KINDS = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})  # baseline, extended and progressive, Huffman or arithmetic
-# Each scan costs decoders a walk over the whole picture, even an empty one. In a progressive file ten are usual, and 500
-# are libjpeg-turbo's own limit; in the others each component has but one (T.81, 4.8.1), and there are four at most.
+# Each scan costs decoders a walk over the whole picture, even an empty one. In a progressive file ten are usual, and
+# 500 are libjpeg-turbo's own limit; in the others each component has but one, and of those there are four at most.
 JPEG_PROGRESSIVE_KINDS = frozenset({0xC2, 0xCA})
 JPEG_SCANS, JPEG_PROGRESSIVE_SCANS = 4, 500
-# Markers as libjpeg takes them: no values (0xFF 0x00), restarts or starts, nor reserved ones, which have no length for it.
+# Markers that libjpeg takes for more than two bytes: no value of 0xFF, no restart, no start, and no reserved one.
 JPEG_SEGMENT = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
 JPEG_SAMPLINGS = {(2, 1): 1, (2, 2): 2}  # luma over chroma, across and down, as Pillow numbers them
 JPEG_DENSITY_AT = 13  # of the unit and two densities, in the JFIF header that starts the encoders' files
@@ -266,7 +270,7 @@ def _open_jpeg(data: bytes) -> Source:
         "subsampling": sampling or 0,  # what it cannot write becomes 4:4:4, which loses nothing
         "keep_rgb": rgb,
         "icc_profile": profile,
-        "exif": exif,
+        "exif": exif or b"",
     }
     encode = partial(_encode_jpeg, options=options, density=density)
     fidelity: Fidelity = "re-encoded" if sampling is None or transform == 2 else "kept"
@@ -323,11 +327,27 @@ def _jpeg_kept(exif: Image.Exif, profile: bytes | None) -> bytes:
 
 
 def _jpeg_density(file: ImageFile.ImageFile) -> Density | None:
-    """From the JFIF header; from EXIF where there is no JFIF header, as on most cameras."""
+    """From the JFIF header; from EXIF where there is no JFIF header, as on most cameras; None where neither has one."""
     if "jfif_density" in file.info:
-        return (file.info["jfif_unit"], *file.info["jfif_density"])
-    x, y = (round(value) for value in file.info.get("dpi", (0, 0)))
-    return (1, x, y) if 0 < x < 65536 and 0 < y < 65536 else None
+        density = (file.info["jfif_unit"], *file.info["jfif_density"])
+        return density if all(density[1:]) and density != JFIF_NO_DENSITY else None
+    try:
+        return _exif_density(file.info.get("exif"))
+    except Exception:  # as in _orientation
+        return None
+
+
+def _exif_density(exif: bytes | None) -> Density | None:
+    """An inch is meant where no unit is told (EXIF 2.32, 4.6.5.1), and both ways where Y is not."""
+    tags = Image.Exif()
+    tags.load(exif or b"")
+    across = tags.get(X_DENSITY)
+    down = tags.get(Y_DENSITY, across)
+    if not (_is_density(across) and _is_density(down)):
+        return None
+    unit, scale = EXIF_UNITS[tags.get(DENSITY_UNIT, INCH)]
+    x, y = (round(float(value) * scale) for value in (across, down))
+    return (unit, x, y) if 0 < x < DENSITY_END and 0 < y < DENSITY_END else None
 
 
 def _jpeg_tables(file: Any) -> list[list[int]]:
@@ -486,7 +506,7 @@ def _open_tiff(data: bytes) -> Source:
         raise _unsupported_tiff()
     file.info.pop("xmp", None)  # Pillow would take an orientation from it, which no viewer does
     orientation = _valid_orientation(tags.get(ORIENTATION))
-    kept = {tag: tags[tag] for tag in (X_DENSITY, Y_DENSITY) if tag in tags and tags[tag] > 0}
+    kept = {tag: tags[tag] for tag in (X_DENSITY, Y_DENSITY) if _is_density(tags.get(tag))}
     if kept and DENSITY_UNIT in tags:
         kept[DENSITY_UNIT] = tags[DENSITY_UNIT]
     if orientation != 1:
@@ -600,6 +620,11 @@ def _orientation(exif: bytes | None) -> int:
 
 def _valid_orientation(value: object) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _is_density(value: object) -> TypeGuard[Real]:
+    """Whether a tag's value is a number, and one that a picture may have; 0/0 is none."""
+    return isinstance(value, Real) and 0 < float(value) < DENSITY_END
 
 
 def _exif(orientation: int) -> Image.Exif:

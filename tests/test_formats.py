@@ -280,6 +280,81 @@ def test_the_density_of_a_camera_without_jfif_header_stays():
     assert opened(rewritten(data)).info["dpi"] == (240, 240)
 
 
+def exif_of_density(kind, value, unit=2):
+    """EXIF with the given type and bytes for both densities, as Pillow would not write it."""
+    entries, behind = [(0x011A, kind, value), (0x011B, kind, value), (0x0128, 3, struct.pack("<H", unit))], b""
+    body = struct.pack("<4sIH", b"II*\0", 8, len(entries))
+    for tag, type_, data in entries:
+        body += struct.pack("<HHI", tag, type_, 1)
+        body += data.ljust(4, b"\0") if len(data) <= 4 else struct.pack("<I", 50 + len(behind))
+        behind += data if len(data) > 4 else b""
+    return segment(0xE1, b"Exif\0\0" + body + bytes(4) + behind)
+
+
+def density_through(data):
+    info = opened(rewritten(data)).info
+    return info["jfif_unit"], info["jfif_density"]
+
+
+FLOAT, DOUBLE, RATIONAL = 11, 12, 5
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (FLOAT, struct.pack("<f", float("inf"))),
+        (DOUBLE, struct.pack("<d", float("nan"))),
+        (DOUBLE, struct.pack("<d", 1e300)),
+        (DOUBLE, struct.pack("<d", 1e-9)),
+        (DOUBLE, struct.pack("<d", -72)),
+        (RATIONAL, struct.pack("<II", 0, 0)),
+        (RATIONAL, struct.pack("<II", 1, 0)),
+        (RATIONAL, struct.pack("<II", 70_000, 1)),
+    ],
+)
+def test_a_density_that_is_none_is_none(kind, value):
+    data = after_start(without_jfif(saved(picture(), "JPEG")), exif_of_density(kind, value))
+    assert density_through(data) == (0, (1, 1))
+
+
+@pytest.mark.parametrize(("unit", "expected"), [(1, (0, (118, 118))), (2, (1, (118, 118))), (3, (1, (300, 300)))])
+def test_the_density_of_exif_is_taken_in_its_unit(unit, expected):
+    exif = exif_of_density(RATIONAL, struct.pack("<II", 11811, 100), unit)
+    assert density_through(after_start(without_jfif(saved(picture(), "JPEG")), exif)) == expected
+
+
+@pytest.mark.parametrize("library", [True, False])
+@pytest.mark.parametrize("options", [{}, {"keep_rgb": True}])
+def test_no_density_is_made_up(options, library, monkeypatch):
+    if not library:
+        monkeypatch.setattr(turbojpeg, "_library", lambda: None)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = saved(picture(), "JPEG", exif=exif, **options)
+    back = opened(without_eyes_at(data if options else without_jfif(data)).data)
+    assert dict(back.getexif()) == {0x0112: 6}
+    assert options or (back.info["jfif_unit"], back.info["jfif_density"]) == (0, (1, 1))
+
+
+def test_inks_with_a_jfif_header_of_square_pixels_get_no_exif():
+    jfif = segment(0xE0, b"JFIF\0\1\1\0\0\1\0\1\0\0")
+    assert b"Exif" not in rewritten(after_start(saved(picture("CMYK"), "JPEG"), jfif))
+
+
+def test_a_jfif_density_of_nothing_is_none():
+    data = bytearray(saved(picture(), "JPEG"))
+    data[13:18] = struct.pack(">BHH", 1, 0, 0)
+    assert density_through(bytes(data)) == (0, (1, 1))
+
+
+@pytest.mark.parametrize("library", [True, False])
+def test_exif_is_written_only_where_it_says_something(library, monkeypatch):
+    if not library:
+        monkeypatch.setattr(turbojpeg, "_library", lambda: None)
+    assert b"Exif" not in without_eyes_at(saved(picture(), "JPEG", exif=gps_exif())).data
+    assert b"Exif" not in without_eyes_at(saved(picture("CMYK"), "JPEG", exif=Image.Exif())).data
+
+
 def test_a_profile_of_several_segments_stays():
     profile = np.random.default_rng(0).bytes(150_000)
     assert opened(rewritten(saved(picture(), "JPEG", icc_profile=profile))).info["icc_profile"] == profile
@@ -575,6 +650,16 @@ def test_a_big_endian_tiff_is_read(mode):
 def test_a_tiff_without_unit_of_density_keeps_the_ratio():
     data = saved(picture(), "TIFF", tiffinfo={282: 4.0, 283: 3.0, 296: 1})
     assert opened(rewritten(data)).info["resolution"] == (4, 3)
+
+
+@pytest.mark.parametrize(("kind", "value"), [(11, float("inf")), (12, 1e300), (2, "7")])
+def test_a_tiff_density_that_is_none_is_not_kept(kind, value):
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag in (282, 283):
+        tags.tagtype[tag] = kind
+        tags[tag] = value
+    back = opened(rewritten(saved(picture(), "TIFF", tiffinfo=tags)))
+    assert not {282, 283, 296} & set(back.tag_v2)
 
 
 def test_tiff_metadata_is_removed():
