@@ -9,6 +9,7 @@ import importlib
 import io
 import re
 import struct
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from lambda_fn.containers import (
     JPEG_END,
     JPEG_SCAN,
     PNG_SIGNATURE,
+    PngChunk,
     avif_properties,
     iso_brands,
     jpeg_frame,
@@ -88,8 +90,20 @@ ICC_NAME = b"ICC_PROFILE\0"
 ICC_AT_ONCE = 65519  # ICC.1:2022, B.4: what is left of a segment beside its name, number and count
 
 PNG_LEVEL = 2  # zlib's, for time: level 6 takes 3.3 times as long, for 8 % less (docs/adr/0003)
-# What a PNG may say about colour and density, kept byte for byte (PNG 3rd edition, 11.3.2 and 11.3.4.3).
-PNG_KEPT = frozenset({b"cHRM", b"gAMA", b"iCCP", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"pHYs"})
+# What a PNG may say about colour and density, and its length: longer ones would have room for more than that (PNG 3rd
+# edition, 11.3.2 and 11.3.4.3).
+PNG_KEPT = {
+    b"cHRM": 32,
+    b"gAMA": 4,
+    b"sRGB": 1,
+    b"cICP": 4,
+    b"mDCV": 24,
+    b"cLLI": 8,
+    b"pHYs": 9,
+}
+PNG_PROFILE, PNG_PROFILE_NAME = b"iCCP", b"ICC profile"
+ICC_HEADER, ICC_MARK, ICC_MARK_AT = 128, b"acsp", 36  # ICC.1:2022, 7.2; it starts with the profile's size
+PROFILE_BYTES = 2**22  # those of printers have 2 MB or so
 PNG_DECODED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 PNG_HEADER_END = len(PNG_SIGNATURE) + 25
 
@@ -388,9 +402,35 @@ def _open_png(data: bytes) -> Source:
     file = _plugin("Png").PngImageFile(io.BytesIO(PNG_SIGNATURE + decoded))
     if colour == 0 and 1 < depth < 8 and "transparency" in file.info:
         file.info["transparency"] *= 255 // (2**depth - 1)  # Pillow scales the pixels to 8 bits, but not this
-    kept = b"".join(chunk.whole for chunk in chunks if chunk.kind in PNG_KEPT)
+    kept = b"".join(_png_kept(chunks))
     orientation = _orientation(next((chunk.data for chunk in chunks if chunk.kind == b"eXIf"), None))
     return Source("PNG", file, orientation, partial(_encode_png, orientation=orientation, kept=kept), "exact")
+
+
+def _png_kept(chunks: list[PngChunk]) -> Iterator[bytes]:
+    """The first chunk of each kind, where it is as it should be; the profile packed anew, under no name of its own."""
+    firsts = {chunk.kind: chunk for chunk in reversed(chunks)}
+    for kind, length in PNG_KEPT.items():
+        if kind in firsts and len(firsts[kind].data) == length:
+            yield bytes(firsts[kind].whole)
+    if PNG_PROFILE in firsts and (profile := _png_profile(firsts[PNG_PROFILE].data)):
+        body = PNG_PROFILE + PNG_PROFILE_NAME + b"\0\0" + zlib.compress(profile)
+        yield (len(body) - 4).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
+
+
+def _png_profile(body: bytes) -> bytes | None:
+    """The profile in an iCCP chunk, cut at the size that it tells; None where it is damaged."""
+    packed = body.partition(b"\0")[2]
+    unpacking = zlib.decompressobj()
+    try:
+        header = unpacking.decompress(packed[1:], ICC_HEADER)
+        left = int.from_bytes(header[:4]) - ICC_HEADER
+        if header[ICC_MARK_AT:][:4] != ICC_MARK or not 0 < left <= PROFILE_BYTES:
+            return None
+        rest = unpacking.decompress(unpacking.unconsumed_tail, left)
+    except zlib.error:
+        return None
+    return header + rest if len(rest) == left else None
 
 
 def _encode_png(image: Image.Image, *, orientation: int, kept: bytes) -> bytes:

@@ -480,17 +480,69 @@ def test_a_palette_with_transparency_becomes_rgba(transparency):
     np.testing.assert_array_equal(np.asarray(back), np.asarray(expected))
 
 
-def test_png_colour_chunks_and_density_stay_byte_for_byte():
+def test_png_colour_chunks_and_density_stay():
     kept = [
         chunk(b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)),
         chunk(b"gAMA", struct.pack(">I", 45455)),
-        chunk(b"iCCP", b"my profile\0\0" + zlib.compress(PROFILE, 9)),
+        chunk(b"sRGB", b"\1"),
         chunk(b"cICP", bytes([12, 13, 0, 1])),
+        chunk(b"mDCV", bytes(range(24))),
+        chunk(b"cLLI", bytes(range(8))),
         chunk(b"pHYs", struct.pack(">IIB", 3, 2, 0)),
     ]
     back = rewritten(after_header(saved(picture(), "PNG"), *kept))
     assert back[33:].startswith(b"".join(kept))
     assert opened(back).info["aspect"] == (3, 2)
+
+
+def profile_chunk(profile=PROFILE, name=b"profile", behind=b""):
+    return chunk(b"iCCP", name + b"\0\0" + zlib.compress(profile) + behind)
+
+
+@pytest.mark.parametrize(
+    "hiding",
+    [
+        profile_chunk(name=SECRET),
+        profile_chunk(behind=SECRET),
+        profile_chunk(PROFILE + SECRET),
+        profile_chunk() + profile_chunk(name=SECRET) + chunk(b"iCCP", SECRET),
+        profile_chunk() + chunk(b"gAMA", struct.pack(">I", 45455)) + chunk(b"gAMA", SECRET[:4]),
+        *(profile_chunk() + chunk(kind, SECRET) for kind in (b"cHRM", b"gAMA", b"sRGB", b"cICP", b"pHYs")),
+        *(profile_chunk() + chunk(kind, SECRET) for kind in (b"mDCV", b"cLLI")),
+    ],
+)
+def test_nothing_hides_in_what_a_png_keeps(hiding):
+    back = rewritten(after_header(saved(picture(), "PNG"), hiding))
+    assert SECRET[:4] not in back
+    assert opened(back).info["icc_profile"] == PROFILE
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        profile_chunk(PROFILE[:-1]),
+        profile_chunk(PROFILE[:100]),
+        profile_chunk(b"\xff\xff\xff\xff" + PROFILE[4:]),
+        profile_chunk(PROFILE[:36] + b"text" + PROFILE[40:]),
+        chunk(b"iCCP", b"profile\0\0" + SECRET),
+        chunk(b"iCCP", b"profile"),
+        chunk(b"iCCP", b""),
+    ],
+)
+def test_a_damaged_profile_of_a_png_is_left_out(damaged):
+    back = rewritten(after_header(saved(picture(), "PNG"), damaged))
+    assert b"iCCP" not in back
+
+
+def test_a_profile_that_unpacks_to_too_much_is_left_out():
+    size = 200_000_000
+    bomb = profile_chunk(size.to_bytes(4) + PROFILE[4:128] + bytes(size - 128))
+    tracemalloc.start()
+    try:
+        assert b"iCCP" not in rewritten(after_header(saved(picture(), "PNG"), bomb))
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_png_text_is_removed_and_passes_for_nothing_else():
