@@ -84,6 +84,7 @@ JPEG_SCANS, JPEG_PROGRESSIVE_SCANS = 4, 500
 JPEG_SEGMENT = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
 JPEG_SAMPLINGS = {(2, 1): 1, (2, 2): 2}  # luma over chroma, across and down, as Pillow numbers them
 JPEG_DENSITY_AT = 13  # of the unit and two densities, in the JFIF header that starts the encoders' files
+JPEG_START, JPEG_STOP = b"\xff\xd8\xff", b"\xff\xd9"
 JPEG_START_END, JPEG_JFIF, JPEG_JFIF_END = 2, b"\xff\xd8\xff\xe0", 20
 JPEG_EXIF, JPEG_ICC = b"\xff\xe1", b"\xff\xe2"
 ICC_NAME = b"ICC_PROFILE\0"
@@ -144,6 +145,7 @@ Pixels = npt.NDArray[np.uint8]
 # and its own sampling; another encoding at a high quality.
 Fidelity = Literal["exact", "kept", "re-encoded"]
 SECOND_PICTURES = "second_pictures"  # gain maps, depth maps and previews behind a phone's JPEG (CIPA DC-007)
+APPENDED_DATA = "appended_data"  # anything else behind it: the video of a motion photo, what its maker adds
 Density = tuple[int, int, int]  # JFIF's unit (0 ratio, 1 inch, 2 cm), x and y
 
 
@@ -258,7 +260,7 @@ def _open_jpeg(data: bytes) -> Source:
             "Save it as an ordinary JPEG.",
             code="unsupported_jpeg",
         )
-    _jpeg_end(data, JPEG_PROGRESSIVE_SCANS if kind in JPEG_PROGRESSIVE_KINDS else JPEG_SCANS)
+    end = _jpeg_end(data, JPEG_PROGRESSIVE_SCANS if kind in JPEG_PROGRESSIVE_KINDS else JPEG_SCANS)
     file = _plugin("Jpeg").JpegImageFile(io.BytesIO(data))
     jfif, transform = "jfif" in file.info, file.info.get("adobe_transform")
     if file.mode == "CMYK" and transform is None:
@@ -288,7 +290,7 @@ def _open_jpeg(data: bytes) -> Source:
     }
     encode = partial(_encode_jpeg, options=options, density=density)
     fidelity: Fidelity = "re-encoded" if sampling is None or transform == 2 else "kept"
-    dropped = (SECOND_PICTURES,) if "mp" in file.info else ()
+    dropped = _jpeg_behind(data, end)
     if file.mode == "CMYK":
         return Source("JPEG", file, orientation, encode, fidelity, dropped=dropped)
     colours: Colours = "L" if file.mode == "L" else "RGB" if rgb else "YCbCr"
@@ -315,6 +317,18 @@ def _jpeg_end(data: bytes, most_scans: int) -> int:
             )
         at += max(2, int.from_bytes(data[at : at + 2]))
     return len(data)
+
+
+def _jpeg_behind(data: bytes, end: int) -> tuple[str, ...]:
+    """What follows the first picture, by its first and last bytes: metadata may announce what is not there, or not
+    announce what is. Zeros are padding.
+    """
+    behind = data[end:].strip(b"\0")
+    if not behind:
+        return ()
+    if not behind.startswith(JPEG_START):
+        return (APPENDED_DATA,)
+    return (SECOND_PICTURES,) if behind.endswith(JPEG_STOP) else (SECOND_PICTURES, APPENDED_DATA)
 
 
 def _encode_jpeg(image: Image.Image, *, options: dict[str, Any], density: Density | None) -> bytes:

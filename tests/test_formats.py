@@ -927,3 +927,33 @@ def test_second_pictures_are_dropped_and_that_is_told():
     assert result.data.count(b"\xff\xd8\xff") == 1
     assert b"MPF\0" not in result.data
     assert without_eyes_at(saved(picture(), "JPEG")).dropped == ()
+
+
+VIDEO = b"\0\0\0\x18ftypmp42" + b"\x07" * 500
+
+
+@pytest.mark.parametrize(
+    ("behind", "dropped"),
+    [
+        (b"", ()),
+        (bytes(4000), ()),
+        (saved(picture("L"), "JPEG"), ("second_pictures",)),
+        (bytes(100) + saved(picture("L"), "JPEG") * 2 + bytes(100), ("second_pictures",)),
+        (VIDEO, ("appended_data",)),
+        (saved(picture("L"), "JPEG") + VIDEO, ("second_pictures", "appended_data")),
+        (b"\0\1SEFT", ("appended_data",)),
+    ],
+)
+@pytest.mark.parametrize("announced", [b"", b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta/>", b"MPF\0garbage"])
+@pytest.mark.parametrize("library", [True, False])
+def test_what_follows_a_jpeg_is_told_by_what_is_there(behind, dropped, announced, library, monkeypatch):
+    if not library:
+        monkeypatch.setattr(turbojpeg, "_library", lambda: None)
+    thumbnail = segment(0xE1, b"Exif\0\0" + saved(picture(size=(8, 8)), "JPEG"))
+    kind = 0xE2 if announced.startswith(b"MPF") else 0xE1
+    data = after_start(saved(picture(), "JPEG", progressive=True), thumbnail, segment(kind, announced)) + behind
+    result = without_eyes_at(data)
+    assert result.dropped == dropped
+    assert result.data.endswith(b"\xff\xd9")
+    assert result.data.count(b"\xff\xd8\xff") == 1
+    assert b"ftyp" not in result.data
