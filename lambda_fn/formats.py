@@ -7,19 +7,25 @@ not named (GPS, thumbnails, XMP, IPTC, comments) cannot come out again.
 
 import importlib
 import io
+import re
 import struct
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from numbers import Real
+from typing import Any, Literal, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile
 
 from lambda_fn.containers import (
+    JPEG_END,
+    JPEG_SCAN,
     PNG_SIGNATURE,
+    PngChunk,
     avif_properties,
     iso_brands,
     jpeg_frame,
@@ -54,6 +60,9 @@ ALLOWED = "JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF are read."
 # EXIF 2.32, table 4 and 4.6.5.1; TIFF 6.0 has the same numbers.
 ORIENTATION, X_DENSITY, Y_DENSITY, DENSITY_UNIT = 0x0112, 0x011A, 0x011B, 0x0128
 INCH, CENTIMETRE = 2, 3
+EXIF_UNITS = {1: (0, 1.0), INCH: (1, 1.0), CENTIMETRE: (1, 2.54)}  # JFIF's unit, and how many of it for one of EXIF's
+DENSITY_END = 65536  # JFIF has 16 bits for one
+JFIF_NO_DENSITY = (0, 1, 1)  # square pixels, as the encoders write it
 # How the stored picture is turned upright, by its orientation.
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -67,19 +76,35 @@ UPRIGHT = {
 STORED = UPRIGHT | {6: UPRIGHT[8], 8: UPRIGHT[6]}  # the way back; all but the quarter turns are their own
 
 JPEG_KINDS = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})  # baseline, extended and progressive, Huffman or arithmetic
-# Of these a scan has bits for every block, so that many of them make a large file; in others it may have next to none.
-JPEG_LONG_SCANS = frozenset({0xC0, 0xC1})
-JPEG_SCANS = 500  # libjpeg-turbo's own limit; ten are usual
+# Each scan costs decoders a walk over the whole picture, even an empty one. In a progressive file ten are usual, and
+# 500 are libjpeg-turbo's own limit; in the others each component has but one, and of those there are four at most.
+JPEG_PROGRESSIVE_KINDS = frozenset({0xC2, 0xCA})
+JPEG_SCANS, JPEG_PROGRESSIVE_SCANS = 4, 500
+# Markers that libjpeg takes for more than two bytes: no value of 0xFF, no restart, no start, and no reserved one.
+JPEG_SEGMENT = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
 JPEG_SAMPLINGS = {(2, 1): 1, (2, 2): 2}  # luma over chroma, across and down, as Pillow numbers them
 JPEG_DENSITY_AT = 13  # of the unit and two densities, in the JFIF header that starts the encoders' files
+JPEG_START, JPEG_STOP = b"\xff\xd8\xff", b"\xff\xd9"
 JPEG_START_END, JPEG_JFIF, JPEG_JFIF_END = 2, b"\xff\xd8\xff\xe0", 20
-JPEG_EXIF, JPEG_ICC, JPEG_SCAN = b"\xff\xe1", b"\xff\xe2", b"\xff\xda"
+JPEG_EXIF, JPEG_ICC = b"\xff\xe1", b"\xff\xe2"
 ICC_NAME = b"ICC_PROFILE\0"
 ICC_AT_ONCE = 65519  # ICC.1:2022, B.4: what is left of a segment beside its name, number and count
 
 PNG_LEVEL = 2  # zlib's, for time: level 6 takes 3.3 times as long, for 8 % less (docs/adr/0003)
-# What a PNG may say about colour and density, kept byte for byte (PNG 3rd edition, 11.3.2 and 11.3.4.3).
-PNG_KEPT = frozenset({b"cHRM", b"gAMA", b"iCCP", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"pHYs"})
+# What a PNG may say about colour and density, and its length: longer ones would have room for more than that (PNG 3rd
+# edition, 11.3.2 and 11.3.4.3).
+PNG_KEPT = {
+    b"cHRM": 32,
+    b"gAMA": 4,
+    b"sRGB": 1,
+    b"cICP": 4,
+    b"mDCV": 24,
+    b"cLLI": 8,
+    b"pHYs": 9,
+}
+PNG_PROFILE, PNG_PROFILE_NAME = b"iCCP", b"ICC profile"
+ICC_HEADER, ICC_MARK, ICC_MARK_AT = 128, b"acsp", 36  # ICC.1:2022, 7.2; it starts with the profile's size
+PROFILE_BYTES = 2**22  # those of printers have 2 MB or so
 PNG_DECODED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 PNG_HEADER_END = len(PNG_SIGNATURE) + 25
 
@@ -120,6 +145,7 @@ Pixels = npt.NDArray[np.uint8]
 # and its own sampling; another encoding at a high quality.
 Fidelity = Literal["exact", "kept", "re-encoded"]
 SECOND_PICTURES = "second_pictures"  # gain maps, depth maps and previews behind a phone's JPEG (CIPA DC-007)
+APPENDED_DATA = "appended_data"  # anything else behind it: the video of a motion photo, what its maker adds
 Density = tuple[int, int, int]  # JFIF's unit (0 ratio, 1 inch, 2 cm), x and y
 
 
@@ -234,11 +260,7 @@ def _open_jpeg(data: bytes) -> Source:
             "Save it as an ordinary JPEG.",
             code="unsupported_jpeg",
         )
-    if kind not in JPEG_LONG_SCANS and data.count(JPEG_SCAN) > JPEG_SCANS:
-        raise UnsupportedMedia(
-            f"This JPEG has more than {JPEG_SCANS} scans, which take too long. Save it as an ordinary JPEG.",
-            code="too_many_scans",
-        )
+    end = _jpeg_end(data, JPEG_PROGRESSIVE_SCANS if kind in JPEG_PROGRESSIVE_KINDS else JPEG_SCANS)
     file = _plugin("Jpeg").JpegImageFile(io.BytesIO(data))
     jfif, transform = "jfif" in file.info, file.info.get("adobe_transform")
     if file.mode == "CMYK" and transform is None:
@@ -264,16 +286,49 @@ def _open_jpeg(data: bytes) -> Source:
         "subsampling": sampling or 0,  # what it cannot write becomes 4:4:4, which loses nothing
         "keep_rgb": rgb,
         "icc_profile": profile,
-        "exif": exif,
+        "exif": exif or b"",
     }
     encode = partial(_encode_jpeg, options=options, density=density)
     fidelity: Fidelity = "re-encoded" if sampling is None or transform == 2 else "kept"
-    dropped = (SECOND_PICTURES,) if "mp" in file.info else ()
+    dropped = _jpeg_behind(data, end)
     if file.mode == "CMYK":
         return Source("JPEG", file, orientation, encode, fidelity, dropped=dropped)
     colours: Colours = "L" if file.mode == "L" else "RGB" if rgb else "YCbCr"
     stored = Stored(colours, partial(_complete_jpeg, kept=_jpeg_kept(exif, profile), density=density))
     return Source("JPEG", file, orientation, encode, fidelity, stored, dropped)
+
+
+def _jpeg_end(data: bytes, most_scans: int) -> int:
+    """Where the first picture ends, behind its marker; the file's end if it has none. Raises UnsupportedMedia.
+
+    Thumbnails stand inside segments, whose scans and ends do not count.
+    """
+    at, scans = 2, 0
+    while marker := JPEG_SEGMENT.search(data, at):
+        at = marker.end()
+        kind = data[at - 1]
+        if kind == JPEG_END:
+            return at
+        scans += kind == JPEG_SCAN
+        if scans > most_scans:
+            raise UnsupportedMedia(
+                f"This JPEG has more than {most_scans} scans, which take too long. Save it as an ordinary JPEG.",
+                code="too_many_scans",
+            )
+        at += max(2, int.from_bytes(data[at : at + 2]))
+    return len(data)
+
+
+def _jpeg_behind(data: bytes, end: int) -> tuple[str, ...]:
+    """What follows the first picture, by its first and last bytes: metadata may announce what is not there, or not
+    announce what is. Zeros are padding.
+    """
+    behind = data[end:].strip(b"\0")
+    if not behind:
+        return ()
+    if not behind.startswith(JPEG_START):
+        return (APPENDED_DATA,)
+    return (SECOND_PICTURES,) if behind.endswith(JPEG_STOP) else (SECOND_PICTURES, APPENDED_DATA)
 
 
 def _encode_jpeg(image: Image.Image, *, options: dict[str, Any], density: Density | None) -> bytes:
@@ -300,11 +355,27 @@ def _jpeg_kept(exif: Image.Exif, profile: bytes | None) -> bytes:
 
 
 def _jpeg_density(file: ImageFile.ImageFile) -> Density | None:
-    """From the JFIF header; from EXIF where there is no JFIF header, as on most cameras."""
+    """From the JFIF header; from EXIF where there is no JFIF header, as on most cameras; None where neither has one."""
     if "jfif_density" in file.info:
-        return (file.info["jfif_unit"], *file.info["jfif_density"])
-    x, y = (round(value) for value in file.info.get("dpi", (0, 0)))
-    return (1, x, y) if 0 < x < 65536 and 0 < y < 65536 else None
+        density = (file.info["jfif_unit"], *file.info["jfif_density"])
+        return density if all(density[1:]) and density != JFIF_NO_DENSITY else None
+    try:
+        return _exif_density(file.info.get("exif"))
+    except Exception:  # as in _orientation
+        return None
+
+
+def _exif_density(exif: bytes | None) -> Density | None:
+    """An inch is meant where no unit is told (EXIF 2.32, 4.6.5.1), and both ways where Y is not."""
+    tags = Image.Exif()
+    tags.load(exif or b"")
+    across = tags.get(X_DENSITY)
+    down = tags.get(Y_DENSITY, across)
+    if not (_is_density(across) and _is_density(down)):
+        return None
+    unit, scale = EXIF_UNITS[tags.get(DENSITY_UNIT, INCH)]
+    x, y = (round(float(value) * scale) for value in (across, down))
+    return (unit, x, y) if 0 < x < DENSITY_END and 0 < y < DENSITY_END else None
 
 
 def _jpeg_tables(file: Any) -> list[list[int]]:
@@ -345,9 +416,35 @@ def _open_png(data: bytes) -> Source:
     file = _plugin("Png").PngImageFile(io.BytesIO(PNG_SIGNATURE + decoded))
     if colour == 0 and 1 < depth < 8 and "transparency" in file.info:
         file.info["transparency"] *= 255 // (2**depth - 1)  # Pillow scales the pixels to 8 bits, but not this
-    kept = b"".join(chunk.whole for chunk in chunks if chunk.kind in PNG_KEPT)
+    kept = b"".join(_png_kept(chunks))
     orientation = _orientation(next((chunk.data for chunk in chunks if chunk.kind == b"eXIf"), None))
     return Source("PNG", file, orientation, partial(_encode_png, orientation=orientation, kept=kept), "exact")
+
+
+def _png_kept(chunks: list[PngChunk]) -> Iterator[bytes]:
+    """The first chunk of each kind, where it is as it should be; the profile packed anew, under no name of its own."""
+    firsts = {chunk.kind: chunk for chunk in reversed(chunks)}
+    for kind, length in PNG_KEPT.items():
+        if kind in firsts and len(firsts[kind].data) == length:
+            yield bytes(firsts[kind].whole)
+    if PNG_PROFILE in firsts and (profile := _png_profile(firsts[PNG_PROFILE].data)):
+        body = PNG_PROFILE + PNG_PROFILE_NAME + b"\0\0" + zlib.compress(profile)
+        yield (len(body) - 4).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
+
+
+def _png_profile(body: bytes) -> bytes | None:
+    """The profile in an iCCP chunk, cut at the size that it tells; None where it is damaged."""
+    packed = body.partition(b"\0")[2]
+    unpacking = zlib.decompressobj()
+    try:
+        header = unpacking.decompress(packed[1:], ICC_HEADER)
+        left = int.from_bytes(header[:4]) - ICC_HEADER
+        if header[ICC_MARK_AT:][:4] != ICC_MARK or not 0 < left <= PROFILE_BYTES:
+            return None
+        rest = unpacking.decompress(unpacking.unconsumed_tail, left)
+    except zlib.error:
+        return None
+    return header + rest if len(rest) == left else None
 
 
 def _encode_png(image: Image.Image, *, orientation: int, kept: bytes) -> bytes:
@@ -463,7 +560,7 @@ def _open_tiff(data: bytes) -> Source:
         raise _unsupported_tiff()
     file.info.pop("xmp", None)  # Pillow would take an orientation from it, which no viewer does
     orientation = _valid_orientation(tags.get(ORIENTATION))
-    kept = {tag: tags[tag] for tag in (X_DENSITY, Y_DENSITY) if tag in tags and tags[tag] > 0}
+    kept = {tag: tags[tag] for tag in (X_DENSITY, Y_DENSITY) if _is_density(tags.get(tag))}
     if kept and DENSITY_UNIT in tags:
         kept[DENSITY_UNIT] = tags[DENSITY_UNIT]
     if orientation != 1:
@@ -577,6 +674,11 @@ def _orientation(exif: bytes | None) -> int:
 
 def _valid_orientation(value: object) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _is_density(value: object) -> TypeGuard[Real]:
+    """Whether a tag's value is a number, and one that a picture may have; 0/0 is none."""
+    return isinstance(value, Real) and 0 < float(value) < DENSITY_END
 
 
 def _exif(orientation: int) -> Image.Exif:

@@ -3,7 +3,7 @@
 from typing import Any, get_args
 
 from lambda_fn import __version__
-from lambda_fn.formats import SECOND_PICTURES, Fidelity
+from lambda_fn.formats import APPENDED_DATA, SECOND_PICTURES, Fidelity
 from lambda_fn.options import TABLE, Option, as_text
 
 Json = dict[str, Any]
@@ -16,7 +16,10 @@ FIDELITY = (
     "was encoded again with its own tables and sampling. `re-encoded`: it was encoded again at a high quality."
 )
 STOPPED_EARLY = "There were more candidates than are looked at, or it took too long: faces may be missing."
-DROPPED = "What came with the photo, is no metadata, and does not come back: gain maps and other second pictures."
+DROPPED = (
+    "What came with the photo and does not come back, besides metadata: gain maps and other second pictures, and other "
+    "data appended to it, such as the video of a motion photo."
+)
 LANDMARKS = ("right_eye", "left_eye", "nose", "mouth_right", "mouth_left")
 ERRORS = {
     400: "The request cannot be read, or the photo is damaged.",
@@ -136,7 +139,7 @@ def _answer() -> Json:
             "fidelity": FIDELITIES | {"description": f"{FIDELITY} Not with `answer` faces."},
             "dropped": {
                 "type": "array",
-                "items": {"const": SECOND_PICTURES},
+                "items": {"enum": [SECOND_PICTURES, APPENDED_DATA]},
                 "description": f"{DROPPED} Absent where nothing is.",
             },
             "stopped_early": {"const": True, "description": f"{STOPPED_EARLY} Absent otherwise."},

@@ -280,6 +280,81 @@ def test_the_density_of_a_camera_without_jfif_header_stays():
     assert opened(rewritten(data)).info["dpi"] == (240, 240)
 
 
+def exif_of_density(kind, value, unit=2):
+    """EXIF with the given type and bytes for both densities, as Pillow would not write it."""
+    entries, behind = [(0x011A, kind, value), (0x011B, kind, value), (0x0128, 3, struct.pack("<H", unit))], b""
+    body = struct.pack("<4sIH", b"II*\0", 8, len(entries))
+    for tag, type_, data in entries:
+        body += struct.pack("<HHI", tag, type_, 1)
+        body += data.ljust(4, b"\0") if len(data) <= 4 else struct.pack("<I", 50 + len(behind))
+        behind += data if len(data) > 4 else b""
+    return segment(0xE1, b"Exif\0\0" + body + bytes(4) + behind)
+
+
+def density_through(data):
+    info = opened(rewritten(data)).info
+    return info["jfif_unit"], info["jfif_density"]
+
+
+FLOAT, DOUBLE, RATIONAL = 11, 12, 5
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (FLOAT, struct.pack("<f", float("inf"))),
+        (DOUBLE, struct.pack("<d", float("nan"))),
+        (DOUBLE, struct.pack("<d", 1e300)),
+        (DOUBLE, struct.pack("<d", 1e-9)),
+        (DOUBLE, struct.pack("<d", -72)),
+        (RATIONAL, struct.pack("<II", 0, 0)),
+        (RATIONAL, struct.pack("<II", 1, 0)),
+        (RATIONAL, struct.pack("<II", 70_000, 1)),
+    ],
+)
+def test_a_density_that_is_none_is_none(kind, value):
+    data = after_start(without_jfif(saved(picture(), "JPEG")), exif_of_density(kind, value))
+    assert density_through(data) == (0, (1, 1))
+
+
+@pytest.mark.parametrize(("unit", "expected"), [(1, (0, (118, 118))), (2, (1, (118, 118))), (3, (1, (300, 300)))])
+def test_the_density_of_exif_is_taken_in_its_unit(unit, expected):
+    exif = exif_of_density(RATIONAL, struct.pack("<II", 11811, 100), unit)
+    assert density_through(after_start(without_jfif(saved(picture(), "JPEG")), exif)) == expected
+
+
+@pytest.mark.parametrize("library", [True, False])
+@pytest.mark.parametrize("options", [{}, {"keep_rgb": True}])
+def test_no_density_is_made_up(options, library, monkeypatch):
+    if not library:
+        monkeypatch.setattr(turbojpeg, "_library", lambda: None)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = saved(picture(), "JPEG", exif=exif, **options)
+    back = opened(without_eyes_at(data if options else without_jfif(data)).data)
+    assert dict(back.getexif()) == {0x0112: 6}
+    assert options or (back.info["jfif_unit"], back.info["jfif_density"]) == (0, (1, 1))
+
+
+def test_inks_with_a_jfif_header_of_square_pixels_get_no_exif():
+    jfif = segment(0xE0, b"JFIF\0\1\1\0\0\1\0\1\0\0")
+    assert b"Exif" not in rewritten(after_start(saved(picture("CMYK"), "JPEG"), jfif))
+
+
+def test_a_jfif_density_of_nothing_is_none():
+    data = bytearray(saved(picture(), "JPEG"))
+    data[13:18] = struct.pack(">BHH", 1, 0, 0)
+    assert density_through(bytes(data)) == (0, (1, 1))
+
+
+@pytest.mark.parametrize("library", [True, False])
+def test_exif_is_written_only_where_it_says_something(library, monkeypatch):
+    if not library:
+        monkeypatch.setattr(turbojpeg, "_library", lambda: None)
+    assert b"Exif" not in without_eyes_at(saved(picture(), "JPEG", exif=gps_exif())).data
+    assert b"Exif" not in without_eyes_at(saved(picture("CMYK"), "JPEG", exif=Image.Exif())).data
+
+
 def test_a_profile_of_several_segments_stays():
     profile = np.random.default_rng(0).bytes(150_000)
     assert opened(rewritten(saved(picture(), "JPEG", icc_profile=profile))).info["icc_profile"] == profile
@@ -342,6 +417,30 @@ def test_a_jpeg_of_very_many_scans_is_refused_before_they_are_read():
     assert photo_from(data[:-2] + data[last:-2] * 20 + data[-2:]).image.size == SIZE
 
 
+EMPTY_SCAN = segment(0xDA, bytes([1, 1, 0, 0, 63, 0]))  # of the first component
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("kind", [0xC0, 0xC1, 0xC9])
+def test_a_sequential_jpeg_has_no_more_scans_than_it_can_have_components(mode, kind):
+    data = saved(picture(mode), "JPEG")
+    data = data[:-2] + EMPTY_SCAN * 4 + data[-2:]
+    frame = data.index(b"\xff\xc0")
+    assert code_of(data[: frame + 1] + bytes([kind]) + data[frame + 2 :]) == "too_many_scans"
+
+
+def test_scans_cannot_hide_in_a_segment_that_decoders_do_not_see():
+    """At a restart libjpeg passes over a reserved marker alone, whatever length seems to follow it."""
+    data = saved(picture(), "JPEG", restart_marker_blocks=1)
+    assert code_of(data[:-2] + segment(0x02, EMPTY_SCAN * 4) + data[-2:]) == "too_many_scans"
+
+
+def test_scans_of_thumbnails_and_of_second_pictures_do_not_count():
+    data = saved(picture(), "JPEG", restart_marker_blocks=1)
+    thumbnails = [segment(0xE1, b"Exif\0\0" + saved(picture(size=(8, 8)), "JPEG"))] * 6
+    assert photo_from(after_start(data, *thumbnails) + data * 6).image.size == SIZE
+
+
 @pytest.mark.parametrize("name", ["group_of_people.jpg", "multiface.jpg", "portrait.jpg", "crowd.jpg"])
 def test_a_real_photograph_changes_only_as_much_as_another_encoding_changes_it(name):
     data = shared_photo(name)
@@ -381,17 +480,69 @@ def test_a_palette_with_transparency_becomes_rgba(transparency):
     np.testing.assert_array_equal(np.asarray(back), np.asarray(expected))
 
 
-def test_png_colour_chunks_and_density_stay_byte_for_byte():
+def test_png_colour_chunks_and_density_stay():
     kept = [
         chunk(b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)),
         chunk(b"gAMA", struct.pack(">I", 45455)),
-        chunk(b"iCCP", b"my profile\0\0" + zlib.compress(PROFILE, 9)),
+        chunk(b"sRGB", b"\1"),
         chunk(b"cICP", bytes([12, 13, 0, 1])),
+        chunk(b"mDCV", bytes(range(24))),
+        chunk(b"cLLI", bytes(range(8))),
         chunk(b"pHYs", struct.pack(">IIB", 3, 2, 0)),
     ]
     back = rewritten(after_header(saved(picture(), "PNG"), *kept))
     assert back[33:].startswith(b"".join(kept))
     assert opened(back).info["aspect"] == (3, 2)
+
+
+def profile_chunk(profile=PROFILE, name=b"profile", behind=b""):
+    return chunk(b"iCCP", name + b"\0\0" + zlib.compress(profile) + behind)
+
+
+@pytest.mark.parametrize(
+    "hiding",
+    [
+        profile_chunk(name=SECRET),
+        profile_chunk(behind=SECRET),
+        profile_chunk(PROFILE + SECRET),
+        profile_chunk() + profile_chunk(name=SECRET) + chunk(b"iCCP", SECRET),
+        profile_chunk() + chunk(b"gAMA", struct.pack(">I", 45455)) + chunk(b"gAMA", SECRET[:4]),
+        *(profile_chunk() + chunk(kind, SECRET) for kind in (b"cHRM", b"gAMA", b"sRGB", b"cICP", b"pHYs")),
+        *(profile_chunk() + chunk(kind, SECRET) for kind in (b"mDCV", b"cLLI")),
+    ],
+)
+def test_nothing_hides_in_what_a_png_keeps(hiding):
+    back = rewritten(after_header(saved(picture(), "PNG"), hiding))
+    assert SECRET[:4] not in back
+    assert opened(back).info["icc_profile"] == PROFILE
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        profile_chunk(PROFILE[:-1]),
+        profile_chunk(PROFILE[:100]),
+        profile_chunk(b"\xff\xff\xff\xff" + PROFILE[4:]),
+        profile_chunk(PROFILE[:36] + b"text" + PROFILE[40:]),
+        chunk(b"iCCP", b"profile\0\0" + SECRET),
+        chunk(b"iCCP", b"profile"),
+        chunk(b"iCCP", b""),
+    ],
+)
+def test_a_damaged_profile_of_a_png_is_left_out(damaged):
+    back = rewritten(after_header(saved(picture(), "PNG"), damaged))
+    assert b"iCCP" not in back
+
+
+def test_a_profile_that_unpacks_to_too_much_is_left_out():
+    size = 200_000_000
+    bomb = profile_chunk(size.to_bytes(4) + PROFILE[4:128] + bytes(size - 128))
+    tracemalloc.start()
+    try:
+        assert b"iCCP" not in rewritten(after_header(saved(picture(), "PNG"), bomb))
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_png_text_is_removed_and_passes_for_nothing_else():
@@ -551,6 +702,16 @@ def test_a_big_endian_tiff_is_read(mode):
 def test_a_tiff_without_unit_of_density_keeps_the_ratio():
     data = saved(picture(), "TIFF", tiffinfo={282: 4.0, 283: 3.0, 296: 1})
     assert opened(rewritten(data)).info["resolution"] == (4, 3)
+
+
+@pytest.mark.parametrize(("kind", "value"), [(11, float("inf")), (12, 1e300), (2, "7")])
+def test_a_tiff_density_that_is_none_is_not_kept(kind, value):
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag in (282, 283):
+        tags.tagtype[tag] = kind
+        tags[tag] = value
+    back = opened(rewritten(saved(picture(), "TIFF", tiffinfo=tags)))
+    assert not {282, 283, 296} & set(back.tag_v2)
 
 
 def test_tiff_metadata_is_removed():
@@ -766,3 +927,33 @@ def test_second_pictures_are_dropped_and_that_is_told():
     assert result.data.count(b"\xff\xd8\xff") == 1
     assert b"MPF\0" not in result.data
     assert without_eyes_at(saved(picture(), "JPEG")).dropped == ()
+
+
+VIDEO = b"\0\0\0\x18ftypmp42" + b"\x07" * 500
+
+
+@pytest.mark.parametrize(
+    ("behind", "dropped"),
+    [
+        (b"", ()),
+        (bytes(4000), ()),
+        (saved(picture("L"), "JPEG"), ("second_pictures",)),
+        (bytes(100) + saved(picture("L"), "JPEG") * 2 + bytes(100), ("second_pictures",)),
+        (VIDEO, ("appended_data",)),
+        (saved(picture("L"), "JPEG") + VIDEO, ("second_pictures", "appended_data")),
+        (b"\0\1SEFT", ("appended_data",)),
+    ],
+)
+@pytest.mark.parametrize("announced", [b"", b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta/>", b"MPF\0garbage"])
+@pytest.mark.parametrize("library", [True, False])
+def test_what_follows_a_jpeg_is_told_by_what_is_there(behind, dropped, announced, library, monkeypatch):
+    if not library:
+        monkeypatch.setattr(turbojpeg, "_library", lambda: None)
+    thumbnail = segment(0xE1, b"Exif\0\0" + saved(picture(size=(8, 8)), "JPEG"))
+    kind = 0xE2 if announced.startswith(b"MPF") else 0xE1
+    data = after_start(saved(picture(), "JPEG", progressive=True), thumbnail, segment(kind, announced)) + behind
+    result = without_eyes_at(data)
+    assert result.dropped == dropped
+    assert result.data.endswith(b"\xff\xd9")
+    assert result.data.count(b"\xff\xd8\xff") == 1
+    assert b"ftyp" not in result.data
