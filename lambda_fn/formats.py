@@ -7,7 +7,6 @@ not named (GPS, thumbnails, XMP, IPTC, comments) cannot come out again.
 
 import importlib
 import io
-import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -80,8 +79,9 @@ JPEG_KINDS = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})  # baseline, extended and
 # 500 are libjpeg-turbo's own limit; in the others each component has but one, and of those there are four at most.
 JPEG_PROGRESSIVE_KINDS = frozenset({0xC2, 0xCA})
 JPEG_SCANS, JPEG_PROGRESSIVE_SCANS = 4, 500
-# Markers that libjpeg takes for more than two bytes: no value of 0xFF, no restart, no start, and no reserved one.
-JPEG_SEGMENT = re.compile(rb"\xff[\xc0-\xcf\xd9-\xfe]")
+# Bytes behind 0xFF that libjpeg takes for a marker with more behind it: values from the first on, but for restarts and
+# starts, which are those from 0xD0 to 0xD8, and 0xFF itself.
+JPEG_FILL, JPEG_FIRST_MARKER, JPEG_FIRST_RESTART, JPEG_BARE_MARKERS = 0xFF, 0xC0, 0xD0, 9
 JPEG_SAMPLINGS = {(2, 1): 1, (2, 2): 2}  # luma over chroma, across and down, as Pillow numbers them
 JPEG_DENSITY_AT = 13  # of the unit and two densities, in the JFIF header that starts the encoders' files
 JPEG_START, JPEG_STOP = b"\xff\xd8\xff", b"\xff\xd9"
@@ -303,10 +303,15 @@ def _jpeg_end(data: bytes, most_scans: int) -> int:
 
     Thumbnails stand inside segments, whose scans and ends do not count.
     """
+    octets = np.frombuffer(data, np.uint8)
+    behind = 1 + np.flatnonzero((octets[:-1] == JPEG_FILL) & (octets[1:] >= JPEG_FIRST_MARKER))
+    kinds = octets[behind]
+    segments = behind[(kinds - np.uint8(JPEG_FIRST_RESTART) >= JPEG_BARE_MARKERS) & (kinds != JPEG_FILL)]
     at, scans = 2, 0
-    while marker := JPEG_SEGMENT.search(data, at):
-        at = marker.end()
-        kind = data[at - 1]
+    for place in map(int, segments):
+        if place <= at:
+            continue
+        at, kind = place + 1, data[place]
         if kind == JPEG_END:
             return at
         scans += kind == JPEG_SCAN
