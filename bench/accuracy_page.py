@@ -223,7 +223,7 @@ def _table(rows: Rows) -> list[str]:
             f"| {sum(row['false'] for row in own)} | {f'{error[len(error) // 2]:.1f} %' if error else ''} "
             f"| {sum(row['looks'] for row in own) / len(own):.1f} |"
         )
-    return lines
+    return [*lines, "", "The eye error is that of the middle picture."]
 
 
 def _table_each(rows: Rows) -> list[str]:

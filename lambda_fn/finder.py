@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import cos, hypot, pi, radians, sin
+from math import cos, hypot, pi, radians, sin, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from lambda_fn.photo import Photo, crop, small_copy, turned
 
 LONG_SIDE = 640  # pixels, of a look: more finds smaller faces and costs with its square
 CROWD_SIDE = 1280  # of the look for small faces; larger ones see faces that are none
+PANORAMA = 4.0  # long side over short; beyond, a look's pixels are what it is bounded by, and not its long side
 MAX_UPSCALE = 2.0  # a small photo gains up to here, and only blurs beyond
 SMALL = 36  # pixels of a look, the face's height: below, a look is no longer sure of faces (from 32) and misses some
 
@@ -126,7 +127,7 @@ class _Search:
         """Look at the whole photo, turned back by `turn` degrees, and closely at what is new; what was seen, in
         pixels of the look, and nothing where the photo was looked at like this before.
         """
-        scale = min(long_side / max(self._photo.width, self._photo.height), MAX_UPSCALE)
+        scale = self._scale(long_side)
         if any(turn == other and scale < FINER * before for before, other in self._looks) or self._out_of_time():
             return NOTHING
         self._looks.add((scale, turn))
@@ -145,6 +146,12 @@ class _Search:
         self._look_closely(worth.take(np.flatnonzero(~self._known(worth))))
         return seen
 
+    def _scale(self, long_side: int) -> float:
+        """From the photo to a look, which has no more pixels of a panorama than of a photo of PANORAMA to one."""
+        width, height = self._photo.width, self._photo.height
+        shape = min(max(width, height) / min(width, height), PANORAMA)
+        return min(long_side / sqrt(shape * width * height), MAX_UPSCALE)
+
     def little_of(self, seen: Candidates) -> bool:
         """Whether nothing was found, or so little is to be believed, that the photo may be lying on its side."""
         upright = _between(_tilts(self._sure()), 0) < ASIDE
@@ -156,7 +163,7 @@ class _Search:
     def small_or_nothing(self) -> bool:
         """Whether a close look showed what may be a face and was too small for the first look, or nobody is found."""
         likely = self.distinct()
-        scale = LONG_SIDE / max(self._photo.width, self._photo.height)
+        scale = self._scale(LONG_SIDE)
         return not np.any(likely.scores >= SURE) or bool(min(_heights(likely)) * scale < SMALL)
 
     def best_quarter(self) -> int:

@@ -12,8 +12,8 @@ from lambda_fn.faces import Point
 
 # One photograph is crowded: one look finds 21 of the 26 people in it whose eyes can be placed.
 OUT_OF_REACH = {"photographs of people: found by auto, over one look, where it is crowded"}
-# Of real faces as small as in a crowd; no target names them.
-BESIDES = "photographs in sheets"
+# Sheets are beside the targets: half-hidden real faces take several crops each.
+BESIDES = {"photographs in sheets: looks that auto costs on average"}
 
 
 def person(x, y, *, distance=10.0, height=100.0):
@@ -120,8 +120,7 @@ def test_worse_figures_miss_their_targets(figures):
 
 
 def test_the_figures_reach_the_targets(figures):
-    missed = {what for what, _, _, met in targets(figures) if not met and not what.startswith(BESIDES)}
-    assert missed == OUT_OF_REACH
+    assert {what for what, _, _, met in targets(figures) if not met} == OUT_OF_REACH | BESIDES
 
 
 def test_every_target_is_measured(figures):

@@ -265,6 +265,20 @@ def test_odd_shapes_are_searched_like_any_other(detector, size):
         assert len(found.faces) == 1
 
 
+@pytest.mark.parametrize("turn", [False, True])
+def test_everyone_in_a_long_panorama_is_found(retinaface, turn):
+    image = Image.new("RGB", (20000, 200), "#88a0b0")
+    for number in range(50):
+        image.paste(face(190, seed=number)[0], (105 + 400 * number, 5))
+    if turn:
+        image = Image.new("RGB", (200, 20000), "#88a0b0")
+        for number in range(50):
+            image.paste(face(190, seed=number)[0], (5, 105 + 400 * number))
+    counting = Counting(retinaface)
+    assert len(find(photo_from(as_jpeg(image)), counting, min_score=0.9).faces) >= 48
+    assert max(height * width for height, width in counting.scans) <= 1280 * 1280 / 4
+
+
 def test_noise_in_the_colour_of_skin_has_no_faces(detector):
     grain = np.asarray(noise(900, 600, seed=4), np.int16) // 4 - 32
     skin = np.clip(np.array([224, 172, 138]) + grain, 0, 255).astype(np.uint8)
