@@ -110,11 +110,12 @@ def main() -> None:
         look = Looker()
     except SettingError as error:
         sys.exit(f"make accuracy compares both detectors. {error.message}")
-    sections = measurements(look, many=many, few=few, crowds=crowds, of_each=of_each)
+    photographs = scenes.photographs()
+    if missing := set(scenes.KNOWN) - set(photographs):
+        parser.error(f"{', '.join(sorted(missing))}: not in the folder of photographs (name one in PHOTOS_DIR)")
+    sections = measurements(look, photographs, many=many, few=few, crowds=crowds, of_each=of_each)
     if unknown := set(given.sections) - set(sections):
         parser.error(f"there is no section {', '.join(sorted(unknown))}; there are {', '.join(sections)}")
-    if missing := [name for name in scenes.KNOWN if name not in scenes.photographs()]:
-        parser.error(f"{', '.join(missing)}: not in the folder of photographs (name one in PHOTOS_DIR)")
     figures = {name: sections[name]() for name in given.sections or sections}
     if given.quick:
         json.dump(figures, sys.stdout, indent=1)
@@ -126,12 +127,11 @@ def main() -> None:
         write_page(figures)
 
 
-def measurements(look: "Looker", *, many: int, few: int, crowds: int, of_each: int) -> dict[str, Callable[[], Rows]]:
+def measurements(
+    look: "Looker", photographs: dict[str, Scene], *, many: int, few: int, crowds: int, of_each: int
+) -> dict[str, Callable[[], Rows]]:
     """How to get each section; `many` scenes are turned for the main methods, `few` for the others."""
-    photographs = scenes.photographs()
-    sheets = {}
-    if scenes.CROWDED in photographs:
-        sheets = {f"{scenes.CROWDED}, {n} x {n} times": scenes.sheet(photographs[scenes.CROWDED], n, n) for n in (2, 3)}
+    sheets = {f"{scenes.CROWDED}, {n} x {n} times": scenes.sheet(photographs[scenes.CROWDED], n, n) for n in (2, 3)}
 
     def turnable() -> list[Scene]:
         return [scenes.turnable(number) for number in range(many)]
@@ -207,7 +207,7 @@ def matched(seen: Sequence[Eyes], people: Sequence[Person]) -> tuple[list[bool],
 
 def tilts(look: Looker, turnable: Sequence[Scene], few: int, photographs: dict[str, Scene]) -> Rows:
     """Of the faces that are found upright, how many are found when the whole picture is turned."""
-    small = [scenes.resized(photographs[name], scale) for name, scale in TURNED_PHOTOS.items() if name in photographs]
+    small = [scenes.resized(photographs[name], scale) for name, scale in TURNED_PHOTOS.items()]
     rows: Rows = []
     for kind, upright in (("drawn", turnable), ("photographs", small)):
         at_first: dict[Method, list[bool]] = {}

@@ -145,8 +145,7 @@ def targets(figures: Figures) -> list[tuple[str, str, str, bool]]:
         ("photographs of people", _without_sheets(figures["photos"]), lambda name: name == "crowd.jpg"),
         ("photographs in sheets", _sheets(figures["photos"]), lambda _: True),
     ):
-        if section:
-            rows += _crowd_targets(title, section, crowded)
+        rows += _crowd_targets(title, section, crowded)
     for title, tilts, least in (
         ("15 to 45", (15, 30, 45), 99),
         ("60", (60,), 97),
@@ -241,11 +240,11 @@ def _table_each(rows: Rows) -> list[str]:
 
 
 def _cell(row: dict[str, Any]) -> str:
-    return f"{_plus(row)} / {row['looks']:.1f}"
+    return f"{_and_false(row['found'], row)} / {row['looks']:.1f}"
 
 
-def _plus(row: dict[str, Any]) -> str:
-    return f"{row['found']}" + (f" + {row['false']}" if row["false"] else "")
+def _and_false(found: object, row: dict[str, Any]) -> str:
+    return f"{found} + {row['false']}" if row["false"] else f"{found}"
 
 
 def _beside_package(figures: Figures) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
@@ -259,7 +258,10 @@ def _package_table(figures: Figures) -> list[str]:
     if not pairs:
         return ["Not measured: no Python with the package and TensorFlow was named in `MTCNN_PYTHON`."]
     lines = ["| | people | MTCNN, auto | the package `mtcnn`, at 0.9 too |", "|---|---|---|---|"]
-    lines += [f"| {at} | {own['people']} | {_plus(own)} | {_plus(its)} |" for at, own, its in pairs]
+    lines += [
+        f"| {at} | {own['people']} | {_and_false(own['found'], own)} | {_and_false(its['found'], its)} |"
+        for at, own, its in pairs
+    ]
     return [*lines, "", "In each cell: found, and false faces after a + where there are any."]
 
 
@@ -267,12 +269,10 @@ def _tilt_table(rows: Rows) -> list[str]:
     lines = []
     for kind in ("drawn", "photographs"):
         own = [row for row in rows if row["kind"] == kind]
-        if not own:
-            continue
         tilts = _at(own)
         lines += [f"| {kind}: degrees | " + " | ".join(map(str, tilts)) + " |", "|---" * (len(tilts) + 1) + "|"]
         for method, (_, _, name) in STYLE.items():
-            cells = [_still_and_false(row) for row in own if row["method"] == method]
+            cells = [_and_false(f"{row['still']}/{row['upright']}", row) for row in own if row["method"] == method]
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
         lines.append("")
     return lines[:-1]
@@ -289,16 +289,10 @@ def _swept_table(along: str, rows: Rows) -> list[str]:
     for method, (_, _, title) in STYLE.items():
         own = [row for row in rows if row["method"] == method]
         if own:
-            lines.append(f"| {title} | " + " | ".join(_found_and_false(row) for row in own) + " |")
+            lines.append(
+                f"| {title} | " + " | ".join(_and_false(f"{row['found']}/{row['people']}", row) for row in own) + " |"
+            )
     return lines
-
-
-def _found_and_false(row: dict[str, Any]) -> str:
-    return f"{row['found']}/{row['people']}" + (f" + {row['false']}" if row["false"] else "")
-
-
-def _still_and_false(row: dict[str, Any]) -> str:
-    return f"{row['still']}/{row['upright']}" + (f" + {row['false']}" if row["false"] else "")
 
 
 def _curve(

@@ -95,10 +95,9 @@ def write_whole(path: Path, data: bytes, *, like: Path | None = None) -> None:
     try:
         with temporary.open("xb") as file:
             file.write(data)
-        for model in (place, like):
-            if model is not None and model.is_file():
-                shutil.copymode(model, temporary)
-                break
+        model = place if place.exists() else like
+        if model is not None and model.is_file():
+            shutil.copymode(model, temporary)
         temporary.replace(place)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -14,12 +14,8 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_MARKER = re.compile(rb"\xff([^\x00\xff])")  # 0xFF 0x00 is a value of 0xFF, and 0xFF 0xFF is filling
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # T.81, table B.1: SOF0..15 without DHT, JPG, DAC
 JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})  # T.81, B.1.1.3: markers without a length
-JPEG_APP0, JPEG_APP14, JFIF, ADOBE = 0xE0, 0xEE, b"JFIF\0", b"Adobe"
-JFIF_LENGTH, ADOBE_LENGTH, ADOBE_TRANSFORM = (
-    14,
-    12,
-    11,
-)  # libjpeg's: what is shorter is none; where the colours are told
+JPEG_APP0, JFIF, JFIF_LENGTH = 0xE0, b"JFIF\0", 14  # what is shorter is none to libjpeg
+JPEG_APP14, ADOBE, ADOBE_LENGTH, ADOBE_TRANSFORM = 0xEE, b"Adobe", 12, 11  # likewise; the last byte tells the colours
 JPEG_PROGRESSIVE, JPEG_HUFFMAN, JPEG_END, JPEG_SCAN, JPEG_TABLES = 0xC2, 0xC4, 0xD9, 0xDA, 0xDB
 # T.81, A.3.6: in which order the 64 places of a block are told, each as row * 8 + column.
 ZIGZAG = sorted(range(64), key=lambda at: (sum(divmod(at, 8)), at % 8 if sum(divmod(at, 8)) % 2 == 0 else at // 8))

@@ -1,7 +1,7 @@
 """Which faces are in a photo: look at the whole of it, then again at each candidate, close and level; look on where
 something says that there is more to see.
 
-Every look keeps even doubtful candidates and is not believed. Each one is cut out of the photo, turned so that its eyes
+Every look keeps even doubtful candidates: none is believed alone. Each is cut out of the photo, turned so that its eyes
 are level, and looked at again, until it is level in what is seen: that says what it is and where its eyes are. How much
 there is to do is counted in looks and crops, never in time, so that the same photo gives the same faces; a clock is the
 last guard.
@@ -31,7 +31,7 @@ LIKELY = 0.3  # a candidate that is always worth a crop; the least score that a 
 HINT = 0.05  # less is noise; turned faces, which a look is not trained for, score from here
 HINTS = 12  # candidates below LIKELY that get a crop, a look
 TWO_EYES = 0.5  # between the eyes, over eyes to mouth: what no look was sure of and is narrower is an ear or a fold
-SEEN = 0.1  # a candidate that counts as something seen, when looks are compared
+SEEN = 0.1  # a candidate that counts as something seen, when it is asked how much of that is sure
 
 CROP_SIDE = 160  # pixels; as exact as 224 with more around the face, at half the cost
 FACE_IN_CROP = CROP_SIDE / CROP_CONTEXT  # pixels
@@ -58,7 +58,7 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """`stopped_early`: there are more candidates than MAX_CROPS let be looked at, or the clock ran out."""
+    """`stopped_early`: there are more candidates than MAX_CROPS or a scan let be looked at, or the clock ran out."""
 
     faces: tuple[Face, ...]
     stopped_early: bool
@@ -74,7 +74,7 @@ def find(
 ) -> Found:
     """The faces that a close look shows, and that score at least `min_score` (LIKELY..1); best first, equal ones by x.
 
-    `detail` is one of options.DETAILS: "fast" looks at the photo once, "auto" again where that pays, "high" always.
+    `detail` is one of options.DETAILS: "fast" looks once, "auto" again where that pays, "high" in any case.
     Boxes and landmarks are in pixels of the upright photo; boxes are clipped to it.
     """
     search = _Search(photo, detector, clock)
@@ -180,17 +180,17 @@ class _Search:
         steps = Counter((np.round(np.degrees(this_way) / STEP).astype(int) * STEP % 360).tolist())
         return int(steps.most_common(1)[0][0]) if steps else self.turn
 
-    def unsolved(self, threshold: float) -> Candidates:
-        """What was seen with at least `threshold` and is no face as yet, best first."""
+    def unsolved(self) -> Candidates:
+        """What a look thought likely and is no face as yet, best first."""
         seen = join(self._unsolved)
-        seen = seen.take(np.flatnonzero(seen.scores >= threshold))
+        seen = seen.take(np.flatnonzero(seen.scores >= LIKELY))
         seen = seen.take(nms(seen.boxes, seen.scores, SAME_FACE))
         faces = self._sure()
         return seen.take(np.flatnonzero([not np.any(iou(box, faces.boxes) > SAME_FACE) for box in seen.boxes]))
 
     def try_other_turns(self) -> None:
         """Look closely at the likeliest of what is unsolved, as if it lay on its side or on its head."""
-        for candidate in _each(self.unsolved(LIKELY).take_first(STUBBORN)):
+        for candidate in _each(self.unsolved().take_first(STUBBORN)):
             boxes = np.repeat(candidate.boxes, len(QUARTERS), axis=0)
             read = self._inspect(boxes, [radians(self.turn + quarter) for quarter in QUARTERS])
             likely = join(seen for seen in read if seen.scores.size and seen.scores[0] >= LIKELY)

@@ -93,15 +93,7 @@ ICC_AT_ONCE = 65519  # ICC.1:2022, B.4: what is left of a segment beside its nam
 PNG_LEVEL = 2  # zlib's, for time: level 6 takes 3.3 times as long, for 8 % less (docs/adr/0003)
 # What a PNG may say about colour and density, and its length: longer ones would have room for more than that (PNG 3rd
 # edition, 11.3.2 and 11.3.4.3).
-PNG_KEPT = {
-    b"cHRM": 32,
-    b"gAMA": 4,
-    b"sRGB": 1,
-    b"cICP": 4,
-    b"mDCV": 24,
-    b"cLLI": 8,
-    b"pHYs": 9,
-}
+PNG_KEPT = {b"cHRM": 32, b"gAMA": 4, b"sRGB": 1, b"cICP": 4, b"mDCV": 24, b"cLLI": 8, b"pHYs": 9}
 PNG_PROFILE, PNG_PROFILE_NAME = b"iCCP", b"ICC profile"
 ICC_HEADER, ICC_MARK, ICC_MARK_AT = 128, b"acsp", 36  # ICC.1:2022, 7.2; it starts with the profile's size
 PROFILE_BYTES = 2**22  # those of printers have 2 MB or so
