@@ -1,4 +1,4 @@
-# The function as Lambda runs it: Debian, Python, pruned libraries, lambda_fn and its models. `make image` builds it.
+# The function as Lambda runs it: Debian, Python, pruned libraries, googly_eyes, its models and the handler. `make image` builds it.
 #
 #   --build-arg TFLITE_RUNTIME=tflite-runtime    the older build of the same runtime, with numpy below 2
 #   --build-arg BASE_IMAGE=...                   any Debian image with Python 3.11 or newer as python3
@@ -30,6 +30,7 @@ RUN cd /opt/venv/lib/python3*/site-packages \
 
 WORKDIR /var/task
 COPY models/*.tflite models/
+COPY googly_eyes googly_eyes
 COPY lambda_fn lambda_fn
 # Lambda's user is not the one that builds, and the checkout may be readable by its owner alone.
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash . && chmod -R a+rX /opt/venv /var/task

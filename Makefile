@@ -46,7 +46,7 @@ ASTRONAUT = $(shell $(BIN)/python -c 'import importlib.util as u; print(u.find_s
 
 .PHONY: demo
 demo: $(MODEL) $(VENV)/demo.installed ## googly eyes on a real photograph: the astronaut, or PHOTO=mine.jpg
-	@$(BIN)/python -m googly --url= --force -o out/ "$(or $(PHOTO),$(ASTRONAUT))"
+	@$(BIN)/python -m googly_eyes --url= --force -o out/ "$(or $(PHOTO),$(ASTRONAUT))"
 
 # ---- checks -------------------------------------------------------------------------------------------------------
 .PHONY: lint
@@ -77,7 +77,7 @@ test-slow: $(MODEL) $(VENV)/dev.installed ## what takes minutes, or packages of 
 
 .PHONY: fuzz
 fuzz: $(VENV)/dev.installed ## mutated JPEGs at what edits them: no crash, no leak, no unreadable answer (COUNT, SECONDS)
-	@$(BIN)/python -W ignore -m tests.fuzz $(or $(COUNT),20000) $(or $(SECONDS),300)
+	@$(BIN)/python -W ignore -m testing.fuzz $(or $(COUNT),20000) $(or $(SECONDS),300)
 
 .PHONY: bench
 bench: $(MODEL) $(VENV)/dev.installed ## stages and ratios against Pillow's own work, on one core
@@ -128,7 +128,7 @@ $(VENV)/emulator.installed: requirements/emulator.txt $(VENV)/dev.installed
 
 .PHONY: serve
 serve: $(MODEL) $(VENV)/demo.installed $(VENV)/local.installed ## the API on 127.0.0.1, without signatures (PORT=8000)
-	@$(BIN)/python -m local.server $(if $(PORT),--port $(PORT))
+	@$(BIN)/python -m googly_eyes.server $(if $(PORT),--port $(PORT))
 
 .PHONY: dashboard
 dashboard: $(VENV)/dashboard.installed ## a page to drop photos on, on 127.0.0.1, over make serve or GOOGLY_URL (PORT=8501)
@@ -136,7 +136,7 @@ dashboard: $(VENV)/dashboard.installed ## a page to drop photos on, on 127.0.0.1
 
 .PHONY: screenshot
 screenshot: $(MODEL) $(VENV)/dev.installed ## take docs/dashboard.png anew, in a real browser
-	@SCREENSHOT=docs/dashboard.png $(BIN)/python -m pytest -rs tests/test_dashboard_browser.py -k picture_of_the_page
+	@SCREENSHOT=docs/dashboard.png $(BIN)/python -m pytest -rs tests/dashboard/test_browser.py -k picture_of_the_page
 
 .PHONY: load
 load: $(MODEL) $(VENV)/dev.installed ## sixteen clients at the local server: its answers, rate and memory
@@ -161,10 +161,10 @@ export DOCKER_BUILDKIT ?= 1
 
 .PHONY: image image-test
 image: | $(BIN)/python ## the container image, and what each of its layers weighs (docker or podman)
-	@$(WITH_ENGINE); $(BIN)/python -m local.image
+	@$(WITH_ENGINE); $(BIN)/python -m local.container_image
 
 image-test: $(VENV)/emulator.installed ## the image run as Lambda runs it: its answers, cold start, warm time and memory
-	@$(WITH_ENGINE); $(BIN)/python -m local.image; $(BIN)/python -m pytest -m "not slow" tests/test_image.py; $(BIN)/python -m bench.image
+	@$(WITH_ENGINE); $(BIN)/python -m local.container_image; $(BIN)/python -m pytest -m "not slow" tests/local/test_container_image.py; $(BIN)/python -m bench.image
 
 .PHONY: cost
 cost: $(MODEL) $(VENV)/dev.installed ## dollars for 1,000 photos, from times measured on this machine

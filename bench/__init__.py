@@ -1,3 +1,3 @@
 """What is measured, and how: ratios against Pillow's own work on the same file, from one interleaved run."""
 
-import lambda_fn as lambda_fn  # before numpy, whose threads it sets
+import googly_eyes as googly_eyes  # before numpy, whose threads it sets

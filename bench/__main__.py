@@ -64,7 +64,8 @@ def bench_memory(photo: Path) -> None:
 
 def bench_cold_start(photo: Path, rounds: int) -> None:
     """Bytecode is there before, as it is in the image."""
-    compileall.compile_dir(ROOT / "lambda_fn", quiet=1)
+    for package in ("googly_eyes", "lambda_fn"):
+        compileall.compile_dir(ROOT / package, quiet=1)
     jobs = {
         "import numpy, PIL.Image": partial(fresh_python, "-c", "import numpy, PIL.Image"),
         "import, model, first answer": partial(fresh_python, "-m", "bench.once", "raw", str(photo)),

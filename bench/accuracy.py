@@ -26,16 +26,16 @@ from bench import scenes
 from bench.accuracy_page import FIGURES, PACKAGE, write_page
 from bench.package import ask_package, eyes_of, python_with_package
 from bench.scenes import Person, Scene
-from lambda_fn.boxes import Detector
-from lambda_fn.detector import RetinaFace
-from lambda_fn.errors import SettingError
-from lambda_fn.faces import Point
-from lambda_fn.finder import LONG_SIDE, MAX_UPSCALE, SURE, find
-from lambda_fn.mtcnn import Mtcnn
-from lambda_fn.options import DETAILS
-from lambda_fn.photo import Photo, edit_photo, small_copy
-from lambda_fn.settings import MODELS
-from tests.people import SKINS
+from googly_eyes.detection.detector import Detector
+from googly_eyes.detection.finder import LONG_SIDE, MAX_UPSCALE, SURE, find
+from googly_eyes.detection.mtcnn import Mtcnn
+from googly_eyes.detection.retinaface import RetinaFace
+from googly_eyes.errors import SettingError
+from googly_eyes.options import DETAILS
+from googly_eyes.photo.photo import Photo, edit_photo, small_copy
+from googly_eyes.settings import MODELS
+from googly_eyes.types import Point
+from testing.people import SKINS
 
 ONE_LOOK = "one look"
 TILTS = (0, 15, 30, 45, 60, 75, 90, 120, 150, 180, 270)

@@ -19,14 +19,14 @@ from PIL import Image
 from bench import photos
 from bench.events import Event, raw_event
 from bench.timing import ROOT, Times, answer, interleaved, without_library
-from lambda_fn import turbojpeg
-from lambda_fn.detectors import load_detector
-from lambda_fn.draw import draw
-from lambda_fn.eyes import make_eyes
-from lambda_fn.faces import Face
-from lambda_fn.finder import CROP_SIDE, LONG_SIDE, find, level_crop
-from lambda_fn.photo import Photo, crop, edit_photo, read_photo, small_copy, write_photo
-from lambda_fn.settings import MAX_MB_ON_LAMBDA, load_settings
+from googly_eyes.detection.finder import CROP_SIDE, LONG_SIDE, find, level_crop
+from googly_eyes.detection.registry import load_detector
+from googly_eyes.draw import draw
+from googly_eyes.eyes import make_eyes
+from googly_eyes.photo import turbojpeg
+from googly_eyes.photo.photo import Photo, crop, edit_photo, read_photo, small_copy, write_photo
+from googly_eyes.settings import MAX_MB_ON_LAMBDA, load_settings
+from googly_eyes.types import Face
 
 LIMITS = {"max_bytes": 10**9, "max_pixels": 10**9}
 MEGAPIXELS = {"12 MP": (4000, 3000), "3 MP": (2000, 1500)}

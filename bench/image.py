@@ -1,6 +1,6 @@
 """`make image-test`, its figures: cold start, warm time and memory of the image that is built, run as Lambda runs it.
 
-tests/test_image.py proves that it answers right. Times are of this machine at Lambda's quota of 1.7 processors, with
+tests/local proves its answers. Times are of this machine at Lambda's quota of 1.7 processors, with
 the image in the page cache and the emulator in between; fetching the image is not in them.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from bench import photos
 from bench.events import Event, json_event, raw_event
-from local.image import Answer, Container, EngineError, Peaks, running
+from local.container_image import Answer, Container, EngineError, Peaks, running
 
 
 def main() -> None:

@@ -21,11 +21,11 @@ from pathlib import Path
 from statistics import median
 
 from bench import photos
-from lambda_fn.boxes import Detector
-from lambda_fn.detectors import load_detector
-from lambda_fn.googlify import googlify
-from lambda_fn.options import Options
-from lambda_fn.settings import load_settings
+from googly_eyes.detection.detector import Detector
+from googly_eyes.detection.registry import load_detector
+from googly_eyes.options import Options
+from googly_eyes.pipeline import googlify
+from googly_eyes.settings import load_settings
 
 ROOT = Path(__file__).parent.parent
 CLIENTS = 16
@@ -97,7 +97,7 @@ def main() -> None:
 @contextmanager
 def running_server(*arguments: str) -> Iterator[Server]:
     """The local server in a process of its own, on a port that was free; its log goes nowhere."""
-    command = [sys.executable, "-u", "-m", "local.server", "--port", "0", *arguments]
+    command = [sys.executable, "-u", "-m", "googly_eyes.server", "--port", "0", *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         port = _port(process)
         # Somebody has to read on: a full pipe would stop the server.

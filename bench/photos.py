@@ -1,15 +1,13 @@
 """The photos that are measured: made here, from the shared photograph where it is, else from drawn people."""
 
 import io
-import os
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from tests.people import group
+from testing.paths import SHARED
+from testing.people import group
 
-SHARED = Path(os.environ.get("PHOTOS_DIR", Path(__file__).resolve().parents[2] / "shared" / "photos"))
 GROUP = SHARED / "group_of_people.jpg"
 TWELVE_MEGAPIXELS = (4000, 3000)
 QUALITY, GRAIN = 96, 2.5  # with a sensor's noise, in levels: about 4 MB at 12 megapixels, as phones write them

@@ -15,9 +15,9 @@ import skimage
 from PIL import Image, ImageFilter
 
 from bench.photos import SHARED
-from lambda_fn.faces import Point
-from tests import people
-from tests.people import DrawnFace, Look, Place
+from googly_eyes.types import Point
+from testing import people
+from testing.people import DrawnFace, Look, Place
 
 SQUARE, MIDDLE = 1000, 700  # pixels: a scene, and what is left of its middle however it is turned
 # Everyone whose eyes, or the place of them, can be seen: the middle between the eyes, and the height of the face.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench.events import Event
-from lambda_fn import turbojpeg
+from googly_eyes.photo import turbojpeg
 
 ROOT = Path(__file__).parent.parent
 Times = dict[str, list[float]]  # milliseconds of each job, one a round

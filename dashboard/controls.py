@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from googly import TABLE, Choice, Number, NumberRange, Option, Options, WholeNumber
+from googly_eyes.options import TABLE, Choice, Number, NumberRange, Option, Options, WholeNumber
 
 NOT_SHOWN = {"answer"}  # the page always shows both the photo and its faces
 COARSE, FINE = 0.05, 0.01

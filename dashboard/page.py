@@ -7,22 +7,17 @@ from collections.abc import Sequence
 import streamlit as st
 from starlette.formparsers import MultiPartParser
 
-from dashboard.answers import Answers, Picture, picture
-from dashboard.compare import compare
+from dashboard.before_after_slider import before_after_slider
 from dashboard.controls import controls, shake
-from dashboard.highlight import LEFT, NOSE, RIGHT, highlight
-from dashboard.place import Place, listens, place
-from googly import (
-    Googlified,
-    GooglyError,
-    Options,
-    Preview,
-    Service,
-    ServiceError,
-    make_preview,
-    result_name,
-    service_at,
-)
+from dashboard.endpoint import Endpoint, endpoint, listens
+from dashboard.face_overlay import LEFT, NOSE, RIGHT, face_overlay
+from dashboard.result_cache import Picture, ResultCache, picture
+from googly_eyes.cli.files import result_name
+from googly_eyes.client.preview import Preview, make_preview
+from googly_eyes.client.service import Service, service_at
+from googly_eyes.errors import GooglyError, ServiceError
+from googly_eyes.options import Options
+from googly_eyes.pipeline import Result
 
 # A photo that is uploaded stays in memory; beyond this, which no upload may have, Starlette would take to a file.
 MultiPartParser.spool_max_size = 2**30
@@ -64,7 +59,7 @@ def show() -> None:
         options = controls()
     st.html(HEADER)
     try:
-        where = place()
+        where = endpoint()
         service = _service(where)
     except GooglyError as error:
         st.error(_plain(str(error)), icon=":material/key_off:")
@@ -81,7 +76,7 @@ def show() -> None:
 
 
 @st.cache_resource(show_spinner=False)
-def _service(where: Place) -> Service:
+def _service(where: Endpoint) -> Service:
     """One for all visitors; it holds the connections."""
     return service_at(where.url, sign=where.sign)
 
@@ -100,7 +95,7 @@ def _photos() -> list[Picture]:
     return list(distinct.values())
 
 
-def _not_there(where: Place) -> None:
+def _not_there(where: Endpoint) -> None:
     start = (
         "Start it with `make serve`" if where.local else "Look at the address in GOOGLY_URL, and start what is there"
     )
@@ -125,7 +120,7 @@ def _results(photos: Sequence[Picture], options: Options, service: Service | Non
     across = min(2, len(photos))
     places = [place for _ in photos[::across] for place in st.columns(across)]
     cards = [place.container(border=True) for place in places[: len(photos)]]
-    answers: Answers = st.session_state.setdefault("answers", Answers())
+    answers: ResultCache = st.session_state.setdefault("answers", ResultCache())
     if service is None:
         outcomes = iter([answers.known(photo, options) for photo in photos])
     else:
@@ -138,10 +133,10 @@ def _results(photos: Sequence[Picture], options: Options, service: Service | Non
             _card(photo, outcome, told, highlighted=highlighted)
 
 
-def _card(photo: Picture, outcome: Googlified | GooglyError | None, told: set[str], *, highlighted: bool) -> None:
+def _card(photo: Picture, outcome: Result | GooglyError | None, told: set[str], *, highlighted: bool) -> None:
     st.markdown(f"**{_plain(photo.name)}**")
     match outcome:
-        case Googlified(photo=bytes() as eyes):
+        case Result(photo=bytes() as eyes):
             _answer(photo, outcome, eyes, highlighted=highlighted)
         case GooglyError() if str(outcome) in told:
             st.caption("Not done, for the same reason.")
@@ -152,11 +147,11 @@ def _card(photo: Picture, outcome: Googlified | GooglyError | None, told: set[st
             st.caption("Not done: nothing answers.")
 
 
-def _answer(photo: Picture, answer: Googlified, eyes: bytes, *, highlighted: bool) -> None:
+def _answer(photo: Picture, answer: Result, eyes: bytes, *, highlighted: bool) -> None:
     before, after = _preview(photo.data), _preview(eyes)
-    over = highlight(answer.faces, before.width, before.height) if highlighted else None
+    over = face_overlay(answer.faces, before.width, before.height) if highlighted else None
     key = f"{photo.name} {photo.digest}"
-    compare(before.jpeg, after.jpeg, over, width=before.width, height=before.height, key=f"pair {key}")
+    before_after_slider(before.jpeg, after.jpeg, over, width=before.width, height=before.height, key=f"pair {key}")
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(_count(len(answer.faces)), width="content")
         if remarks := _remarks(answer):
@@ -183,7 +178,7 @@ def _count(faces: int) -> str:
     return "1 face" if faces == 1 else f"{faces} faces"
 
 
-def _remarks(answer: Googlified) -> str:
+def _remarks(answer: Result) -> str:
     remarks = [f"Outside the eyes: {answer.fidelity}."] if answer.fidelity else []
     remarks += [f"Not in the result: {', '.join(answer.dropped)}."] if answer.dropped else []
     remarks += ["The search stopped early: there may be more faces."] if answer.stopped_early else []

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from lambda_fn.detectors import load_detector
-from lambda_fn.googlify import googlify
-from lambda_fn.options import Options
-from lambda_fn.settings import load_settings
-from tests.people import as_jpeg, group
+from googly_eyes.detection.registry import load_detector
+from googly_eyes.options import Options
+from googly_eyes.pipeline import googlify
+from googly_eyes.settings import load_settings
+from testing.people import as_jpeg, group
 
 PICTURE = Path(__file__).parent / "before-after.jpg"
 SEED = 8

@@ -11,11 +11,11 @@ from typing import Any
 
 from pybase64 import b64encode
 
-from lambda_fn.app import respond
-from lambda_fn.detectors import load_detector
-from lambda_fn.request import JSON, Message
-from lambda_fn.response import Reply
-from lambda_fn.settings import load_settings
+from googly_eyes.api.app import respond
+from googly_eyes.api.request import JSON, Message
+from googly_eyes.api.response import Reply
+from googly_eyes.detection.registry import load_detector
+from googly_eyes.settings import load_settings
 
 # AWS Lambda quotas: a synchronous answer ends here, counted over the whole result as JSON. More becomes a 502.
 MAX_RESULT = 6_291_556

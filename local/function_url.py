@@ -33,7 +33,7 @@ from waitress.server import BaseWSGIServer
 from werkzeug import Request, Response
 
 from local.emulator import EmulatorError, EmulatorPool, FunctionError
-from local.payload import (
+from local.function_url_events import (
     EventTooLargeError,
     HttpRequest,
     InvalidResultError,

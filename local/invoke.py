@@ -15,7 +15,7 @@ from types import FrameType
 from typing import NoReturn
 
 from local.emulator import Emulator, EmulatorError, FunctionError
-from local.payload import (
+from local.function_url_events import (
     EventTooLargeError,
     HttpAnswer,
     HttpRequest,

@@ -26,7 +26,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials
 
-from local.payload import HttpRequest
+from local.function_url_events import HttpRequest
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 SERVICE = "lambda"

@@ -5,7 +5,7 @@ Paper:    Zhang, Zhang, Li, Qiao: "Joint Face Detection and Alignment using Mult
 Networks: ipazc/mtcnn (MIT), version 1.0.0, `mtcnn/network/pnet.py`, `rnet.py`, `onet.py`
 Weights:  in that package's wheel, `mtcnn/assets/weights`; trained by the paper's authors (README.md beside this file)
 
-The model's contract, which lambda_fn/mtcnn.py is written to. The file has three graphs, each by its signature:
+The model's contract, which googly_eyes/detection/mtcnn.py is written to. The file has three graphs, each by its signature:
 
     "pnet"  input  "pixels"     uint8    (N, H, W, 3)   RGB; H and W of 12 and more
             output "scores"     float32  (N, h, w, 1)   probability of a face in a window of 12 x 12, 0..1

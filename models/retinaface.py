@@ -5,7 +5,7 @@ Network:  biubug6/Pytorch_Retinaface (MIT), `models/retinaface.py`, `models/net.
 Weights:  hhj1897/face_detection (MIT), at the commit below; trained by biubug6 on WIDER FACE, whose terms are for
           research (README.md beside this file)
 
-The model's contract, which lambda_fn/detector.py and lambda_fn/boxes.py are written to:
+The model's contract, which googly_eyes/detection/retinaface.py is written to:
 
     input   0  "pixels"     uint8    (N, H, W, 3)   RGB, 0..255; H and W multiples of 32, set by resize_tensor_input
     output  0  "scores"     float32  (1, A)         probability of a face, 0..1

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-from lambda_fn.boxes import Detector
-from lambda_fn.detector import RetinaFace
-from lambda_fn.detectors import load_detector
-from lambda_fn.mtcnn import Mtcnn
-from lambda_fn.settings import MODELS, load_settings
+from googly_eyes.detection.detector import Detector
+from googly_eyes.detection.mtcnn import Mtcnn
+from googly_eyes.detection.registry import load_detector
+from googly_eyes.detection.retinaface import RetinaFace
+from googly_eyes.settings import MODELS, load_settings
 from local.emulator import EmulatorPool
 
 # How long an example takes says how busy the machine is, and no more.
@@ -55,7 +55,7 @@ def mtcnn() -> Mtcnn:
 @pytest.fixture(scope="session")
 def emulators() -> Iterator[EmulatorPool]:
     """AWS's emulator with a function that does what its event asks for."""
-    with EmulatorPool(2, "tests.emulated.handler", timeout_s=2) as pool:
+    with EmulatorPool(2, "testing.emulated.handler", timeout_s=2) as pool:
         yield pool
 
 

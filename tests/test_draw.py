@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from lambda_fn.draw import OUTLINE, covered_area, draw, patch
-from lambda_fn.faces import Eye, Point
-from tests.photos import TURNS, photo_from, stored
+from googly_eyes.draw import OUTLINE, covered_area, draw, patch
+from googly_eyes.types import Eye, Point
+from testing.photos import TURNS, photo_from, stored
 
 SUPERSAMPLING = 16
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_fn.eyes import FACING, make_eyes
-from lambda_fn.faces import Box, Face, Point
+from googly_eyes.eyes import FACING, make_eyes
+from googly_eyes.types import Box, Face, Point
 
 shares = st.floats(0, 1)
 ranges = st.tuples(shares, shares).map(sorted).map(tuple)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_fn.errors import BadOption
-from lambda_fn.options import NAMES, TABLE, Option, Options, as_text, options_from_json, options_from_text
+from googly_eyes.errors import BadOption
+from googly_eyes.options import NAMES, TABLE, Option, Options, as_text, options_from_json, options_from_text
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),

@@ -3,10 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from lambda_fn import settings as settings_module
-from lambda_fn.errors import SettingError
-from lambda_fn.settings import Settings, load_settings
+from googly_eyes import settings as settings_module
+from googly_eyes.errors import SettingError
+from googly_eyes.settings import Settings, load_settings
 from models import __main__ as command
+from testing.paths import ROOT
 
 
 def refused(environ):
@@ -48,7 +49,7 @@ def test_a_model_that_is_named_is_retinafaces_if_nothing_else_is_said(monkeypatc
 
 
 def test_the_default_models_are_those_that_make_model_makes():
-    assert Path(__file__).resolve().parents[1] / "models" == settings_module.MODELS == command.FOLDER
+    assert ROOT / "models" == settings_module.MODELS == command.FOLDER
 
 
 def test_on_lambda_a_photo_must_fit_into_a_request():

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lambda_fn import turbojpeg
-from lambda_fn.detector import RetinaFace
-from lambda_fn.finder import find
-from lambda_fn.jpeg import Coefficients
-from lambda_fn.photo import edit_photo
-from tests.photos import photo_from, scikit_image_photo, shared_photo, stored
+from googly_eyes.detection.finder import find
+from googly_eyes.detection.retinaface import RetinaFace
+from googly_eyes.photo import turbojpeg
+from googly_eyes.photo.jpeg import Coefficients
+from googly_eyes.photo.photo import edit_photo
+from testing.photos import photo_from, scikit_image_photo, shared_photo, stored
 
 PEOPLE = {"group_of_people.jpg": 5, "multiface.jpg": 6, "portrait.jpg": 1}
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from testing.paths import ROOT
+
 BUSY = """
-import lambda_fn.photo
+from testing.paths import ROOT
+import googly_eyes.photo.photo
 import numpy as np
 import os
 np.ones((64, 64), np.float32) @ np.ones((64, 200_000), np.float32)

@@ -1,0 +1,1 @@
+"""The HTTP API without a transport: requests, answers, and the contract."""

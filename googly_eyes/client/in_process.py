@@ -1,0 +1,24 @@
+"""Photos done in this process."""
+
+import numpy as np
+
+from googly_eyes.detection.registry import load_detector
+from googly_eyes.options import Options
+from googly_eyes.pipeline import Result, googlify
+from googly_eyes.settings import own_settings
+
+
+class InProcessService:
+    """Does photos in this process; `threads` are the model's, None as the settings say."""
+
+    def __init__(self, threads: int | None = None) -> None:
+        self._settings = own_settings()
+        self._detector = load_detector(self._settings, threads)
+
+    def warm_up(self) -> None:
+        """Run the model once, so that it has said what it says at its first run."""
+        self._detector.scan(np.zeros((32, 32, 3), np.uint8), 1.0)
+
+    def googlify(self, photo: bytes, options: Options) -> Result:
+        """As client.Service."""
+        return googlify(photo, options, self._detector, self._settings)

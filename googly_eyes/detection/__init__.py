@@ -1,0 +1,1 @@
+"""Faces in a photo: the detectors and the search that drives them."""

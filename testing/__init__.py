@@ -1,0 +1,1 @@
+"""Test data that tests, bench and docs share: drawn people, photos, events, stand-ins."""

@@ -1,0 +1,86 @@
+"""The dashboard as a process, and a real browser to look at it."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+from testing.paths import ROOT
+
+START_S = 60
+# No sandbox, as tests may run as root; no word to anybody but the page's own server.
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
+    "--hide-scrollbars", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
+)  # fmt: skip
+
+
+def no_chromium() -> str:
+    """Why no browser can be driven here; empty where one can."""
+    if shutil.which("chromium") and shutil.which("chromedriver"):
+        return ""
+    return "not proven: no chromium with its driver (on Debian: apt-get install chromium chromium-driver)"
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    address: str
+    pid: int
+
+
+@contextmanager
+def dashboard(url: str, **environ: str) -> Iterator[Dashboard]:
+    """A dashboard that asks the service at `url`."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
+    command += ["--server.address=127.0.0.1", f"--server.port={port}"]
+    environment = {**os.environ, "GOOGLY_URL": url, **environ}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _until_healthy(address, process)
+        yield Dashboard(address, process.pid)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@contextmanager
+def chromium(folder: Path, *, width: int = 1280, height: int = 900) -> Iterator[webdriver.Chrome]:
+    """A browser without a past, whose profile and downloads are in `folder`."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(shutil.which("chromium"))
+    for flag in (*FLAGS, f"--user-data-dir={folder / 'profile'}", f"--window-size={width},{height}"):
+        options.add_argument(flag)
+    options.add_experimental_option("prefs", {"download.default_directory": str(folder / "downloads")})
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    driver = webdriver.Chrome(options, Service(str(shutil.which("chromedriver"))))
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+def _until_healthy(address: str, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + START_S
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            break
+        try:
+            if requests.get(f"{address}/_stcore/health", timeout=5).ok:
+                return
+        except requests.ConnectionError:
+            time.sleep(0.1)
+    raise RuntimeError("the dashboard did not start")

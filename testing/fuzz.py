@@ -1,0 +1,162 @@
+"""`make fuzz`: mutated JPEGs through the JPEG editor, in a process of its own: `-m testing.fuzz COUNT SECONDS DIR`.
+
+Each either gets a clear error or an answer that decodes, has the input's size, and, where it says `exact`, differs from
+it only at the eyes. What is being tried lies in FOLDER/trying.jpg: a crash leaves it there. In the end some are tried
+again and again, and the memory of the process may not grow.
+"""
+
+import faulthandler
+import io
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import hypothesis
+import numpy as np
+from hypothesis import strategies as st
+from PIL import Image
+
+from googly_eyes.draw import draw
+from googly_eyes.errors import GooglyError
+from googly_eyes.photo.photo import Edited, Photo, crop, edit_photo, small_copy
+from googly_eyes.photo.turbojpeg import is_there
+from googly_eyes.types import Eye, Point
+from testing.jpegs import VARIANTS, picture, sampled, saved
+
+SIZE = (57, 43)
+EYE = Eye(Point(22, 18), 7, Point(24, 17), 3)
+HEADER = 640  # bytes: where the structure of the samples is
+MAX_PIXELS = 10**6
+RING = 3  # pixels around the changed blocks that chroma reaches when it is scaled up
+AGAIN, ROUNDS, SPARE_KIB = 120, 4, 1000
+
+
+def samples(folder: Path) -> list[bytes]:
+    several = io.BytesIO()
+    picture(SIZE).save(several, "MPO", save_all=True, append_images=[picture((16, 16))])
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    plain = [
+        saved(picture(SIZE), quality=quality, subsampling=sampling, **options)
+        for quality, sampling in ((60, "4:2:0"), (90, "4:2:2"), (99, "4:4:4"))
+        for options in VARIANTS.values()
+    ]
+    return [
+        *plain,
+        *(saved(picture(SIZE, "L"), **options) for options in VARIANTS.values()),
+        *(sampled(picture(SIZE), sampling, folder) for sampling in ("4:4:0", "4:1:1", "4:1:0")),
+        saved(picture(SIZE), keep_rgb=True),
+        saved(picture(SIZE, "CMYK")),
+        saved(picture(SIZE), exif=exif, icc_profile=bytes(300), comment=b"x"),
+        several.getvalue(),
+    ]
+
+
+@st.composite
+def mutants(draw: st.DrawFn, of: list[bytes]) -> bytes:
+    data = bytearray(draw(st.sampled_from(of)))
+    for _ in range(draw(st.integers(1, 4))):
+        end = draw(st.sampled_from([64, HEADER, HEADER, len(data)]))
+        at = draw(st.integers(0, max(0, min(end, len(data)) - 1)))
+        match draw(st.sampled_from(["change", "change", "change", "bit", "bit", "cut", "insert", "remove", "repeat"])):
+            case "change":
+                data[at : at + 1] = draw(st.binary(min_size=1, max_size=3))
+            case "bit" if data:
+                data[at] ^= 1 << draw(st.integers(0, 7))
+            case "cut":
+                del data[at:]
+            case "insert":
+                data[at:at] = draw(st.binary(max_size=20))
+            case "remove":
+                del data[at : at + draw(st.integers(1, 80))]
+            case "repeat":
+                data[at:at] = data[at : at + draw(st.integers(1, 200))]
+    return bytes(data)
+
+
+def attempt(data: bytes) -> str:
+    """What became of it, in a word; AssertionError where a promise is broken."""
+    try:
+        result = edit_photo(data, _edit, max_bytes=10**6, max_pixels=MAX_PIXELS)
+    except GooglyError as error:
+        return error.code
+    assert result.data is not None
+    before, after = (Image.open(io.BytesIO(each), formats=["JPEG"]) for each in (data, result.data))
+    assert before.size == after.size
+    after.load()
+    if result.fidelity == "exact":
+        _assert_only_the_eye_changed(before, after, result)
+    return str(result.fidelity)
+
+
+def _edit(photo: Photo) -> tuple[int, int]:
+    small_copy(photo, 16, 12)
+    crop(photo, np.array([[1.7, 0.6, 3], [-0.6, 1.7, 9]]), 16)
+    draw(photo, [EYE])
+    return photo.orientation, max(photo.image.unit() if hasattr(photo.image, "unit") else (0,))
+
+
+def _assert_only_the_eye_changed(before: Image.Image, after: Image.Image, result: Edited[tuple[int, int]]) -> None:
+    assert (before.mode, before.size) == (after.mode, after.size)
+    changed = (np.asarray(before) != np.asarray(after)).reshape(before.height, before.width, -1).any(axis=-1)
+    orientation, unit = result.result
+    eye = np.zeros(changed.shape, bool)
+    eye[_covered(EYE.centre.y, unit), _covered(EYE.centre.x, unit)] = True
+    assert orientation != 1 or not changed[~eye].any()
+
+
+def _covered(at: float, unit: int) -> slice:
+    low, high = int(at - EYE.radius - 1), int(at + EYE.radius + 2)
+    return slice(max(0, low - low % unit - RING), high + -high % unit + RING)
+
+
+def _rss_kib() -> int:
+    status = Path("/proc/self/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
+
+
+def main(count: int, seconds: float, folder: Path) -> None:
+    faulthandler.enable()
+    trying = folder / "trying.jpg"
+    of = samples(folder)
+    seen: dict[str, int] = {}
+    tried: list[bytes] = []
+    deadline = time.monotonic() + seconds
+
+    @hypothesis.settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        derandomize=count < 1000,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    @hypothesis.given(mutants(of))
+    def fuzz(data: bytes) -> None:
+        if time.monotonic() > deadline:
+            return
+        trying.write_bytes(data)
+        outcome = attempt(data)
+        seen[outcome] = seen.get(outcome, 0) + 1
+        if len(tried) < AGAIN:
+            tried.append(data)
+
+    whole = [attempt(data) for data in of].count("exact")
+    assert len(of) - whole in ({1, 2} if is_there() else {len(of)})  # the inks; before libjpeg-turbo 3 also 4:1:0
+    fuzz()
+    for data in tried:
+        attempt(data)
+    before = _rss_kib()
+    for _ in range(ROUNDS):
+        for data in tried:
+            attempt(data)
+    grown = _rss_kib() - before
+    assert grown < SPARE_KIB, f"{grown} KiB more after {ROUNDS * len(tried)} photos"
+    trying.unlink(missing_ok=True)
+    outcomes = ", ".join(f"{number} {outcome}" for outcome, number in sorted(seen.items()))
+    print(f"{sum(seen.values())} mutants: {outcomes}; {grown} KiB more")
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as own:
+        main(int(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3] if len(sys.argv) > 3 else own))

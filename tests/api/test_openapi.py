@@ -1,0 +1,156 @@
+import io
+import json
+
+import jsonschema
+import pytest
+from openapi_spec_validator import validate
+from PIL import Image
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+from googly_eyes.api.openapi import ERRORS
+from googly_eyes.detection import finder
+from googly_eyes.options import NAMES, TABLE
+from lambda_fn.handler import handler
+from testing import people
+from testing.events import event, json_event, raw_event
+
+
+@pytest.fixture(scope="module")
+def contract():
+    """As a client gets it."""
+    result = handler(event("GET", "/openapi.json"), None)
+    assert result["statusCode"] == 200
+    return json.loads(result["body"])
+
+
+@pytest.fixture(scope="module")
+def validator(contract):
+    """Validators of the parts of the contract, by their place in it."""
+    registry = Registry().with_resource("urn:contract", Resource.from_contents(contract, DRAFT202012))
+
+    def validator(place):
+        return jsonschema.Draft202012Validator({"$ref": f"urn:contract#/{place}"}, registry=registry)
+
+    return validator
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return people.as_jpeg(people.group(400)[0])
+
+
+def test_the_contract_is_valid_openapi(contract):
+    assert contract["openapi"].startswith("3.1")
+    validate(contract)
+
+
+@pytest.mark.parametrize("path", ["/", "/googly_eyes"])
+def test_every_option_is_a_parameter_and_a_field_with_its_help(contract, path):
+    parameters = {parameter["name"]: parameter for parameter in contract["paths"][path]["post"]["parameters"]}
+    fields = contract["components"]["schemas"]["Request"]["properties"]
+    assert list(parameters) == list(NAMES)
+    assert list(fields) == ["image", *NAMES]
+    for option in TABLE:
+        assert option.help in parameters[option.name]["description"]
+        assert fields[option.name]["description"] == option.help
+
+
+def test_every_default_fits_its_own_schema(contract):
+    parameters = contract["paths"]["/"]["post"]["parameters"]
+    fields = contract["components"]["schemas"]["Request"]["properties"]
+    schemas = [parameter["schema"] for parameter in parameters] + list(fields.values())
+    defaults = [schema for schema in schemas if "default" in schema]
+    assert len(defaults) == 2 * sum(option.default is not None for option in TABLE)
+    for schema in defaults:
+        jsonschema.validate(schema["default"], schema)
+
+
+def test_every_path_of_the_contract_is_answered_and_no_other_is(contract):
+    told = json.loads(handler(event("GET", "/nothing"), None)["body"])["error"]["details"]["paths"]
+    assert sorted(contract["paths"]) == sorted(told)
+    for path, operations in contract["paths"].items():
+        for method in operations:
+            assert handler(event(method.upper(), path), None)["statusCode"] not in {404, 405}
+
+
+@pytest.mark.parametrize("options", [{}, {"answer": "faces"}, {"seed": 5, "eye_size": 1}])
+def test_an_answer_is_as_the_contract_says(validator, photo, options):
+    sent = json_event(photo, **options)
+    validator("components/schemas/Request").validate(json.loads(sent["body"]))
+    answer = json.loads(handler(sent, None)["body"])
+    assert answer["faces"]
+    validator("components/schemas/Answer").validate(answer)
+
+
+def test_the_headers_of_a_raw_answer_are_in_the_contract(contract, photo, monkeypatch):
+    monkeypatch.setattr(finder, "MAX_CROPS", 1)  # so that it stops early
+    several = io.BytesIO()
+    Image.open(io.BytesIO(photo)).save(several, "MPO", save_all=True, append_images=[Image.new("L", (8, 8))])
+    told = contract["paths"]["/"]["post"]["responses"]["200"]["headers"]
+    assert set(handler(raw_event(several.getvalue()), None)["headers"]) == {"content-type", *told}
+    monkeypatch.undo()
+    plain = set(handler(raw_event(photo), None)["headers"])
+    assert set(told) - plain == {"x-googly-dropped", "x-googly-stopped-early"}
+
+
+def test_an_answer_that_stopped_early_says_so_as_the_contract_says(validator, photo, monkeypatch):
+    monkeypatch.setattr(finder, "MAX_CROPS", 1)
+    answer = json.loads(handler(json_event(photo), None)["body"])
+    assert answer["stopped_early"] is True
+    validator("components/schemas/Answer").validate(answer)
+
+
+def test_a_photo_with_several_pictures_says_in_json_that_it_lost_the_others(validator, photo):
+    several = io.BytesIO()
+    Image.open(io.BytesIO(photo)).save(several, "MPO", save_all=True, append_images=[Image.new("L", (8, 8))])
+    answer = json.loads(handler(json_event(several.getvalue()), None)["body"])
+    assert answer["dropped"] == ["second_pictures"]
+    validator("components/schemas/Answer").validate(answer)
+
+
+def test_health_is_as_the_contract_says(validator):
+    health = json.loads(handler(event("GET", "/health"), None)["body"])
+    validator("components/schemas/Health").validate(health)
+
+
+ERROR_EVENTS = {
+    400: event(content_type="image/jpeg"),
+    413: raw_event(bytes(20_000_001)),
+    415: raw_event(b"text"),
+    422: raw_event(b"x", query="eyes=1"),
+}
+
+
+@pytest.mark.parametrize("status", ERRORS)
+def test_every_error_is_as_the_contract_says(validator, monkeypatch, status):
+    if status == 500:
+        monkeypatch.setattr("googly_eyes.api.app.googlify", None)
+    result = handler(ERROR_EVENTS.get(status, raw_event(b"x")), None)
+    assert result["statusCode"] == status
+    validator("components/schemas/Error").validate(json.loads(result["body"]))
+
+
+@pytest.mark.parametrize("sent", [event("GET", "/nothing"), event("GET", "/"), {}])
+def test_errors_beside_the_contracts_paths_have_the_same_form(validator, sent):
+    validator("components/schemas/Error").validate(json.loads(handler(sent, None)["body"]))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {},
+        {"image": 5},
+        {"image": "", "eyes": 1},
+        {"image": "", "eye_size": 0},
+        {"image": "", "pupil_size_range": [0.5]},
+    ],
+)
+def test_what_the_service_refuses_the_contract_refuses(validator, value):
+    assert not validator("components/schemas/Request").is_valid(value)
+    assert handler(event(body=json.dumps(value), content_type="application/json"), None)["statusCode"] >= 400
+
+
+@pytest.mark.parametrize("value", [{"faces": []}, {"faces": [], "seed": 1, "request_id": "a", "more": 1}])
+def test_an_answer_with_more_or_less_would_be_noticed(validator, value):
+    assert not validator("components/schemas/Answer").is_valid(value)

@@ -1,0 +1,54 @@
+"""What is shown of a photo."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from googly_eyes.client.preview import make_preview
+from googly_eyes.errors import GooglyError
+from testing.people import as_jpeg, blank, group
+from testing.photos import TURNS, stored
+
+
+def shown(preview):
+    with Image.open(io.BytesIO(preview.jpeg)) as image:
+        assert image.format == "JPEG"
+        image.load()
+        return image
+
+
+@pytest.mark.parametrize("orientation", TURNS)
+def test_it_is_upright_and_tells_the_photos_own_size(orientation):
+    picture = group(400, 240)[0]
+    preview = make_preview(stored(picture, orientation, quality=95), 200)
+    assert (preview.width, preview.height) == (400, 240)
+    image = shown(preview)
+    assert image.size == (200, 120)
+    assert np.abs(np.asarray(image, int) - np.asarray(picture.resize((200, 120), Image.Resampling.BOX), int)).mean() < 4
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "PNG", "WEBP", "GIF", "BMP", "AVIF"])
+def test_whatever_is_read_can_be_shown(kind):
+    data = io.BytesIO()
+    group(300, 200)[0].save(data, kind)
+    assert shown(make_preview(data.getvalue(), 1400)).size == (300, 200)
+
+
+def test_a_small_photo_is_not_enlarged_and_a_thin_one_keeps_a_pixel():
+    assert shown(make_preview(as_jpeg(blank(40, 30)), 1400)).size == (40, 30)
+    assert shown(make_preview(as_jpeg(blank(3000, 1)), 100)).size == (100, 1)
+
+
+def test_the_colour_profile_is_kept_where_it_is_one_of_rgb():
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for mode, kept in (("RGB", profile), ("L", None)):
+        data = io.BytesIO()
+        Image.new(mode, (40, 30)).save(data, "JPEG", icc_profile=profile)
+        assert shown(make_preview(data.getvalue(), 1400)).info.get("icc_profile") == kept
+
+
+def test_what_is_no_photo_is_refused_with_the_apis_words():
+    with pytest.raises(GooglyError, match="no photo"):
+        make_preview(b"hello", 1400)

@@ -1,0 +1,180 @@
+"""The dashboard as a person meets it: a real server, the real page, a real browser.
+
+With SCREENSHOT=docs/dashboard.png the README's picture of the page is taken anew (make screenshot).
+"""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+import requests
+from PIL import Image
+from selenium.webdriver.common.keys import Keys
+
+from bench.load import ROOT, running_server
+from testing.browser import chromium, dashboard, no_chromium
+from testing.opened import opened_by
+from testing.page import NAME, Page, downloaded
+from testing.people import as_jpeg, group, noise
+
+if no_chromium():
+    pytest.skip(no_chromium(), allow_module_level=True)
+
+SCREENSHOT_SEED = 9
+
+
+@pytest.fixture(scope="module")
+def server():
+    with running_server() as server:
+        yield f"http://127.0.0.1:{server.port}"
+
+
+@pytest.fixture(scope="module")
+def running(server):
+    with dashboard(server, STREAMLIT_SERVER_MAX_UPLOAD_SIZE="3") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def address(running):
+    return running.address
+
+
+@pytest.fixture
+def driver(tmp_path):
+    with chromium(tmp_path) as driver:
+        yield driver
+
+
+@pytest.fixture
+def page(driver, address):
+    return Page(driver, address)
+
+
+@pytest.fixture
+def friends(tmp_path):
+    """A photo of drawn people in a file whose name has a blank and two dots."""
+    path = tmp_path / NAME
+    path.write_bytes(as_jpeg(group()[0], quality=92))
+    return path
+
+
+def test_what_is_downloaded_is_the_apis_answer_to_what_was_set(page, server, address, friends, tmp_path):
+    page.give(friends)
+    first = page.until(lambda: page.shown("after"))
+    page.enlarge_eyes(4)
+    larger = page.until(lambda: page.shown("after") != first and page.shown("after"))
+    old_seed = page.seed()
+    page.click("Shake")
+    page.until(lambda: page.seed() != old_seed and page.shown("after") != larger)
+    assert not page.shown("over")
+    page.click("Highlight faces")
+    page.until(lambda: page.shown("over"))
+    assert "the person's right" in page.text()
+    page.settled()
+    page.click("Download")
+    answer = requests.post(
+        f"{server}/googly_eyes?eye_size=0.7&seed={page.seed()}",
+        friends.read_bytes(),
+        headers={"Content-Type": "image/jpeg"},
+        timeout=60,
+    )
+    assert downloaded(tmp_path / "downloads") == answer.content
+    assert "6 faces" in page.text()
+    others = [url for url in page.requested() if not url.startswith(address)]
+    assert not others
+
+
+def test_the_line_between_before_and_after_is_moved_by_keys(page, friends):
+    page.give(friends)
+    page.until(lambda: page.shown("after"))
+    line = page.shadow("input")
+    width = page.shadow(".pair").size["width"]
+    middle = page.shadow(".line").rect["x"]
+    line.send_keys(Keys.HOME)
+    assert middle - page.shadow(".line").rect["x"] == pytest.approx(width / 2, abs=3)
+    line.send_keys(Keys.END)
+    assert page.shadow(".line").rect["x"] - middle == pytest.approx(width / 2, abs=3)
+
+
+def test_the_camera_is_started_by_its_tab_and_its_picture_is_done(page):
+    page.settled()
+    assert not page.all("video")
+    page.click("Camera")
+    page.until(lambda: page.driver.execute_script("return document.querySelector('video').videoWidth"))
+    page.click("Take Photo")
+    page.until(lambda: "camera.jpg" in page.text() and "No face was found" in page.text())
+
+
+def test_a_narrow_window_shows_all_of_it_without_scrolling_sideways(page, friends):
+    page.driver.set_window_size(390, 844)
+    page.give(friends)
+    page.until(lambda: page.shown("after"))
+    page.click("Highlight faces")
+    page.until(lambda: page.shown("over"))
+    wider = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.driver.execute_script(wider) <= 0
+    assert page.shadow(".pair").size["width"] > 250
+
+
+def test_a_file_over_the_pages_limit_is_told_and_the_others_are_done(page, friends, tmp_path):
+    (tmp_path / "film.jpg").write_bytes(bytes(4_000_000))
+    (tmp_path / "notes.jpg").write_bytes(b"hello")
+    page.give(tmp_path / "film.jpg", friends, tmp_path / "notes.jpg")
+    page.until(lambda: "This is text and no photo" in page.text() and "6 faces" in page.text())
+    assert "3.0MB or smaller" in page.text()
+
+
+def test_when_the_server_goes_the_page_says_so_and_goes_on_when_it_is_back(driver, friends):
+    with running_server() as server:
+        port = server.port
+        with dashboard(f"http://127.0.0.1:{port}") as running:
+            page = Page(driver, running.address)
+            page.give(friends)
+            page.until(lambda: page.shown("after"))
+            server.process.terminate()
+            server.process.wait(30)
+            page.click("Shake")
+            page.until(lambda: f"Nothing answers at http://127.0.0.1:{port}" in page.text())
+            with running_server("--port", str(port)):
+                page.click("Try again")
+                page.until(lambda: page.shown("after") and "Nothing answers" not in page.text())
+
+
+def test_no_part_of_a_photo_is_written_to_disk(page, running, tmp_path):
+    """What the page is given goes through Starlette, which keeps over 1 MB in files if it is not told otherwise."""
+    large = tmp_path / "noise.jpg"
+    large.write_bytes(as_jpeg(noise(1400, 1000), quality=95))
+    assert 1_500_000 < large.stat().st_size < 3_000_000
+    with opened_by(running.pid) as opened:
+        page.give(large)
+        page.until(lambda: page.shown("after"))
+    assert opened.looks > 100
+    elsewhere = [name for name in opened.names if not name.startswith(str(ROOT))]  # the project may itself lie there
+    assert not [name for name in elsewhere if "(deleted)" in name or name.startswith(tempfile.gettempdir())]
+
+
+def test_the_picture_of_the_page_shows_all_that_it_does_and_is_small(page, friends, tmp_path):
+    target = Path(os.environ.get("SCREENSHOT", tmp_path / "page.png"))
+    size = {"width": 1240, "height": 946}
+    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {**size, "deviceScaleFactor": 1, "mobile": False})
+    page.give(friends)
+    first = page.until(lambda: page.shown("after"))
+    page.enlarge_eyes(4)
+    page.until(lambda: page.shown("after") != first)
+    field = page.one("[data-testid=stNumberInput] input")
+    field.send_keys(Keys.CONTROL, "a")
+    field.send_keys(str(SCREENSHOT_SEED), Keys.ENTER)
+    page.click("Highlight faces")
+    page.until(lambda: page.shown("over"))
+    page.settled()
+    download = page.one("[data-testid=stDownloadButton]").rect
+    assert download["y"] + download["height"] < size["height"]
+    time.sleep(1)  # for what fades in
+    page.driver.save_screenshot(str(target))
+    with Image.open(target) as picture:
+        assert picture.size == tuple(size.values())
+        assert len(picture.convert("RGB").getcolors(2**24)) > 10_000
+    assert target.stat().st_size < 400_000

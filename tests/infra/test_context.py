@@ -1,0 +1,110 @@
+"""Context keys: read from text and from JSON alike, refused with key, value and range."""
+
+import re
+from dataclasses import fields
+
+import pytest
+
+from infra.context import LOG_DAYS, ContextError, Deployment, allowed, read_context
+from testing.paths import ROOT
+
+README = ROOT / "infra" / "README.md"
+
+
+def test_an_empty_context_gives_the_defaults():
+    assert read_context({}) == Deployment(
+        memory_mb=3008,
+        timeout_s=60,
+        architecture="x86_64",
+        reserved_concurrency=None,
+        log_days=30,
+        alarm_email=None,
+        monthly_budget_usd=None,
+    )
+
+
+def test_text_from_the_command_line_and_json_from_a_file_are_read_alike():
+    as_text = {"memory_mb": "1769", "timeout_s": "30", "log_days": "7", "reserved_concurrency": "5"}
+    assert read_context(as_text) == read_context({name: int(value) for name, value in as_text.items()})
+    assert read_context(as_text) == Deployment(memory_mb=1769, timeout_s=30, log_days=7, reserved_concurrency=5)
+
+
+@pytest.mark.parametrize(
+    ("key", "lowest", "highest"),
+    [
+        ("memory_mb", 512, 10240),
+        ("timeout_s", 5, 900),
+        ("reserved_concurrency", 1, 1000),
+    ],
+)
+def test_a_range_includes_its_ends_and_nothing_beyond(key, lowest, highest):
+    assert getattr(read_context({key: lowest}), key) == lowest
+    assert getattr(read_context({key: str(highest)}), key) == highest
+    for beyond in (lowest - 1, highest + 1):
+        with pytest.raises(ContextError, match=re.escape(f"{key}={beyond}: allowed is {lowest} to {highest}")):
+            read_context({key: beyond})
+
+
+@pytest.mark.parametrize("days", LOG_DAYS)
+def test_every_retention_of_cloudwatch_is_allowed(days):
+    assert read_context({"log_days": str(days)}).log_days == days
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("memory_mb", "3 GB"),
+        ("memory_mb", "3008.0"),
+        ("memory_mb", ""),
+        ("memory_mb", True),
+        ("memory_mb", None),
+        ("memory_mb", "³008"),
+        ("memory_mb", "off"),
+        ("timeout_s", "-60"),
+        ("architecture", "amd64"),
+        ("architecture", ["arm64"]),
+        ("reserved_concurrency", 0),
+        ("log_days", 31),
+        ("log_days", True),
+        ("alarm_email", "me"),
+        ("alarm_email", "me@example"),
+        ("alarm_email", "me@example.org, you@example.org"),
+        ("monthly_budget_usd", 0),
+        ("monthly_budget_usd", "9.99"),
+    ],
+)
+def test_a_value_that_is_not_allowed_is_refused_with_key_value_and_range(key, value):
+    with pytest.raises(ContextError, match=re.escape(f"context {key}={value}: allowed is {allowed(key)}")):
+        read_context({key: value})
+
+
+@pytest.mark.parametrize("key", ["reserved_concurrency", "alarm_email", "monthly_budget_usd"])
+def test_what_is_off_by_default_can_be_turned_off_again(key):
+    assert getattr(read_context({key: "off"}), key) is None
+
+
+@pytest.mark.parametrize("key", ["memory", "memory-mb", "MEMORY_MB"])
+def test_an_unknown_key_is_refused_with_the_keys_there_are(key):
+    with pytest.raises(ContextError, match=f"context {key}: not a key of this app; the keys are memory_mb, timeout_s"):
+        read_context({key: 2048})
+
+
+def test_the_keys_of_the_cdk_itself_are_left_alone():
+    cdk_keys = {"aws:cdk:version-reporting": False, "@aws-cdk/core:x": True, "cli-telemetry": False,
+                "availability-zones:account=1:region=x": ["a"], "acknowledged-issue-numbers": [1]}  # fmt: skip
+    assert read_context(cdk_keys) == Deployment()
+
+
+def test_a_budget_without_an_address_is_refused_since_it_would_warn_nobody():
+    with pytest.raises(ContextError, match="monthly_budget_usd=5: set alarm_email too"):
+        read_context({"monthly_budget_usd": "5"})
+    assert read_context({"monthly_budget_usd": "5", "alarm_email": "me@example.org"}).monthly_budget_usd == 5
+
+
+def test_the_table_in_the_readme_lists_every_key_with_its_default_and_range():
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \| (.*?) \|$", README.read_text(), flags=re.MULTILINE)
+    declared = [
+        (f.name, "off" if f.default is None else str(f.default), allowed(f.name), f.metadata["help"])
+        for f in fields(Deployment)
+    ]
+    assert rows == declared

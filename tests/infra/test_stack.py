@@ -1,0 +1,422 @@
+"""The template: what it promises, what two linters find in it, and a snapshot for all the rest."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import aws_cdk as cdk
+import cdk_nag
+import pytest
+from aws_cdk import aws_iam as iam
+from aws_cdk.assertions import Match, Template
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from cfnlint.api import lint
+from cfnlint.config import ManualArgs
+
+from infra.context import Deployment
+from infra.stack import GooglyEyes
+from testing.paths import ROOT
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+
+# Everything that can be switched on.
+FULL = Deployment(
+    memory_mb=2048,
+    timeout_s=30,
+    architecture="arm64",
+    reserved_concurrency=5,
+    log_days=7,
+    alarm_email="me@example.org",
+    monthly_budget_usd=5,
+)
+DEPLOYMENTS = {"default": Deployment(), "full": FULL}
+
+
+def new_app() -> cdk.App:
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    return cdk.App(context=context | {"aws:cdk:disable-asset-staging": True})
+
+
+@pytest.fixture(scope="session")
+def image_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The image is no business of these tests: they need a folder with a Dockerfile."""
+    folder = tmp_path_factory.mktemp("image")
+    (folder / "Dockerfile").write_text("FROM scratch\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def templates(image_directory: Path) -> dict[str, Template]:
+    return {
+        name: Template.from_stack(
+            GooglyEyes(new_app(), "GooglyEyes", deployment=deployment, image_directory=image_directory)
+        )
+        for name, deployment in DEPLOYMENTS.items()
+    }
+
+
+@pytest.fixture
+def default(templates: dict[str, Template]) -> Template:
+    return templates["default"]
+
+
+@pytest.fixture
+def full(templates: dict[str, Template]) -> Template:
+    return templates["full"]
+
+
+@pytest.fixture(params=list(DEPLOYMENTS))
+def either(request: pytest.FixtureRequest, templates: dict[str, Template]) -> Template:
+    return templates[request.param]
+
+
+# ---- the function -------------------------------------------------------------------------------------------------
+def test_the_function_is_an_image_with_the_memory_and_time_of_the_issue_and_json_logs(default):
+    default.has_resource_properties(
+        "AWS::Lambda::Function",
+        {
+            "PackageType": "Image",
+            "Architectures": ["x86_64"],
+            "MemorySize": 3008,
+            "Timeout": 60,
+            "LoggingConfig": {"LogFormat": "JSON", "LogGroup": {"Ref": only(default, "AWS::Logs::LogGroup")}},
+            "ReservedConcurrentExecutions": Match.absent(),
+        },
+    )
+
+
+def test_the_context_reaches_the_function(full):
+    full.has_resource_properties(
+        "AWS::Lambda::Function",
+        {"Architectures": ["arm64"], "MemorySize": 2048, "Timeout": 30, "ReservedConcurrentExecutions": 5},
+    )
+
+
+@pytest.mark.parametrize(("architecture", "platform"), [("x86_64", "linux/amd64"), ("arm64", "linux/arm64")])
+def test_the_image_is_built_for_the_processor_of_the_function(architecture, platform, image_directory):
+    app = new_app()
+    GooglyEyes(app, "GooglyEyes", deployment=Deployment(architecture=architecture), image_directory=image_directory)
+    assets = json.loads((Path(app.synth().directory) / "GooglyEyes.assets.json").read_text())
+    [image] = assets["dockerImages"].values()
+    assert image["source"]["platform"] == platform
+    assert image["source"]["directory"] == str(image_directory)
+
+
+def test_the_function_may_write_its_own_log_and_nothing_else(either):
+    role = only(either, "AWS::IAM::Role")
+    either.has_resource_properties("AWS::IAM::Role", {"ManagedPolicyArns": Match.absent(), "Policies": Match.absent()})
+    either.has_resource_properties(
+        "AWS::Lambda::Function", {"Role": {"Fn::GetAtt": [role, "Arn"]}, "Environment": Match.absent()}
+    )
+    [policy] = either.find_resources("AWS::IAM::Policy").values()
+    assert policy["Properties"]["Roles"] == [{"Ref": role}]
+    assert policy["Properties"]["PolicyDocument"]["Statement"] == [
+        {
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": {"Fn::GetAtt": [only(either, "AWS::Logs::LogGroup"), "Arn"]},
+        }
+    ]
+
+
+@pytest.mark.parametrize(("name", "days"), [("default", 30), ("full", 7)])
+def test_the_log_ends_after_its_days_and_goes_with_the_stack(name, days, templates):
+    templates[name].has_resource(
+        "AWS::Logs::LogGroup", {"Properties": {"RetentionInDays": days}, "DeletionPolicy": "Delete"}
+    )
+
+
+# ---- who may call -------------------------------------------------------------------------------------------------
+def test_the_url_takes_signed_requests_only(either):
+    either.resource_count_is("AWS::Lambda::Url", 1)
+    either.has_resource_properties("AWS::Lambda::Url", {"AuthType": "AWS_IAM", "Cors": Match.absent()})
+
+
+def test_the_policy_gives_both_permissions_for_this_function_through_its_url_only(either):
+    function = {"Fn::GetAtt": [only(either, "AWS::Lambda::Function"), "Arn"]}
+    [policy] = either.find_resources("AWS::IAM::ManagedPolicy").values()
+    by_action = {s["Action"]: s for s in policy["Properties"]["PolicyDocument"]["Statement"]}
+    assert by_action == {
+        "lambda:InvokeFunctionUrl": {
+            "Effect": "Allow",
+            "Action": "lambda:InvokeFunctionUrl",
+            "Resource": function,
+            "Condition": {"StringEquals": {"lambda:FunctionUrlAuthType": "AWS_IAM"}},
+        },
+        "lambda:InvokeFunction": {
+            "Effect": "Allow",
+            "Action": "lambda:InvokeFunction",
+            "Resource": function,
+            "Condition": {"Bool": {"lambda:InvokedViaFunctionUrl": True}},
+        },
+    }
+
+
+def test_nobody_is_let_in_from_outside(either):
+    """No statement allows everybody; the one that names `*` denies, to everybody, what comes without TLS."""
+    either.resource_count_is("AWS::Lambda::Permission", 0)
+    allowing = [s for s in statements(either.to_json()) if s["Effect"] == "Allow" and "Principal" in s]
+    assert allowing
+    for statement in allowing:
+        assert set(statement["Principal"]) == {"Service"}, statement
+        assert "*" not in json.dumps(statement["Principal"]), statement
+
+
+def test_no_permission_reaches_beyond_the_stack(either):
+    """Actions are named one by one, and resources are references to what the stack itself makes."""
+    for statement in statements(either.to_json()):
+        if statement["Effect"] == "Allow":
+            assert "*" not in json.dumps(statement["Action"]), statement
+            assert "*" not in json.dumps(statement.get("Resource", "")), statement
+
+
+# ---- what watches it ----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("metric", "statistic", "threshold"),
+    [("Url5xxCount", "Sum", 1), ("Throttles", "Sum", 1), ("Duration", "Maximum", 54_000)],
+)
+def test_an_alarm_watches_errors_throttles_and_nearly_timed_out_requests(metric, statistic, threshold, default):
+    default.resource_count_is("AWS::CloudWatch::Alarm", 3)
+    default.has_resource_properties(
+        "AWS::CloudWatch::Alarm",
+        {
+            "Namespace": "AWS/Lambda",
+            "MetricName": metric,
+            "Dimensions": [{"Name": "FunctionName", "Value": {"Ref": only(default, "AWS::Lambda::Function")}}],
+            "Statistic": statistic,
+            "Threshold": threshold,
+            "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+            "TreatMissingData": "notBreaching",
+        },
+    )
+
+
+def test_the_duration_alarm_follows_the_timeout(full):
+    full.has_resource_properties("AWS::CloudWatch::Alarm", {"MetricName": "Duration", "Threshold": 27_000})
+
+
+def test_without_an_address_nobody_is_written_to(default):
+    default.resource_count_is("AWS::SNS::Topic", 0)
+    default.all_resources_properties("AWS::CloudWatch::Alarm", {"AlarmActions": Match.absent()})
+
+
+def test_with_an_address_every_alarm_writes_to_it(full):
+    topic = {"Ref": only(full, "AWS::SNS::Topic")}
+    full.all_resources_properties("AWS::CloudWatch::Alarm", {"AlarmActions": [topic]})
+    full.has_resource_properties(
+        "AWS::SNS::Subscription", {"TopicArn": topic, "Protocol": "email", "Endpoint": "me@example.org"}
+    )
+
+
+def test_the_topic_takes_letters_from_this_accounts_alarms_and_over_tls_only(full):
+    topic = {"Ref": only(full, "AWS::SNS::Topic")}
+    full.has_resource_properties(
+        "AWS::SNS::TopicPolicy",
+        {
+            "Topics": [topic],
+            "PolicyDocument": {
+                "Statement": [
+                    Match.object_like(
+                        {
+                            "Effect": "Deny",
+                            "Principal": "*",
+                            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                        }
+                    ),
+                    {
+                        "Sid": "AlarmsOfThisAccount",
+                        "Effect": "Allow",
+                        "Principal": {"Service": "cloudwatch.amazonaws.com"},
+                        "Action": "sns:Publish",
+                        "Resource": topic,
+                        "Condition": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
+                    },
+                ]
+            },
+        },
+    )
+
+
+def test_a_budget_is_off_until_it_is_asked_for(default):
+    default.resource_count_is("AWS::Budgets::Budget", 0)
+
+
+def test_the_budget_warns_when_most_is_spent_and_when_all_is_forecast(full):
+    subscribers = [{"SubscriptionType": "EMAIL", "Address": "me@example.org"}]
+    full.has_resource_properties(
+        "AWS::Budgets::Budget",
+        {
+            "Budget": {"BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": 5, "Unit": "USD"}},
+            "NotificationsWithSubscribers": [
+                {
+                    "Notification": Match.object_like({"NotificationType": kind, "Threshold": percent}),
+                    "Subscribers": subscribers,
+                }
+                for kind, percent in (("ACTUAL", 80), ("FORECASTED", 100))
+            ],
+        },
+    )
+
+
+# ---- what it tells at the end -------------------------------------------------------------------------------------
+def test_the_outputs_are_url_function_policy_and_curl_line(default):
+    url = {"Fn::GetAtt": [only(default, "AWS::Lambda::Url"), "FunctionUrl"]}
+    outputs = {name: output["Value"] for name, output in default.to_json()["Outputs"].items()}
+    assert set(outputs) == {"Url", "FunctionName", "MayCallPolicyArn", "Curl"}
+    assert outputs["Url"] == url
+    assert outputs["FunctionName"] == {"Ref": only(default, "AWS::Lambda::Function")}
+    assert outputs["MayCallPolicyArn"] == {"Ref": only(default, "AWS::IAM::ManagedPolicy")}
+    assert url in outputs["Curl"]["Fn::Join"][1]
+
+
+@pytest.mark.parametrize("token", [None, "to+ken/of=the==session"])
+@pytest.mark.skipif(not shutil.which("curl"), reason="not proven: curl is not on this machine")
+def test_the_curl_line_signs_a_photo_with_the_keys_of_the_shell(token, default, listener, tmp_path):
+    line = pasted(default, region="eu-central-1", url=listener.url)
+    (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8 a photo \x00\xff\xd9")
+    keys = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret/with+signs"}
+    environment = {"PATH": os.environ["PATH"], **keys} | ({"AWS_SESSION_TOKEN": token} if token else {})
+    subprocess.run(["sh", "-c", line], cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=30)
+
+    method, path, headers, body = listener.requests[-1]
+    assert (method, path, body) == ("POST", "/", b"\xff\xd8 a photo \x00\xff\xd9")
+    assert headers["content-type"] == "image/jpeg"
+    assert headers.get("x-amz-security-token") == token
+    assert headers["authorization"] == signature(listener.url, headers, body, "AKIDEXAMPLE", "secret/with+signs")
+    assert (tmp_path / "googly.jpg").read_bytes() == b"an answer"
+
+
+# ---- the linters and the snapshot ---------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_cdk_nag_finds_nothing(name, image_directory):
+    app = checked_by_nag()
+    GooglyEyes(app, "GooglyEyes", deployment=DEPLOYMENTS[name], image_directory=image_directory)
+    app.synth()  # raises when there is a finding
+
+
+def test_cdk_nag_would_find_the_managed_execution_role(image_directory):
+    """That the test above can fail: the role that the CDK gives a function by itself is a finding."""
+    app = checked_by_nag()
+    stack = GooglyEyes(app, "GooglyEyes", deployment=Deployment(), image_directory=image_directory)
+    role = stack.node.find_child("Googly").node.find_child("Role")
+    role.add_managed_policy(iam.ManagedPolicy.from_aws_managed_policy_name("service-role/AWSLambdaBasicExecutionRole"))
+    with pytest.raises(RuntimeError, match="ValidationFailed"):
+        app.synth()
+    assert "AwsSolutions-IAM4" in (Path(app.outdir) / "validation-report.json").read_text()
+
+
+def test_cfn_lint_finds_nothing(either):
+    assert lint_template(either.to_json()) == []
+
+
+def test_cfn_lint_would_find_a_memory_that_lambda_does_not_have(default):
+    template = default.to_json()
+    template["Resources"][only(default, "AWS::Lambda::Function")]["Properties"]["MemorySize"] = 99_999
+    assert lint_template(template)
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_the_template_is_the_one_in_the_snapshot(name, templates):
+    """UPDATE_SNAPSHOTS=1 writes the snapshots anew; read the difference before it is committed."""
+    snapshot = SNAPSHOTS / f"template-{name}.json"
+    text = json.dumps(templates[name].to_json(), indent=2, sort_keys=True) + "\n"
+    masked, images = re.subn(r":[0-9a-f]{64}\b", ":<hash of the image>", text)
+    assert images == 1
+    if os.environ.get("UPDATE_SNAPSHOTS") == "1":
+        snapshot.parent.mkdir(exist_ok=True)
+        snapshot.write_text(masked)
+    assert snapshot.is_file(), f"{snapshot} is missing; make it with UPDATE_SNAPSHOTS=1"
+    assert masked == snapshot.read_text(), "the template changed; if that is meant: UPDATE_SNAPSHOTS=1"
+
+
+# ---- helpers ------------------------------------------------------------------------------------------------------
+def only(template: Template, kind: str) -> str:
+    """The logical id of the one resource of a kind."""
+    [logical_id] = template.find_resources(kind)
+    return logical_id
+
+
+def statements(part: Any) -> Iterator[dict[str, Any]]:
+    """Every policy statement in a template, wherever it stands."""
+    if isinstance(part, dict):
+        if "Effect" in part:
+            yield part
+        part = list(part.values())
+    if isinstance(part, list):
+        for inner in part:
+            yield from statements(inner)
+
+
+def checked_by_nag() -> cdk.App:
+    app = new_app()
+    cdk.Validations.of(app).add_plugins(cdk_nag.AwsSolutionsChecks(app))
+    return app
+
+
+def lint_template(template: dict[str, Any]) -> list[str]:
+    # W3005: the CDK writes every dependency out, also those that a reference implies.
+    arguments = ManualArgs(ignore_checks=["W3005"], regions=["eu-central-1", "us-east-1"])
+    return [str(found) for found in lint(json.dumps(template), config=arguments)]
+
+
+def pasted(template: Template, *, region: str, url: str) -> str:
+    """The curl line as CloudFormation tells it, with region and URL filled in."""
+    joiner, parts = template.to_json()["Outputs"]["Curl"]["Value"]["Fn::Join"]
+    values = {"AWS::Region": region}
+    return joiner.join(
+        part if isinstance(part, str) else values[part["Ref"]] if "Ref" in part else url for part in parts
+    )
+
+
+def signature(url: str, headers: dict[str, str], body: bytes, access_key: str, secret_key: str) -> str:
+    """The Authorization header that botocore computes for the headers that the client says it signed."""
+    signed = re.search(r"SignedHeaders=([^,]+)", headers["authorization"])[1].split(";")
+    request = AWSRequest("POST", url, data=body, headers={name: headers[name] for name in signed})
+    request.context["timestamp"] = headers["x-amz-date"]
+    signer = SigV4Auth(Credentials(access_key, secret_key), "lambda", "eu-central-1")
+    string_to_sign = signer.string_to_sign(request, signer.canonical_request(request))
+    return (
+        f"AWS4-HMAC-SHA256 Credential={signer.scope(request)}, SignedHeaders={';'.join(signed)}, "
+        f"Signature={signer.signature(string_to_sign, request)}"
+    )
+
+
+class Listener(HTTPServer):
+    """A server on loopback that keeps what it is sent."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Keep)
+        self.url = f"http://127.0.0.1:{self.server_port}/"
+        self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
+
+
+class _Keep(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.requests.append((self.command, self.path, headers, body))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"an answer")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    with Listener() as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()

@@ -1,0 +1,104 @@
+import io
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from googly_eyes.detection.retinaface import RetinaFace
+from googly_eyes.errors import TooLarge
+from googly_eyes.options import Options
+from googly_eyes.pipeline import googlify
+from googly_eyes.settings import load_settings
+from testing.people import as_jpeg, group, landscape
+from testing.photos import stored
+
+SETTINGS = load_settings({})
+PEOPLE = as_jpeg(group()[0])
+
+
+def googlified(detector, data=PEOPLE, **options):
+    return googlify(data, Options(**options), detector, SETTINGS)
+
+
+def pixels(data):
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+
+
+def test_every_face_gets_two_eyes_and_the_rest_of_the_photo_stays(detector):
+    result = googlified(detector, seed=1)
+    changed = abs(pixels(result.photo) - pixels(PEOPLE)).max(axis=2) > 60
+    away = np.ones(changed.shape, bool)
+    for face in result.faces:
+        for eye in (face.right_eye, face.left_eye):
+            x, y, reach = round(eye.x), round(eye.y), round(0.25 * face.eye_distance) + 9
+            assert changed[y - reach : y + reach, x - reach : x + reach].sum() > 0.3 * (0.25 * face.eye_distance) ** 2
+            away[y - reach : y + reach, x - reach : x + reach] = False
+    assert len(result.faces) == 6
+    assert not changed[away].any()
+
+
+def test_the_same_photo_seed_and_options_give_the_same_bytes(detector):
+    one, other = googlified(detector, seed=5), googlified(detector, seed=5)
+    assert (one.photo, one.faces, one.seed) == (other.photo, other.faces, 5)
+    assert googlified(detector, seed=6).photo != one.photo
+
+
+def test_without_a_seed_every_request_draws_its_own_and_tells_it(detector):
+    one, other = googlified(detector), googlified(detector)
+    assert one.seed != other.seed
+    assert googlified(detector, seed=one.seed).photo == one.photo
+
+
+def test_answer_faces_has_the_faces_and_no_photo(detector):
+    told, whole = googlified(detector, seed=1, answer="faces"), googlified(detector, seed=1)
+    assert told.photo is None
+    assert (told.faces, told.seed, told.media_type) == (whole.faces, 1, "image/jpeg")
+
+
+def test_options_reach_the_eyes(detector):
+    small, large = googlified(detector, seed=1, eye_size=0.3), googlified(detector, seed=1, eye_size=0.9)
+    changed = [(abs(pixels(each.photo) - pixels(PEOPLE)).max(axis=2) > 60).sum() for each in (small, large)]
+    assert changed[1] > 4 * changed[0]
+    assert len(googlified(detector, min_score=0.99).faces) <= len(googlified(detector, min_score=0.3).faces)
+
+
+def test_a_photo_without_faces_comes_back_with_its_pixels(detector):
+    nobody = stored(landscape(400, 300), 1, "PNG")
+    result = googlified(detector, nobody)
+    assert result.faces == ()
+    assert np.array_equal(pixels(result.photo), pixels(nobody))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_png_in_any_orientation_gets_its_eyes_on_the_same_faces(detector, orientation):
+    upright = googlified(detector, stored(group()[0], 1, "PNG"), seed=1)
+    result = googlified(detector, stored(group()[0], orientation, "PNG"), seed=1)
+    for one, other in zip(*(sorted(each.faces, key=_from_left) for each in (result, upright)), strict=True):
+        moved = np.hypot(one.right_eye.x - other.right_eye.x, one.right_eye.y - other.right_eye.y)
+        assert moved < (1.5 if isinstance(detector, RetinaFace) else 3)
+    assert Image.open(io.BytesIO(result.photo)).getexif().get(0x0112, 1) == orientation
+
+
+def test_the_limits_of_the_deployment_hold(detector):
+    with pytest.raises(TooLarge):
+        googlify(PEOPLE, Options(), detector, replace(SETTINGS, max_pixels=1000))
+    with pytest.raises(TooLarge):
+        googlify(PEOPLE, Options(), detector, replace(SETTINGS, max_bytes=1000))
+
+
+def test_every_stage_is_timed(detector):
+    assert list(googlified(detector).timings) == ["read", "find", "draw", "write"]
+    assert all(ms >= 0 for ms in googlified(detector).timings.values())
+
+
+def test_many_at_once_give_the_bytes_of_one_at_a_time(detector):
+    alone = googlified(detector, seed=9).photo
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda _: googlified(detector, seed=9).photo, range(16)))
+    assert together == [alone] * 16
+
+
+def _from_left(face):
+    return face.box.x0
