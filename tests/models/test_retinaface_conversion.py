@@ -78,7 +78,7 @@ def test_every_output_equals_that_of_the_onnx_file_in_onnxruntime(model, publish
         assert difference < 2e-4, output
 
 
-def test_the_contract_of_the_docstring_is_the_models(model):
+def test_the_docstring_states_the_contract_of_the_model(model):
     inputs = [(d["name"], d["dtype"], list(d["shape_signature"])) for d in model.get_input_details()]
     assert inputs == [("pixels", np.uint8, [-1, -1, -1, 3])]
     outputs = [(d["name"], d["dtype"]) for d in model.get_output_details()]
@@ -88,7 +88,7 @@ def test_the_contract_of_the_docstring_is_the_models(model):
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (32, 160), (640, 480), (96, 2048)])
-def test_any_multiple_of_32_gives_an_answer_for_every_anchor(model, height, width):
+def test_any_multiple_of_32_gives_outputs_for_every_anchor(model, height, width):
     scores, boxes, landmarks = run(model, np.zeros((1, height, width, 3), np.uint8))
     count = anchors(height, width)
     assert (scores.shape, boxes.shape, landmarks.shape) == ((1, count), (1, count, 4), (1, count, 10))
@@ -97,7 +97,7 @@ def test_any_multiple_of_32_gives_an_answer_for_every_anchor(model, height, widt
     assert scores.max() <= 1
 
 
-def test_the_answer_for_a_size_does_not_depend_on_the_sizes_before(model, astronaut):
+def test_the_outputs_at_one_size_do_not_depend_on_the_sizes_before(model, astronaut):
     small = astronaut[None, :224, :224]
     before = run(model, small)
     run(model, astronaut[None])
