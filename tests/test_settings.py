@@ -22,16 +22,13 @@ def test_without_an_environment_the_defaults_stand():
     assert settings.max_bytes == 20_000_000
 
 
-@pytest.mark.parametrize(
-    ("made", "detector"),
-    [(["retinaface", "mtcnn"], "retinaface"), (["retinaface"], "retinaface"), (["mtcnn"], "mtcnn"), ([], "retinaface")],
-)
-def test_the_detector_is_retinaface_unless_mtcnns_model_is_the_only_one(monkeypatch, tmp_path, made, detector):
+@pytest.mark.parametrize("made", [["retinaface", "mtcnn"], ["retinaface"], ["mtcnn"], []])
+def test_the_default_detector_is_retinaface_with_any_models_present(monkeypatch, tmp_path, made):
     monkeypatch.setattr(settings_module, "MODELS", tmp_path)
     for name in made:
         (tmp_path / f"{name}.tflite").touch()
     settings = load_settings({})
-    assert (settings.detector, settings.model) == (detector, tmp_path / f"{detector}.tflite")
+    assert (settings.detector, settings.model) == ("retinaface", tmp_path / "retinaface.tflite")
 
 
 @pytest.mark.parametrize("detector", ["retinaface", "mtcnn"])
