@@ -23,7 +23,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.load import running_server
 from googly_eyes.api.response import as_json
 from googly_eyes.cli.main import _in_turn, main
 from googly_eyes.client.downscale import onto_photo, smaller_copy
@@ -41,6 +40,7 @@ from testing.paths import ROOT
 from testing.people import as_jpeg, blank, group, landscape
 from testing.photos import photo_from, stored
 from testing.scripted import BREAK_OFF, Answer, scripted
+from testing.server_process import running_server
 from testing.urls import function_url, utc_now
 
 COMMAND = [sys.executable, "-m", "googly_eyes"]
