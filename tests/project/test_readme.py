@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.load import running_server
 from dashboard.endpoint import LOCAL_SERVER
 from docs.picture import PICTURE, before_after
 from googly_eyes.errors import SettingError
@@ -19,9 +18,11 @@ from googly_eyes.settings import NO_SETTINGS, load_settings
 from local.emulator import EmulatorPool
 from local.function_url import REGION
 from local.sigv4 import Keys
+from testing.needs import needs_curl
 from testing.paths import ROOT
 from testing.people import as_jpeg, group
-from testing.urls import function_url, needs_curl, no_emulator, utc_now
+from testing.server_process import running_server
+from testing.urls import function_url, utc_now
 
 README = (ROOT / "README.md").read_text()
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text()
@@ -94,7 +95,7 @@ def test_the_curl_line_for_the_server_works(tmp_path):
 
 
 @needs_curl
-@pytest.mark.skipif(bool(no_emulator()), reason=no_emulator())
+@pytest.mark.emulator
 def test_the_curl_line_that_signs_works(tmp_path):
     [line] = [line for line in curl_lines() if "--aws-sigv4" in line]
     keys = Keys("AKIDEXAMPLE", "a secret", "", utc_now() + timedelta(hours=1))
