@@ -23,9 +23,6 @@ Offsets and landmarks are in shares of the window's side; landmarks from its upp
 and column c begins at pixel (2 c, 2 r); h = ceil((H - 2) / 2) - 4, and w likewise.
 """
 
-import io
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -35,12 +32,11 @@ from models import joblib
 from models.errors import WeightsError
 from models.graph import File, Graph, Tensor
 from models.tensors import Array, Shape, Tensors
-from models.weights import LOCKS, Published
+from models.weights import Wheel, extract
 
-PUBLISHED = Published(
+WHEEL = Wheel(
     file="mtcnn-1.0.0-py3-none-any.whl",
     sha256="0a96b4868e56db9ae984449519642be6dba03240e608a67e928ebb47833e9144",
-    lock=LOCKS / "mtcnn.txt",
 )
 
 MEAN, SPREAD = 127.5, 128.0  # mtcnn/utils/images.py normalize_images
@@ -62,28 +58,23 @@ def read(wheel: bytes) -> dict[str, Array]:
     Raises WeightsError where a file is missing, or is not what `joblib.read` reads.
     """
     tensors = {}
-    try:
-        with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
-            files = {net: archive.read(f"mtcnn/assets/weights/{net}.lz4") for net in LAYERS}
-    except (zipfile.BadZipFile, zlib.error, KeyError, RuntimeError) as error:  # RuntimeError: encrypted, or coded anew
-        raise WeightsError(f"{PUBLISHED.file} does not have MTCNN's weights ({error}).") from error
     for net, (hidden, last) in LAYERS.items():
         names = [f"{net}.{layer}.{part}" for layer in hidden for part in HIDDEN]
         names += [f"{net}.{layer}.{part}" for layer in last for part in LAST]
-        arrays = joblib.read(files[net])
+        arrays = joblib.read(extract(WHEEL, wheel, f"mtcnn/assets/weights/{net}.lz4"))
         if len(arrays) != len(names):
             raise WeightsError(f"The weights of {net} are {len(arrays)} tensors; the network has {len(names)}.")
         tensors.update(zip(names, arrays, strict=True))
     return tensors
 
 
-def build(arrays: Mapping[str, Array]) -> bytes:
+def convert(arrays: Mapping[str, Array]) -> bytes:
     """The three networks as one TFLite file, from their weights by name: the same bytes every time.
 
     Raises WeightsError, with the tensor's name, where the weights are not those of these networks.
     """
     weights = Tensors(arrays)
-    file = File(f"MTCNN, from {PUBLISHED.file} sha256 {PUBLISHED.sha256}")
+    file = File(f"MTCNN, from {WHEEL.file} sha256 {WHEEL.sha256}")
     _pnet(_Network(weights, file, "pnet"))
     _rnet(_Network(weights, file, "rnet"))
     _onet(_Network(weights, file, "onet"))

