@@ -19,7 +19,8 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python 3.11 or newer is needed; name one with PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "make: no virtual environment could be made; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 
-PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Bytecode is compiled at the first import, of what is imported alone: half the time of an installation.
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 # Only one file of each is used: AWS's emulator, the photo of `make demo`. Their dependencies are not needed.
 WITHOUT_DEPENDENCIES := emulator astronaut
 
