@@ -17,7 +17,7 @@ SUFFIXES = frozenset(
 STANDARD = "-"  # standard input and output
 
 
-class FileProblem(Exception):
+class FileError(Exception):
     """Something about a name that was given; the message says what to do."""
 
 
@@ -45,7 +45,7 @@ def plan(names: Sequence[str], out: str | None, *, wants_photo: bool, force: boo
     """What the names on a command line mean: files, folders (their photos, and none that is a result), patterns, `-`.
 
     `out` is a file, or a folder if it is one, ends in / or has several photos to take; without `wants_photo` there are
-    no targets. FileProblem when `out` cannot be what it would have to be.
+    no targets. FileError when `out` cannot be what it would have to be.
     """
     problems: list[str] = []
     notes: list[str] = []
@@ -53,10 +53,10 @@ def plan(names: Sequence[str], out: str | None, *, wants_photo: bool, force: boo
     if not wants_photo:
         return Plan([Job(source, None) for source in sources], problems, notes)
     if out == "":
-        raise FileProblem("The name given with -o is empty. Name a file or a folder.")
+        raise FileError("The name given with -o is empty. Name a file or a folder.")
     into_folder = out is not None and _is_folder(out, names, sources)
     if out is not None and not into_folder and len(sources) > 1:
-        raise FileProblem(f"{out} is one file, and there are {len(sources)} photos. Name a folder with -o.")
+        raise FileError(f"{out} is one file, and there are {len(sources)} photos. Name a folder with -o.")
     read = {os.path.realpath(source) for source in sources if source is not None}
     taken: set[Path] = set()
     jobs = []
@@ -189,7 +189,7 @@ def _is_another_of(read: set[str], target: Path, source: Path | None) -> bool:
 
 def _target(source: Path | None, out: str | None, *, into_folder: bool) -> Path | None:
     if source is None and out is not None and into_folder:
-        raise FileProblem(f"A photo from standard input has no name. Name a file with -o, not the folder {out}.")
+        raise FileError(f"A photo from standard input has no name. Name a file with -o, not the folder {out}.")
     if out == STANDARD or (out is None and source is None):
         return None
     if out is not None and not into_folder:

@@ -20,10 +20,10 @@ from typing import NoReturn, TextIO
 from tqdm import tqdm
 
 from googly_eyes.api.response import as_json
-from googly_eyes.cli.files import STANDARD, FileProblem, Job, not_read, plan, reason, write_whole
+from googly_eyes.cli.files import STANDARD, FileError, Job, not_read, plan, reason, write_whole
 from googly_eyes.client.in_process import InProcessService
 from googly_eyes.client.service import Service, service_at
-from googly_eyes.errors import BadOption, GooglyError, ServiceError, TooLarge
+from googly_eyes.errors import BadOptionError, GooglyError, ServiceError, TooLargeError
 from googly_eyes.options import TABLE, Option, Options, as_text, options_from_text
 from googly_eyes.pipeline import Result
 from googly_eyes.settings import count_processors, own_settings
@@ -61,9 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says. The module's docstring tells what is returned."""
     try:
         return _main(_parser().parse_args(arguments))
-    except (FileProblem, GooglyError) as error:
+    except (FileError, GooglyError) as error:
         _tell(str(error))
-        return USAGE if isinstance(error, FileProblem | BadOption) else NOT_ALL_DONE
+        return USAGE if isinstance(error, FileError | BadOptionError) else NOT_ALL_DONE
     except KeyboardInterrupt:
         _tell("interrupted; the photos that are done are whole")
         return INTERRUPTED
@@ -80,7 +80,7 @@ def _main(given: argparse.Namespace) -> int:
     wants_photo = options.answer == "photo"
     faces = given.faces if wants_photo else given.faces or STANDARD
     if given.out is not None and not wants_photo:
-        raise FileProblem("-o is for photos, and only faces are asked for. Name a file for them with --faces.")
+        raise FileError("-o is for photos, and only faces are asked for. Name a file for them with --faces.")
     planned = plan(given.photos, given.out, wants_photo=wants_photo, force=given.force)
     to_standard = wants_photo and any(job.target is None for job in planned.jobs)
     _check_outputs(faces, planned.jobs, to_standard=to_standard, force=given.force)
@@ -152,16 +152,16 @@ def _count(text: str) -> int:
 
 def _check_outputs(faces: str | None, jobs: Sequence[Job], *, to_standard: bool, force: bool) -> None:
     if to_standard and faces == STANDARD:
-        raise FileProblem("standard output takes the photo or the faces, not both. Name a file with -o or --faces.")
+        raise FileError("standard output takes the photo or the faces, not both. Name a file with -o or --faces.")
     if to_standard and sys.stdout.isatty():
-        raise FileProblem("a photo is not for a terminal. Name a file with -o, or send it on with > or |.")
+        raise FileError("a photo is not for a terminal. Name a file with -o, or send it on with > or |.")
     if faces is None or faces == STANDARD:
         return
     if os.path.lexists(faces) and not force:
-        raise FileProblem(f"{faces} is there already. --force overwrites it.")
+        raise FileError(f"{faces} is there already. --force overwrites it.")
     photos = {os.path.realpath(path) for job in jobs for path in (job.source, job.target) if path is not None}
     if os.path.realpath(faces) in photos:
-        raise FileProblem(f"{faces} is a photo of this run. Name another file with --faces.")
+        raise FileError(f"{faces} is a photo of this run. Name another file with --faces.")
 
 
 def _service(given: argparse.Namespace, at_once: int) -> Service:
@@ -234,7 +234,7 @@ def _read(job: Job, max_bytes: int) -> bytes:
         return sys.stdin.buffer.read(max_bytes + 1)
     size = job.source.stat().st_size
     if size > max_bytes:
-        raise TooLarge(f"The file has {size / 1e6:.1f} MB; {max_bytes / 1e6:g} MB are allowed.")
+        raise TooLargeError(f"The file has {size / 1e6:.1f} MB; {max_bytes / 1e6:g} MB are allowed.")
     with job.source.open("rb") as file:
         return file.read(max_bytes + 1)
 
@@ -262,14 +262,14 @@ def _faces_written(name: str, records: Sequence[dict[str, object]]) -> bool:
         _write(
             None if name == STANDARD else Path(name), "[\n{}\n]\n".format(",\n".join(map(json.dumps, records))).encode()
         )
-    except FileProblem as problem:
+    except FileError as problem:
         _tell(f"the faces are lost: {problem}")
         return False
     return True
 
 
 def _write(target: Path | None, data: bytes, *, like: Path | None = None) -> None:
-    """FileProblem if it cannot be; BrokenPipeError when who read standard output has gone."""
+    """FileError if it cannot be; BrokenPipeError when who read standard output has gone."""
     try:
         if target is not None:
             write_whole(target, data, like=like)
@@ -280,17 +280,17 @@ def _write(target: Path | None, data: bytes, *, like: Path | None = None) -> Non
         raise
     except OSError as error:
         advice = ADVICE.get(error.errno or 0, "Name another file or folder.")
-        raise FileProblem(f"{target or 'standard output'} cannot be written: {reason(error)}. {advice}") from error
+        raise FileError(f"{target or 'standard output'} cannot be written: {reason(error)}. {advice}") from error
 
 
 def _failure(job: Job, error: Exception) -> dict[str, object]:
     """Tell what is wrong with one photo. The record has the error's code."""
     match error:
-        case TooLarge():
+        case TooLargeError():
             code, text = error.code, f"{error} Its limits are set by GOOGLY_MAX_MB and GOOGLY_MAX_MEGAPIXELS."
         case GooglyError():
             code, text = error.code, str(error)
-        case FileProblem():
+        case FileError():
             code, text = "not_written", str(error)
         case OSError():
             code, text = "not_read", not_read(error)

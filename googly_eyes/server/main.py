@@ -37,7 +37,7 @@ from googly_eyes.api.request import Message
 from googly_eyes.api.response import Reply, error_reply
 from googly_eyes.detection.detector import Detector
 from googly_eyes.detection.registry import load_detector
-from googly_eyes.errors import BadRequest, GooglyError, SettingError, TooLarge
+from googly_eyes.errors import BadRequestError, GooglyError, SettingError, TooLargeError
 from googly_eyes.settings import Settings, count_processors, load_settings
 
 HOST, PORT = "127.0.0.1", 8000
@@ -54,7 +54,7 @@ TICK_S = 0.25  # how soon a signal is seen
 FINISH_S = 60.0  # for what is under way when the server is told to end
 
 
-class Busy(GooglyError):
+class BusyError(GooglyError):
     """All places are taken, or the server is about to end."""
 
     status = 503
@@ -65,7 +65,7 @@ class Busy(GooglyError):
         self.headers = {"retry-after": str(RETRY_AFTER_S)}
 
 
-class WorkerLost(GooglyError):
+class WorkerLostError(GooglyError):
     """A worker has gone in the middle of a photo: short of memory, or a fault in native code."""
 
     code = "worker_lost"
@@ -110,7 +110,7 @@ class WorkerQueue:
                 self._places.release()
 
     def run(self, job: Callable[[], Reply]) -> Reply:
-        """What `job` gives, when its turn has come; for those that have a place. WorkerLost."""
+        """What `job` gives, when its turn has come; for those that have a place. WorkerLostError."""
         workers = self._workers
         try:
             return workers.submit(job).result()
@@ -118,7 +118,7 @@ class WorkerQueue:
             with self._lock:
                 if self._workers is workers:
                     self._workers = self._start()
-            raise WorkerLost from error
+            raise WorkerLostError from error
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -172,9 +172,9 @@ def create_app(answer: Callable[[Message], Reply], queue: WorkerQueue) -> Flask:
             # The body is read here and not before: one that is refused need not be copied.
             try:
                 if not taken:
-                    raise Busy
+                    raise BusyError
                 return _response(queue.run(partial(answer, _message(request_id))))
-            except (Busy, WorkerLost) as error:
+            except (BusyError, WorkerLostError) as error:
                 return _response(_own_error(error, request_id))
 
     return app
@@ -219,12 +219,12 @@ class _Refusal(ErrorTask):  # type: ignore[misc]
     def execute(self) -> None:
         error = self.request.error
         if isinstance(error, RequestEntityTooLarge):
-            told: GooglyError = TooLarge(
+            told: GooglyError = TooLargeError(
                 f"The body has more than the {self.channel.adj.max_request_body_size} bytes that the largest photo "
                 "can need. Send a smaller copy."
             )
         else:
-            told = BadRequest(f"This is not HTTP as it is read here: {error.body}.", code="bad_http")
+            told = BadRequestError(f"This is not HTTP as it is read here: {error.body}.", code="bad_http")
         reply = error_reply(told, str(uuid.uuid4()))
         self.status = f"{reply.status} {HTTPStatus(reply.status).phrase}"
         self.response_headers.extend(reply.headers.items())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from googly_eyes.cli.files import FileProblem, Job, plan, write_whole
+from googly_eyes.cli.files import FileError, Job, plan, write_whole
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_a_pipe_in_a_folder_is_no_photo_and_a_link_that_leads_nowhere_is_told_of
 def test_an_empty_name_is_not_the_current_folder(album):
     assert not planned("").jobs
     assert "empty" in planned("").problems[0]
-    with pytest.raises(FileProblem, match="empty"):
+    with pytest.raises(FileError, match="empty"):
         planned("album/b.jpg", out="")
 
 
@@ -134,7 +134,7 @@ def test_out_is_a_folder_for_several_photos_and_for_a_folder(album):
 def test_several_photos_do_not_go_into_one_file(album):
     Path("x.jpg").write_bytes(b"x")
     for out in ("x.jpg", "-"):
-        with pytest.raises(FileProblem, match="Name a folder"):
+        with pytest.raises(FileError, match="Name a folder"):
             planned("album", out=out)
 
 
@@ -163,7 +163,7 @@ def test_standard_input_goes_to_standard_output_or_to_a_file(album):
     assert planned("-").jobs == [Job(None, None)]
     assert planned("-", out="x.jpg").jobs == [Job(None, Path("x.jpg"))]
     assert planned("album/b.jpg", out="-").jobs == [Job(Path("album/b.jpg"), None)]
-    with pytest.raises(FileProblem, match="has no name"):
+    with pytest.raises(FileError, match="has no name"):
         planned("-", out="album")
 
 

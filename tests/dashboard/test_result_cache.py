@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from dashboard.result_cache import AT_ONCE, ResultCache, picture
-from googly_eyes.errors import BadUrl, Busy, GooglyError
+from googly_eyes.errors import BadUrlError, BusyError, GooglyError
 from googly_eyes.options import Options
 from googly_eyes.pipeline import Result
 
@@ -58,7 +58,7 @@ def test_what_is_wrong_with_a_photo_is_remembered():
     assert len(service.asked) == 1
 
 
-@pytest.mark.parametrize("error", [Busy("later"), BadUrl("nowhere")])
+@pytest.mark.parametrize("error", [BusyError("later"), BadUrlError("nowhere")])
 def test_what_is_wrong_with_the_way_is_told_and_not_remembered(error):
     answers = ResultCache()
     assert answers.of(A, OPTIONS, Service(error)) is error

@@ -15,7 +15,7 @@ from dashboard.endpoint import LOCAL_SERVER
 from docs.picture import PICTURE, before_after
 from googly_eyes.errors import SettingError
 from googly_eyes.options import TABLE, as_text
-from googly_eyes.settings import load_settings
+from googly_eyes.settings import NO_SETTINGS, load_settings
 from local.emulator import EmulatorPool
 from local.function_url import REGION
 from local.sigv4 import Keys
@@ -23,7 +23,6 @@ from testing.paths import ROOT
 from testing.people import as_jpeg, group
 from testing.urls import function_url, needs_curl, no_emulator, utc_now
 
-WORDS = range(400, 551)
 README = (ROOT / "README.md").read_text()
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text()
 DASHBOARD = (ROOT / "dashboard" / "README.md").read_text()
@@ -38,7 +37,7 @@ def rows_of(heading):
 
 
 def test_the_table_of_options_is_the_codes():
-    shown = {"seed": "drawn afresh", "pupil_size_range": "[0.4, 0.6]"}
+    shown = {"seed": "random", "pupil_size_range": "[0.4, 0.6]"}
     assert rows_of("option") == {row.name: shown.get(row.name) or as_text(row.default) for row in TABLE}
 
 
@@ -48,12 +47,12 @@ def test_every_setting_is_in_the_table_and_no_other():
             with pytest.raises(SettingError, match=name):
                 load_settings({name: "nonsense"})
     known = set(re.findall(r"GOOGLY_[A-Z_]+", (ROOT / "googly_eyes" / "settings.py").read_text()))
-    assert set(rows_of("environment")) == known
+    assert set(rows_of("environment")) == known - NO_SETTINGS
 
 
 @pytest.mark.parametrize("text", [README, GUIDE, DASHBOARD], ids=["README", "CONTRIBUTING", "dashboard"])
 def test_every_make_target_that_is_named_exists(text):
-    named = set(re.findall(r"`?make ([a-z][a-z-]+)", text)) - {"it", "alone"}
+    named = set(re.findall(r"`make ([a-z][a-z-]+)", text))
     targets = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, re.MULTILINE))
     assert named
     assert named <= targets
@@ -73,10 +72,6 @@ def test_the_picture_is_what_the_code_draws_now(retinaface):
     assert now.shape == committed.shape
     other = np.abs(now - committed).max(axis=2) > 60
     assert other.mean() < 0.0005, "draw it anew with `python -m docs.picture`"
-
-
-def test_it_is_read_in_two_minutes():
-    assert len([word for word in README.split() if re.search(r"\w", word)]) in WORDS
 
 
 def test_the_pictures_are_small():
@@ -117,7 +112,7 @@ def test_the_curl_line_that_signs_works(tmp_path):
 
 def test_the_dashboards_settings_are_those_it_reads():
     named = set(re.findall(r"^\| `(\w+)` \|", DASHBOARD, re.MULTILINE))
-    assert named == set(re.findall(r'environ\.get\("(\w+)"', (ROOT / "dashboard" / "place.py").read_text()))
+    assert named == set(re.findall(r'environ\.get\("(\w+)"', (ROOT / "dashboard" / "endpoint.py").read_text()))
     assert f"`{LOCAL_SERVER}`" in DASHBOARD
 
 
