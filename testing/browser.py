@@ -26,13 +26,6 @@ FLAGS = (
 )  # fmt: skip
 
 
-def no_chromium() -> str:
-    """Why no browser can be driven here; empty where one can."""
-    if shutil.which("chromium") and shutil.which("chromedriver"):
-        return ""
-    return "not proven: no chromium with its driver (on Debian: apt-get install chromium chromium-driver)"
-
-
 @dataclass(frozen=True)
 class Dashboard:
     address: str

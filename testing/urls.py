@@ -2,34 +2,21 @@
 
 import contextlib
 import os
-import re
-import shutil
-import subprocess
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
 import requests
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from waitress.server import BaseWSGIServer
 
-from local.emulator import EmulatorError, EmulatorPool, emulator_binary
+from local.emulator import EmulatorPool
 from local.function_url import REGION, create_app, create_server
 from local.sigv4 import Keys
-
-
-def no_emulator() -> str:
-    """Why the emulator cannot run here; empty where it can."""
-    try:
-        emulator_binary()
-    except EmulatorError as error:
-        return f"not proven: {error}"
-    return ""
 
 
 @contextmanager
@@ -82,17 +69,3 @@ def _until_closed(server: BaseWSGIServer) -> None:
     """Closing a server of Waitress from another thread takes the socket that it is waiting for away."""
     with suppress(OSError):
         server.run()
-
-
-def no_curl():
-    """Why curl cannot sign here; empty where it can."""
-    if not shutil.which("curl"):
-        return "not proven: curl is not installed"
-    told = subprocess.run(["curl", "--version"], capture_output=True, text=True, check=True).stdout
-    version = re.match(r"curl (\d+)\.(\d+)", told)
-    return (
-        "" if tuple(map(int, version.groups())) >= (7, 75) else f"not proven: curl {version[0]} cannot sign, 7.75 can"
-    )
-
-
-needs_curl = pytest.mark.skipif(bool(no_curl()), reason=no_curl())

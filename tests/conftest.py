@@ -12,10 +12,23 @@ from googly_eyes.detection.registry import load_detector
 from googly_eyes.detection.retinaface import RetinaFace
 from googly_eyes.settings import MODELS, load_settings
 from local.emulator import EmulatorPool
+from testing.needs import NEEDS
 
 # How long an example takes says how busy the machine is, and no more.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test that uses a fixture named after a marker of NEEDS, and skip the tests whose tool is missing."""
+    reasons = {marker: missing() for marker, missing in NEEDS.items()}
+    for item in items:
+        for marker, reason in reasons.items():
+            if marker in getattr(item, "fixturenames", ()):
+                item.add_marker(marker)
+            if reason and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -61,7 +74,5 @@ def emulators() -> Iterator[EmulatorPool]:
 
 @pytest.fixture(scope="session")
 def engine() -> str:
-    """The container engine's command."""
-    if not (name := os.environ.get("CONTAINER_ENGINE")):
-        pytest.skip("not proven: no container engine (none named in CONTAINER_ENGINE)")
-    return name
+    """Return the command of the container engine."""
+    return os.environ["CONTAINER_ENGINE"]

@@ -41,7 +41,7 @@ from testing.paths import ROOT
 from testing.people import as_jpeg, blank, group, landscape
 from testing.photos import photo_from, stored
 from testing.scripted import BREAK_OFF, Answer, scripted
-from testing.urls import function_url, no_emulator, utc_now
+from testing.urls import function_url, utc_now
 
 COMMAND = [sys.executable, "-m", "googly_eyes"]
 SEED = 7
@@ -97,8 +97,6 @@ def keys():
 
 @pytest.fixture(scope="module")
 def url(keys):
-    if no_emulator():
-        pytest.skip(no_emulator())
     with EmulatorPool(2) as pool, function_url(pool, keys) as address:
         yield ["--url", address, "--sign", "--region", REGION]
 
@@ -108,7 +106,7 @@ def signing(keys, monkeypatch):
     _sign_with(keys, monkeypatch)
 
 
-@pytest.fixture(params=["here", "server", "url"])
+@pytest.fixture(params=["here", "server", pytest.param("url", marks=pytest.mark.emulator)])
 def place(request, signing):
     """Arguments that say where photos are done."""
     return [] if request.param == "here" else request.getfixturevalue(request.param)
@@ -172,7 +170,9 @@ def test_a_folder_is_done_as_the_pipeline_does_it_and_what_is_bad_is_told(album,
     assert hidden(album.parent) == []
 
 
-@pytest.mark.parametrize(("where", "size"), [("url", (1800, 1350)), ("server", (3800, 2800))])
+@pytest.mark.parametrize(
+    ("where", "size"), [pytest.param("url", (1800, 1350), marks=pytest.mark.emulator), ("server", (3800, 2800))]
+)
 @pytest.mark.usefixtures("signing")
 def test_a_photo_over_the_limit_is_done_at_full_size(tmp_path, detector, request, where, size):
     """7 MB for a function that takes 4.5, and 32 MB for a server that takes 20 and hangs up over 28."""
@@ -408,6 +408,7 @@ def test_a_page_that_is_no_service_is_told_once(three):
 
 
 @pytest.mark.usefixtures("three")
+@pytest.mark.emulator
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
@@ -432,6 +433,7 @@ def test_wrong_credentials_are_explained_with_their_key(url, keys, tmp_path, wro
     assert given.session_token not in done.stderr
 
 
+@pytest.mark.emulator
 def test_another_region_is_explained(three, url, signing):
     done = googly("a.jpg", *url[:-1], "eu-west-1", cwd=three)
     assert (done.returncode, len(lines(done.stderr))) == (1, 1)
@@ -453,12 +455,14 @@ def test_a_missing_permission_is_named_and_no_other_photo_is_sent(three, keys, s
     assert len(service.asked) <= 2
 
 
+@pytest.mark.emulator
 def test_an_unsigned_request_to_a_function_is_told_how_to_sign(three, url):
     done = googly("a.jpg", "--url", url[1], cwd=three)
     assert (done.returncode, len(lines(done.stderr))) == (1, 1)
     assert "sign with --sign" in done.stderr
 
 
+@pytest.mark.emulator
 def test_no_credentials_at_all_are_told(three, url):
     done = googly("a.jpg", *url, cwd=three)
     assert done.returncode == 1

@@ -14,14 +14,12 @@ from PIL import Image
 from selenium.webdriver.common.keys import Keys
 
 from bench.load import ROOT, running_server
-from testing.browser import chromium, dashboard, no_chromium
+from testing.browser import chromium, dashboard
 from testing.opened import opened_by
 from testing.page import NAME, Page, downloaded
 from testing.people import as_jpeg, group, noise
 
-if no_chromium():
-    pytest.skip(no_chromium(), allow_module_level=True)
-
+pytestmark = pytest.mark.browser
 SCREENSHOT_SEED = 9
 
 

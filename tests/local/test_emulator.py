@@ -15,10 +15,9 @@ import pytest
 
 from local import emulator
 from local.emulator import Emulator, EmulatorError, EmulatorPool, FunctionError, FunctionTimeoutError, emulator_binary
-from testing.urls import alive, no_emulator
+from testing.urls import alive
 
 EMULATED = "testing.emulated.handler"
-needs_emulator = pytest.mark.skipif(bool(no_emulator()), reason=no_emulator())
 
 
 def event(path: str = "/", **fields: object) -> bytes:
@@ -32,13 +31,13 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
         time.sleep(0.01)
 
 
-@needs_emulator
+@pytest.mark.emulator
 def test_what_the_function_returns_comes_back(emulators: EmulatorPool) -> None:
     sent = event("/é", text='quotes " and \\', number=1.5, nothing=None)
     assert emulators.invoke(sent) == json.loads(sent)
 
 
-@needs_emulator
+@pytest.mark.emulator
 def test_threads_get_their_own_answers_though_an_emulator_takes_one_event_at_a_time(emulators: EmulatorPool) -> None:
     events = [event("/", number=number) for number in range(60)]
     with ThreadPoolExecutor(8) as threads:
@@ -47,14 +46,14 @@ def test_threads_get_their_own_answers_though_an_emulator_takes_one_event_at_a_t
     assert len(emulators.pids) == 2
 
 
-@needs_emulator
+@pytest.mark.emulator
 def test_an_exception_in_the_function_is_told_with_its_line(emulators: EmulatorPool) -> None:
     with pytest.raises(FunctionError, match=r"ValueError: no luck today\n.*emulated\.py") as caught:
         emulators.invoke(event("/raise"))
     assert 'raise ValueError("no luck today")' in str(caught.value)
 
 
-@needs_emulator
+@pytest.mark.emulator
 @pytest.mark.parametrize(
     ("path", "told"),
     [
@@ -71,7 +70,7 @@ def test_a_function_that_gives_no_answer_is_told_and_the_next_event_is_answered(
     assert emulators.invoke(event("/next")) == {"rawPath": "/next"}
 
 
-@needs_emulator
+@pytest.mark.emulator
 def test_a_function_over_its_timeout_is_ended_and_the_next_event_is_answered_by_a_new_one() -> None:
     with EmulatorPool(1, EMULATED, timeout_s=1) as one:
         before = one.invoke(event("/pid"))
@@ -80,7 +79,7 @@ def test_a_function_over_its_timeout_is_ended_and_the_next_event_is_answered_by_
         assert one.invoke(event("/pid")) != before
 
 
-@needs_emulator
+@pytest.mark.emulator
 def test_a_handler_that_cannot_be_imported_is_told_at_the_first_event() -> None:
     with (
         EmulatorPool(1, "tests.no_such_module.handler") as one,
@@ -89,7 +88,7 @@ def test_a_handler_that_cannot_be_imported_is_told_at_the_first_event() -> None:
         one.invoke(event())
 
 
-@needs_emulator
+@pytest.mark.emulator
 def test_a_killed_emulator_is_replaced() -> None:
     with EmulatorPool(1, EMULATED) as one:
         (killed,) = one.pids
@@ -101,7 +100,7 @@ def test_a_killed_emulator_is_replaced() -> None:
         assert len(one.pids) == 1
 
 
-@needs_emulator
+@pytest.mark.emulator
 def test_an_emulator_that_hangs_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(emulator, "GRACE_S", 0.2)
     monkeypatch.setattr(emulator, "STOP_S", 0.1)
@@ -114,7 +113,7 @@ def test_an_emulator_that_hangs_is_replaced(monkeypatch: pytest.MonkeyPatch) -> 
         assert alive({hanging}) == []
 
 
-@needs_emulator
+@pytest.mark.emulator
 def test_a_pool_that_could_not_replace_an_emulator_tries_again_at_the_next_event(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -128,7 +127,7 @@ def test_a_pool_that_could_not_replace_an_emulator_tries_again_at_the_next_event
         assert one.invoke(event("/next")) == {"rawPath": "/next"}
 
 
-@needs_emulator
+@pytest.mark.emulator
 def test_a_pool_leaves_no_process_behind_not_even_a_busy_function_of_a_killed_emulator() -> None:
     with EmulatorPool(2, EMULATED) as two, ThreadPoolExecutor(2) as threads:
         pids = two.pids
@@ -142,7 +141,7 @@ def test_a_pool_leaves_no_process_behind_not_even_a_busy_function_of_a_killed_em
         assert alive(pids) == []
 
 
-@needs_emulator
+@pytest.mark.emulator
 def test_an_emulator_and_its_function_end_with_the_process_that_started_them_even_when_that_is_killed() -> None:
     script = f"""
 from local.emulator import EmulatorPool
@@ -160,7 +159,7 @@ with EmulatorPool(2, {EMULATED!r}) as two:
     wait_until(lambda: alive(pids) == [])
 
 
-@needs_emulator
+@pytest.mark.emulator
 def test_no_aws_key_of_the_caller_reaches_the_function(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
         monkeypatch.setenv(name, "the caller's own")
@@ -172,7 +171,7 @@ def test_no_aws_key_of_the_caller_reaches_the_function(monkeypatch: pytest.Monke
     assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "googly-eyes"
 
 
-@needs_emulator
+@pytest.mark.emulator
 def test_nobody_else_is_given_the_ports_of_an_emulator() -> None:
     with EmulatorPool(2, EMULATED) as two:
         ports = {one._port for one in two._all}
@@ -183,7 +182,7 @@ def test_nobody_else_is_given_the_ports_of_an_emulator() -> None:
             socket.create_server(("127.0.0.1", min(ports)))
 
 
-@needs_emulator
+@pytest.mark.emulator
 def test_an_emulator_that_does_not_start_is_told_with_its_own_words(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

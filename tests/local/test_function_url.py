@@ -25,11 +25,12 @@ from local import sigv4
 from local.emulator import EmulatorPool
 from local.function_url import REGION, throwaway_keys
 from testing.events import raw_event
+from testing.needs import needs_curl
 from testing.paths import ROOT
 from testing.people import as_jpeg, group
-from testing.urls import alive, function_url, needs_curl, no_emulator, send, signed, utc_now
+from testing.urls import alive, function_url, send, signed, utc_now
 
-pytestmark = pytest.mark.skipif(bool(no_emulator()), reason=no_emulator())
+pytestmark = pytest.mark.emulator
 PEOPLE = as_jpeg(group(600, 350)[0])
 JPEG = {"Content-Type": "image/jpeg"}
 JPEG_OF_CURL = ("-H", "Content-Type: image/jpeg", "--data-binary", "@photo.jpg")

@@ -9,9 +9,8 @@ from lambda_fn.handler import handler
 from testing.events import raw_event
 from testing.paths import ROOT
 from testing.people import as_jpeg, group
-from testing.urls import no_emulator
 
-pytestmark = pytest.mark.skipif(bool(no_emulator()), reason=no_emulator())
+pytestmark = pytest.mark.emulator
 
 
 def invoke(*arguments, **environment):

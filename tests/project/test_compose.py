@@ -17,7 +17,7 @@ from googly_eyes.options import Options
 from googly_eyes.pipeline import googlify
 from googly_eyes.settings import load_settings
 from local.container_image import layers
-from testing.browser import chromium, no_chromium
+from testing.browser import chromium
 from testing.dockerfiles import SECRET, index_of, instructions, pinned, stages
 from testing.page import NAME, Page, downloaded
 from testing.paths import ROOT
@@ -209,7 +209,7 @@ def test_each_image_weighs_no_more_than_it_must(name, built):
     assert 50 < weight <= MAX_MB[name]
 
 
-@pytest.mark.skipif(bool(no_chromium()), reason=no_chromium())
+@pytest.mark.browser
 def test_the_page_from_its_image_gives_what_the_server_in_its_image_answers(page, server, tmp_path):
     photo = tmp_path / NAME
     photo.write_bytes(as_jpeg(group()[0]))

@@ -19,9 +19,10 @@ from googly_eyes.settings import NO_SETTINGS, load_settings
 from local.emulator import EmulatorPool
 from local.function_url import REGION
 from local.sigv4 import Keys
+from testing.needs import needs_curl
 from testing.paths import ROOT
 from testing.people import as_jpeg, group
-from testing.urls import function_url, needs_curl, no_emulator, utc_now
+from testing.urls import function_url, utc_now
 
 README = (ROOT / "README.md").read_text()
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text()
@@ -94,7 +95,7 @@ def test_the_curl_line_for_the_server_works(tmp_path):
 
 
 @needs_curl
-@pytest.mark.skipif(bool(no_emulator()), reason=no_emulator())
+@pytest.mark.emulator
 def test_the_curl_line_that_signs_works(tmp_path):
     [line] = [line for line in curl_lines() if "--aws-sigv4" in line]
     keys = Keys("AKIDEXAMPLE", "a secret", "", utc_now() + timedelta(hours=1))
