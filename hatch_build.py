@@ -24,12 +24,13 @@ class ModelsBuildHook(BuildHookInterface[Any]):
         from models.errors import WeightsError  # noqa: PLC0415
 
         self._folder = TemporaryDirectory(prefix="googly-eyes-models-")
-        folder = Path(self._folder.name)
         try:
-            build(folder)
+            models = build(Path(self._folder.name))
+        except ModuleNotFoundError as error:
+            self.app.abort(f"googly-eyes cannot be built: {error.name} is missing. Build without --no-build-isolation.")
         except WeightsError as error:
             self.app.abort(f"googly-eyes cannot be built: {error}")
-        for model in sorted(folder.glob("*.tflite")):
+        for model in models:
             build_data["force_include"][str(model)] = f"googly_eyes/models/{model.name}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
