@@ -96,8 +96,11 @@ def count_processors() -> int:
 def _check_names(environ: Mapping[str, str]) -> None:
     unknown = min((name for name in environ if name.startswith(PREFIX) and name not in VARIABLES), default=None)
     if unknown is not None:
-        similar = get_close_matches(unknown, VARIABLES, n=1)
-        advice = f"Did you mean {similar[0]}?" if similar else f"There are {', '.join(VARIABLES)}."
+        # Without the prefix, which would make any two names similar.
+        similar = get_close_matches(
+            unknown.removeprefix(PREFIX), [name.removeprefix(PREFIX) for name in VARIABLES], n=1
+        )
+        advice = f"Did you mean {PREFIX}{similar[0]}?" if similar else f"There are {', '.join(VARIABLES)}."
         raise SettingError(f"There is no setting {unknown}. {advice}", setting=unknown)
 
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from email.parser import Parser
 from http.client import HTTPConnection
 from pathlib import Path
@@ -198,8 +198,7 @@ def test_a_photo_gets_googly_eyes_from_retinaface_in_the_package(installed, goog
 
 
 def test_the_server_answers_a_photo(installed, tmp_path):
-    with server(installed, tmp_path) as port:
-        connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    with server(installed, tmp_path) as port, closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         connection.request("POST", "/googly_eyes", PHOTO, {"Content-Type": "image/jpeg"})
         response = connection.getresponse()
         assert response.status == 200
