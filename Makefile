@@ -80,7 +80,7 @@ else
 endif
 
 .PHONY: test-slow
-test-slow: $(MODELS) $(VENV)/dev.installed ## what takes minutes, or packages of its own such as torch
+test-slow: $(MODELS) $(VENV)/dev.installed ## what takes minutes, or packages of its own such as TensorFlow
 	@$(BIN)/python -m pytest -m slow -rs
 
 .PHONY: fuzz

@@ -9,7 +9,7 @@ from infra.context import ContextError, read_context
 from infra.stack import GooglyEyes
 
 ROOT = Path(__file__).parents[1]
-MODEL = Path("models", "retinaface.tflite")  # the stand-in alone is for trying out, not for whoever pays
+MODEL = Path("models", "retinaface.tflite")
 
 
 def build(app: cdk.App, root: Path) -> GooglyEyes:

@@ -13,7 +13,7 @@ def main() -> int:
     try:
         paths = build(FOLDER)
     except ModuleNotFoundError as error:
-        return _fail(f"{error.name} is not installed. Install what the models are made with: pip install '.[models]'")
+        return _fail(f"{error.name} is not installed. Install it with: pip install '.[models]'")
     except (WeightsError, OSError) as error:
         return _fail(str(error))
     for path in paths:

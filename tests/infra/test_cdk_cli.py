@@ -16,7 +16,6 @@ from typing import Any
 import boto3
 import pytest
 
-from infra.app import MODEL
 from testing.aws_stand_in import moto_server
 from testing.paths import ROOT
 
@@ -26,7 +25,7 @@ KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 # moto knows change sets and earlier parameters only in part, and nobody is there to approve.
 UNATTENDED = ("--method=direct", "--no-previous-parameters", "--require-approval=never")
 # What make has no business making here: what is installed is what is tested.
-READY = (".venv/infra.installed", "node_modules/.package-lock.json", "models/mtcnn.tflite")
+READY = (".venv/infra.installed", "node_modules/.package-lock.json", "models/retinaface.tflite", "models/mtcnn.tflite")
 
 # The conftest has already put the AWS settings of the machine out of reach; the others are the container engine's.
 PASSED_ON = ("AWS_", "BOTO_", "CONTAINER", "DOCKER_", "XDG_")
@@ -35,12 +34,7 @@ PASSED_ON = ("AWS_", "BOTO_", "CONTAINER", "DOCKER_", "XDG_")
 NPM_OFFLINE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ENETUNREACH", "ETIMEDOUT", "ENOTCACHED")
 
 # moto warns of the resources that its CloudFormation passes over.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning"),
-    pytest.mark.skipif(
-        not (ROOT / MODEL).is_file(), reason="not proven: only RetinaFace is deployed, and its weights are not here"
-    ),
-]
+pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
 
 
 @dataclass(frozen=True)
