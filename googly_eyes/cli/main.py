@@ -26,7 +26,7 @@ from googly_eyes.client.service import Service, service_at
 from googly_eyes.errors import BadOptionError, GooglyError, ServiceError, TooLargeError
 from googly_eyes.options import TABLE, Option, Options, as_text, options_from_text
 from googly_eyes.pipeline import Result
-from googly_eyes.settings import CLIENTS_OWN, own_settings
+from googly_eyes.settings import count_processors, own_settings
 
 REMOTE_JOBS = 4  # a new AWS account runs ten functions at once, for all who call
 MAX_JOBS = 64
@@ -88,7 +88,7 @@ def _main(given: argparse.Namespace) -> int:
         _tell(line)
     if not planned.jobs:
         return NOT_ALL_DONE
-    at_once = min(given.jobs or (REMOTE_JOBS if given.url else _processors()), len(planned.jobs))
+    at_once = min(given.jobs or (REMOTE_JOBS if given.url else count_processors()), len(planned.jobs))
     service = _service(given, at_once)
     lines = sys.stderr if to_standard or faces == STANDARD else sys.stdout
     records = _do_all(planned.jobs, service, options, at_once=at_once, lines=lines)
@@ -122,8 +122,8 @@ def _parser() -> argparse.ArgumentParser:
     service = parser.add_argument_group("where it is done")
     service.add_argument(
         "--url",
-        default=os.environ.get(CLIENTS_OWN),
-        help=f"a function URL or a server (default: {CLIENTS_OWN}, else here)",
+        default=os.environ.get("GOOGLY_URL"),
+        help="a function URL or a server (default: GOOGLY_URL, else here)",
     )
     service.add_argument(
         "--sign",
@@ -185,10 +185,6 @@ def _native_chatter_off() -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _do_all(

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Protocol
 
+from googly_eyes.errors import SettingError
 from googly_eyes.options import Options, options_from_json
 from googly_eyes.pipeline import Result
 
@@ -31,14 +32,20 @@ def service_at(url: str | None, *, sign: bool | None = None, region: str | None 
     """The service at an address, or here. `sign` and `region` as in RemoteService, where None decides by the address.
 
     Raises BadUrlError, ForbiddenError without credentials where they are needed, SettingError without a model where
-    that is.
+    that is, and without the extra `aws` where a URL is named.
     """
     # Who does photos here needs no HTTP and no botocore, and who sends them no model and nothing to run it.
     if not url:
         from googly_eyes.client.in_process import InProcessService  # noqa: PLC0415
 
         return InProcessService()
-    from googly_eyes.client.remote import RemoteService  # noqa: PLC0415
+    try:
+        from googly_eyes.client.remote import RemoteService  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise SettingError(
+            f"Sending photos to a URL needs more packages ({error.name} is missing). Install them with: "
+            "pip install 'googly-eyes[aws]'"
+        ) from error
 
     return RemoteService(url, sign=sign, region=region)
 

@@ -10,6 +10,7 @@ except ImportError:
 
 from googly_eyes.errors import SettingError
 from googly_eyes.types import Floats, Pixels
+from googly_eyes.settings import missing_model
 
 
 class Session:
@@ -21,7 +22,7 @@ class Session:
 
     def __init__(self, model: Path, threads: int) -> None:
         if not model.is_file():
-            raise SettingError(f"There is no model at {model}. Make it with `make model`, or name one in GOOGLY_MODEL.")
+            raise missing_model(model)
         try:
             self._interpreter = Interpreter(model_path=str(model), num_threads=threads)
         except ValueError as error:

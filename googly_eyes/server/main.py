@@ -38,7 +38,7 @@ from googly_eyes.api.response import Reply, error_reply
 from googly_eyes.detection.detector import Detector
 from googly_eyes.detection.registry import load_detector
 from googly_eyes.errors import BadRequestError, GooglyError, SettingError, TooLargeError
-from googly_eyes.settings import Settings, load_settings
+from googly_eyes.settings import Settings, count_processors, load_settings
 
 HOST, PORT = "127.0.0.1", 8000
 WAITING = 30  # photos; together with those in work, what a server of two processors does in some ten seconds
@@ -52,7 +52,6 @@ MAX_ANSWER = 2**30  # bytes that are kept in memory for a slow client, where Wai
 MAX_COUNT = 1000
 TICK_S = 0.25  # how soon a signal is seen
 FINISH_S = 60.0  # for what is under way when the server is told to end
-CLIENTS_OWN = ("GOOGLY_URL", "GOOGLY_SIGN")  # may stand in the same shell, and are no settings of the function
 
 
 class BusyError(GooglyError):
@@ -240,8 +239,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
 
 def _settings() -> Settings:
     """One thread a model, if nothing else is set: it is the photos that are worked on side by side."""
-    environ = {"GOOGLY_THREADS": "1", **os.environ}
-    return load_settings({key: value for key, value in environ.items() if key not in CLIENTS_OWN})
+    return load_settings({"GOOGLY_THREADS": "1", **os.environ})
 
 
 def _prepare_worker(settings: Settings) -> None:
@@ -324,12 +322,14 @@ def _greeting(host: str, port: int) -> str:
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     parser = argparse.ArgumentParser("make serve", description="The API on this machine.")
     parser.add_argument("--host", default=HOST, help="the address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=PORT, help="0 takes any that is free (default: %(default)s)")
     parser.add_argument(
-        "--workers", type=_count, default=workers, help="photos worked on at once (default: a processor each)"
+        "--workers",
+        type=_count,
+        default=count_processors(),
+        help="photos worked on at once (default: a processor each)",
     )
     parser.add_argument(
         "--waiting", type=_count, default=WAITING, help="photos that may wait; the next gets 503 (default: %(default)s)"

@@ -120,9 +120,10 @@ def test_without_a_package_index_the_command_fails_with_one_line(tmp_path):
 def checkout(tmp_path):
     """A folder in which make has nothing to do: dependencies installed, both models newer than their sources."""
     (tmp_path / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
-    sources = ("requirements/demo.txt", "requirements/weights.txt", "models/retinaface.py")
-    installed = (".venv/bin/python", ".venv/demo.installed")
-    for age, name in enumerate((*sources, *installed, "models/retinaface.tflite", "models/mtcnn.tflite")):
+    sources = ("pyproject.toml", "hatch_build.py", "requirements/weights.txt", "models/retinaface.py")
+    locks = ("requirements/models.txt", "requirements/astronaut.txt")
+    installed = (".venv/bin/python", ".venv/models.installed", ".venv/astronaut.installed", ".venv/bin/googly")
+    for age, name in enumerate((*sources, *locks, *installed, "models/retinaface.tflite", "models/mtcnn.tflite")):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (1e9 + age, 1e9 + age))
