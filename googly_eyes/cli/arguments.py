@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,7 @@ from typing import Any, NoReturn
 
 import googly_eyes
 from googly_eyes.cli.text import escape
-from googly_eyes.options import NUMBER, TABLE, Kind, NumberRange, Option, Options, as_text
+from googly_eyes.options import NUMBER, TABLE, Choice, Kind, NumberRange, Option, Options, as_text
 
 MAX_JOBS = 64
 REMOTE_JOBS = 4  # a new AWS account may run ten functions at once, shared by all its callers
@@ -19,22 +20,28 @@ USAGE_STATUS = 2
 TWO_NUMBERS = re.compile(rf"({NUMBER})\s*[-,\s]\s*({NUMBER})")
 USAGE = """googly [OPTIONS] PHOTO...
        googly serve [OPTIONS]"""
+DESCRIPTION = """\
+Put googly eyes on every face in a photo. `googly serve` runs the HTTP API on
+this machine; see `googly serve --help`."""
 EPILOG = """\
 examples:
   googly photo.jpg
       write photo.googly.jpg beside photo.jpg
   googly -r holiday -o out
-      process all photos in the folder holiday and in its subfolders, and keep the subfolders in out
+      process all photos in the folder holiday and its subfolders, and write the
+      results to the same subfolders of out
   googly photo.jpg -o funny.jpg --eye-size 0.8 --pupil-size-range 0.2 0.4 --seed 7
-      large eyes with small pupils; with the same seed a second run draws the same eyes
+      large eyes with small pupils; the same seed draws the same eyes again
 
-A result has the format of its photo. A file named serve is ./serve on the command line.
+A result has the format of its photo. Photos that have a result already are
+skipped. A photo or folder with the name serve is ./serve on the command line.
 
 exit status:
   0    every photo is done, in this run or in an earlier one
-  1    at least one photo is not done; standard error has the reason
+  1    at least one photo is not done; the reason is on standard error
   2    the command line is wrong; nothing was done
-  130  stopped by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP; every file that was written is complete
+  130  stopped by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP; every file that was
+       written is complete
 """
 
 
@@ -90,14 +97,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         "googly",
         usage=USAGE,
-        description="Put googly eyes on every face in a photo.",
+        description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
         add_help=False,
-    )
-    parser.add_argument(
-        "photos", nargs="*", metavar="PHOTO", help="a file, a folder, a quoted pattern, or - for standard input"
     )
     _add_file_options(parser.add_argument_group("files"))
     _add_eye_options(parser.add_argument_group("eyes and faces"))
@@ -106,6 +110,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_file_options(group: Any) -> None:
+    group.add_argument(
+        "photos", nargs="*", metavar="PHOTO", help="a file, a folder, a quoted pattern, or - for standard input"
+    )
     group.add_argument(
         "-o",
         "--out",
@@ -124,7 +131,7 @@ def _add_eye_options(group: Any) -> None:
     for row in TABLE:
         group.add_argument(
             _flag(row),
-            metavar=row.name.upper(),
+            metavar=_placeholder(row.kind),
             type=partial(_option_value, row.kind),
             default=argparse.SUPPRESS,
             help=_option_help(row),
@@ -161,6 +168,16 @@ def _flag(row: Option) -> str:
     return f"--{row.name.replace('_', '-')}"
 
 
+def _placeholder(kind: Kind) -> str:
+    match kind:
+        case Choice():
+            return "|".join(kind.values)
+        case NumberRange():
+            return "LOW HIGH"
+        case _:
+            return "N"
+
+
 def _option_help(row: Option) -> str:
     default = "drawn afresh" if row.default is None else as_text(row.default)
     return f"{row.help} Allowed: {_allowed(row.kind)}. Default: {default}.".replace("%", "%%")
@@ -169,7 +186,7 @@ def _option_help(row: Option) -> str:
 def _allowed(kind: Kind) -> str:
     """Return the allowed values of an option, in the notation of a command line."""
     if isinstance(kind, NumberRange):
-        return f"two numbers from {kind.low} to {kind.high}, the smaller one first, as 0.4 0.6 or 0.4,0.6 or 0.4-0.6"
+        return f"two numbers from {kind.low} to {kind.high}, the smaller one first, for example 0.4 0.6 or 0.4-0.6"
     return str(kind)
 
 
@@ -189,13 +206,17 @@ def _job_count(text: str) -> int:
 
 
 def _join_ranges(argv: Sequence[str]) -> list[str]:
-    """Join the two numbers of a range into one argument: `--pupil-size-range 0.4 0.6` has a space between them."""
+    """Return the arguments with both numbers of a range as one argument, because argparse cannot take one value or two."""
     flags = {_flag(row) for row in TABLE if isinstance(row.kind, NumberRange)}
-    joined: list[str] = []
-    for text in argv:
-        flag, equals, first = joined[-1].partition("=") if joined else ("", "", "")
-        if re.fullmatch(NUMBER, text) and flag in flags and (not equals or re.fullmatch(NUMBER, first)):
-            joined[-1] = f"{flag}={first}-{text}" if equals else f"{flag}={text}"
-        else:
-            joined.append(text)
+    rest = deque(argv)
+    joined = []
+    while rest:
+        text = rest.popleft()
+        flag, _, first = text.partition("=")
+        if text in flags and rest:
+            first = rest.popleft()
+            text = f"{flag}={first}"
+        if flag in flags and rest and re.fullmatch(NUMBER, first) and re.fullmatch(NUMBER, rest[0]):
+            text = f"{flag}={first},{rest.popleft()}"
+        joined.append(text)
     return joined

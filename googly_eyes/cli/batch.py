@@ -37,7 +37,7 @@ def run_batch(
     max_bytes = own_settings().max_bytes
     records: list[Record] = []
     with reporter.progress(len(jobs)) as advance:
-        for job, done in in_order(jobs, lambda job: _process(job, service, options, max_bytes), at_once):
+        for job, done in in_order(jobs, lambda job: _process_photo(job, service, options, max_bytes), at_once):
             try:
                 result = done.result()
                 if result.photo is not None:
@@ -67,28 +67,28 @@ def in_order(jobs: Sequence[J], process: Callable[[J], R], at_once: int) -> Iter
         for job in jobs:
             begun.append((job, pool.submit(process, job)))
             if len(begun) > at_once:
-                yield _finished(*begun.popleft())
+                yield _wait_for(*begun.popleft())
         while begun:
-            yield _finished(*begun.popleft())
+            yield _wait_for(*begun.popleft())
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _finished(job: J, future: Future[R]) -> tuple[J, Future[R]]:
+def _wait_for(job: J, future: Future[R]) -> tuple[J, Future[R]]:
     # Windows handles Ctrl-C only between two waits.
     while not wait([future], timeout=POLL_S).done:
         pass
     return job, future
 
 
-def _process(job: Job, service: Service, options: Options, max_bytes: int) -> Result:
-    data = _read(job.source, max_bytes)
+def _process_photo(job: Job, service: Service, options: Options, max_bytes: int) -> Result:
+    data = _read_photo(job.source, max_bytes)
     if job.named and job.target is not None:
         check_extension(data, job.target)
     return service.googlify(data, options)
 
 
-def _read(source: Path | None, max_bytes: int) -> bytes:
+def _read_photo(source: Path | None, max_bytes: int) -> bytes:
     """Return the bytes of a photo. Raises TooLarge before a file over the limit, such as a film, is read."""
     if source is None:
         return sys.stdin.buffer.read(max_bytes + 1)

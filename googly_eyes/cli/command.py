@@ -42,7 +42,7 @@ def run_command(arguments: Arguments) -> int:
         reporter.note(note)
     for problem in plan.problems:
         reporter.error(problem)
-    records = _process(plan.jobs, arguments, reporter) if plan.jobs else []
+    records = _run_jobs(plan.jobs, arguments, reporter) if plan.jobs else []
     faces_written = faces is None or _write_faces(faces, records, reporter, force=arguments.force)
     return DONE if _all_done(plan, records, reporter) and faces_written else NOT_ALL_DONE
 
@@ -62,13 +62,13 @@ def _check_outputs(faces: str | None, jobs: Sequence[Job], *, photo_to_stdout: b
         raise UsageError(f"{faces} is a photo of this run. Name another file with --faces.")
 
 
-def _process(jobs: Sequence[Job], arguments: Arguments, reporter: Reporter) -> list[Record]:
+def _run_jobs(jobs: Sequence[Job], arguments: Arguments, reporter: Reporter) -> list[Record]:
     default = REMOTE_JOBS if arguments.url else count_processors()
     at_once = min(arguments.jobs or default, len(jobs))
-    return run_batch(jobs, _service(arguments, at_once), arguments.options, reporter, at_once=at_once)
+    return run_batch(jobs, _open_service(arguments, at_once), arguments.options, reporter, at_once=at_once)
 
 
-def _service(arguments: Arguments, at_once: int) -> Service:
+def _open_service(arguments: Arguments, at_once: int) -> Service:
     """Return the service at --url, or the one of this process."""
     if arguments.url:
         return service_at(arguments.url, sign=arguments.sign, region=arguments.region)

@@ -1,6 +1,6 @@
 """Errors of the command itself. Their messages are for the person who typed the command line."""
 
-from typing import ClassVar
+import signal
 
 
 class UsageError(Exception):
@@ -8,7 +8,7 @@ class UsageError(Exception):
 
 
 class FileError(Exception):
-    """A file cannot be read or written. `code` is for the records of --faces."""
+    """A photo or a result has a wrong name or kind, or cannot be written. `code` is for the records of --faces."""
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
@@ -19,17 +19,16 @@ class StandardOutputError(Exception):
     """Standard output or standard error cannot be written. `reader_gone`: the process at the other end has ended."""
 
     def __init__(self, error: OSError) -> None:
-        super().__init__(f"standard output cannot be written: {reason(error)}")
+        super().__init__(f"Standard output cannot be written: {reason(error)}.")
         self.reader_gone = isinstance(error, BrokenPipeError)
 
 
 class StoppedError(BaseException):
-    """SIGINT, SIGTERM or SIGHUP. Derived from BaseException, so that no handler of ordinary errors catches it."""
-
-    NAMES: ClassVar = {2: "Ctrl-C", 15: "SIGTERM", 1: "SIGHUP"}
+    """A signal ends the command. Derived from BaseException, so that no handler of ordinary errors catches it."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(f"stopped by {self.NAMES.get(number, f'signal {number}')}; every file written is complete")
+        name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
+        super().__init__(f"Stopped by {name}. Every file that was written is complete.")
         self.status = 128 + number
 
 

@@ -29,7 +29,6 @@ def check_extension(data: bytes, target: Path) -> None:
     if target.suffix and target.suffix.lower() not in EXTENSIONS[photo_format]:
         right = target.with_suffix(EXTENSIONS[photo_format][0])
         raise FileError(
-            f"the photo is in the format {photo_format}, and its result will be too: it cannot be {target}. "
-            f"Name it {right}.",
+            f"The result cannot be {target}, because it keeps the photo's format, {photo_format}. Name it {right}.",
             "wrong_extension",
         )

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -14,7 +15,6 @@ from googly_eyes.cli.text import print_error
 from googly_eyes.errors import GooglyError
 
 FAILED_STATUS = 1
-INTERRUPTED_STATUS = 130
 
 
 def run() -> NoReturn:
@@ -46,11 +46,10 @@ def main(argv: Sequence[str]) -> int:
     except StandardOutputError as error:
         _discard_standard_output()
         if not error.reader_gone:
-            with contextlib.suppress(OSError):
-                print_error(str(error), sys.stderr)
+            print_error(str(error), sys.stderr)
         return FAILED_STATUS
     except (StoppedError, KeyboardInterrupt) as error:
-        stopped = error if isinstance(error, StoppedError) else StoppedError(2)
+        stopped = error if isinstance(error, StoppedError) else StoppedError(signal.SIGINT)
         print_error(str(stopped), sys.stderr)
         return stopped.status
 

@@ -67,16 +67,18 @@ def make_plan(names: Sequence[str], out: str | None, *, wants_photo: bool, recur
     taken: dict[str, Source] = {}
     skipped: list[tuple[Source, Path]] = []
     for source in search.photos:
-        target = _target(source, place, out)
+        target = _result_path(source, place, out)
         if target is None:
             plan.jobs.append(Job(source.path, None))
             continue
-        first = taken.setdefault(_key(target), source)
+        first = taken.setdefault(_file_key(target), source)
         if first is not source:
-            plan.problems.append(f"{source}: {target} is already the result of {first}. Use another -o for it.")
+            plan.problems.append(f"{source}: {target} is the result of {first} already. Use another -o for this photo.")
         elif paths.get(os.path.realpath(target), source) is not source:
-            plan.problems.append(f"{source}: its result {target} is a photo of this run. Use another -o for it.")
-        elif obstacle := _obstacle(target, place, force=force):
+            plan.problems.append(
+                f"{source}: Its result {target} is another photo of this run. Use another -o for this photo."
+            )
+        elif obstacle := _find_obstacle(target, place, force=force):
             plan.problems.append(f"{source}: {obstacle}")
         elif place is not Place.FILE and not force and kind_of(target) is FileKind.FILE:
             skipped.append((source, target))
@@ -127,7 +129,7 @@ def _check_place(place: Place, out: str | None, sources: Sequence[Source]) -> No
         )
 
 
-def _target(source: Source, place: Place, out: str | None) -> Path | None:
+def _result_path(source: Source, place: Place, out: str | None) -> Path | None:
     """Return the path of the result; None is standard output."""
     if place is Place.FILE and out is not None:
         return Path(out)
@@ -137,20 +139,20 @@ def _target(source: Source, place: Place, out: str | None) -> Path | None:
     return folder / result_name(source.path.name)
 
 
-def _obstacle(target: Path, place: Place, *, force: bool) -> str | None:
+def _find_obstacle(target: Path, place: Place, *, force: bool) -> str | None:
     """Return the reason why a result cannot be written, except that it exists and is skipped."""
     kind = kind_of(target)
     if kind is FileKind.FOLDER:
-        return f"its result cannot be written: {target} is a folder."
+        return f"Its result cannot be written: {target} is a folder."
     if force or kind is FileKind.ABSENT:
         return None
     if place is Place.FILE:
         # Nothing is lost by writing to a pipe or a device.
         return None if kind is FileKind.SPECIAL else f"{target} exists. --force overwrites it."
-    return None if kind is FileKind.FILE else f"its result {target} exists, but is not a file. --force writes to it."
+    return None if kind is FileKind.FILE else f"Its result {target} exists, but is not a file. --force writes to it."
 
 
-def _key(target: Path) -> str:
+def _file_key(target: Path) -> str:
     """Return a text that is equal for two names of one file."""
     key = os.path.normcase(os.path.realpath(target))
     # Unlike normcase, which folds case on Windows, no function of Python applies the rules of macOS.

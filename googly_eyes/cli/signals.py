@@ -13,25 +13,25 @@ STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP
 
 
 @dataclass
-class _State:
-    """The state of the process: signal handlers are global. `pending` is a signal that arrived while deferred."""
+class _SignalState:
+    """`pending` is the first signal that arrived while `deferred`. `stopping`: StoppedError was raised."""
 
     deferred: bool = False
     pending: int | None = None
     stopping: bool = False
 
 
-_state = _State()
+_signal_state = _SignalState()  # of the process, as signal handlers are
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[None]:
-    """Raise StoppedError in the main thread at the first signal, and ignore the next ones, until the block ends.
+    """Raise StoppedError in the main thread at the first signal, and ignore later ones, until the block ends.
 
     A signal that the process was started to ignore, as nohup does with SIGHUP, stays ignored.
     """
     handled = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
-    before = [(number, signal.signal(number, _stop)) for number in handled]
+    before = [(number, signal.signal(number, _handle_signal)) for number in handled]
     try:
         yield
     finally:
@@ -42,18 +42,18 @@ def stop_on_signals() -> Iterator[None]:
 @contextmanager
 def deferred_signals() -> Iterator[None]:
     """Let the block finish, and raise StoppedError after it if a signal arrived meanwhile."""
-    _state.deferred = True
+    _signal_state.deferred = True
     try:
         yield
     finally:
-        _state.deferred = False
-        if _state.pending is not None:
-            _stop(_state.pending, None)
+        _signal_state.deferred = False
+        if _signal_state.pending is not None:
+            _handle_signal(_signal_state.pending, None)
 
 
-def _stop(number: int, _: FrameType | None) -> None:
-    if _state.deferred:
-        _state.pending = number
-    elif not _state.stopping:
-        _state.stopping = True
+def _handle_signal(number: int, _: FrameType | None) -> None:
+    if _signal_state.deferred:
+        _signal_state.pending = _signal_state.pending or number
+    elif not _signal_state.stopping:
+        _signal_state.stopping = True
         raise StoppedError(number)

@@ -43,7 +43,7 @@ def find_photos(names: Sequence[str], *, recursive: bool, out: str | None = None
     search = Search()
     for name in names:
         try:
-            search.photos.extend(_photos_of(name, search, recursive=recursive, out=out))
+            search.photos.extend(_find_named(name, search, recursive=recursive, out=out))
         except OSError as error:
             search.problems.append(f"{name}: {cannot_read(error)}")
     _remove_duplicates(search)
@@ -60,21 +60,21 @@ def result_name(name: str) -> str:
 
 def cannot_read(error: OSError) -> str:
     """Return a message for a file or folder that cannot be read."""
-    return f"cannot be read: {reason(error)}. Check the name and the permissions."
+    return f"It cannot be read: {reason(error)}. Check the name and the permissions."
 
 
-def _photos_of(name: str, search: Search, *, recursive: bool, out: str | None) -> Iterator[Source]:
+def _find_named(name: str, search: Search, *, recursive: bool, out: str | None) -> Iterator[Source]:
     path = Path(name)
     if name == STANDARD:
         yield Source(None)
     elif not name:
         search.problems.append("A name is empty. Name a photo, a folder or a pattern.")
     elif path.is_dir():
-        yield from _walk(path, search) if recursive else _list(path, search, out)
+        yield from _find_in_tree(path, search) if recursive else _find_in_folder(path, search, out)
     elif glob.has_magic(name) and not os.path.lexists(path):
-        matches = _photo_files(_matches(name))
+        matches = _photo_files(_match_pattern(name))
         if not matches:
-            search.problems.append(f"{name}: no photo matches this pattern. Check the pattern.")
+            search.problems.append(f"{name}: No photo matches this pattern. Check the pattern.")
         yield from map(Source, matches)
     elif is_result(path.name) and os.path.lexists(path):
         search.results.append(name)
@@ -82,7 +82,7 @@ def _photos_of(name: str, search: Search, *, recursive: bool, out: str | None) -
         yield Source(path)
 
 
-def _list(folder: Path, search: Search, out: str | None) -> Iterator[Source]:
+def _find_in_folder(folder: Path, search: Search, out: str | None) -> Iterator[Source]:
     """Yield the photos of a folder without its subfolders."""
     entries = list(folder.iterdir())
     photos = _photo_files(entries)
@@ -91,14 +91,14 @@ def _list(folder: Path, search: Search, out: str | None) -> Iterator[Source]:
     if photos and passed_over:
         search.notes.append(f"{folder}: {folders} not included. Use -r to include subfolders.")
     elif passed_over:
-        search.problems.append(f"{folder}: no photo in this folder; {folders} not included. Use -r to include "
+        search.problems.append(f"{folder}: There is no photo in this folder; {folders} not included. Use -r to include "
                                "subfolders.")  # fmt: skip
     elif not photos:
-        search.problems.append(f"{folder}: no photo in this folder.")
+        search.problems.append(f"{folder}: There is no photo in this folder.")
     yield from map(Source, photos)
 
 
-def _walk(root: Path, search: Search) -> Iterator[Source]:
+def _find_in_tree(root: Path, search: Search) -> Iterator[Source]:
     """Yield the photos of a folder and its subfolders, except hidden ones and links to folders."""
 
     def report(error: OSError) -> None:
@@ -111,10 +111,10 @@ def _walk(root: Path, search: Search) -> Iterator[Source]:
             found = True
             yield Source(photo, photo.parent.relative_to(root))
     if not found:
-        search.problems.append(f"{root}: no photo in this folder and its subfolders.")
+        search.problems.append(f"{root}: There is no photo in this folder and its subfolders.")
 
 
-def _matches(pattern: str) -> Iterator[Path]:
+def _match_pattern(pattern: str) -> Iterator[Path]:
     """Yield the files that match a pattern, as a shell would: hidden folders are left out, `**` follows no links."""
     path = Path(pattern)
     for match in Path(path.anchor).glob(str(path.relative_to(path.anchor))):

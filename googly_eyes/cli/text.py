@@ -1,5 +1,6 @@
 """Text for a terminal."""
 
+import contextlib
 from typing import TextIO
 
 # Python decodes a byte that is not UTF-8, such as one of a file name, as a surrogate from U+DC80 on (PEP 383).
@@ -16,8 +17,9 @@ def escape(text: str) -> str:
 
 
 def print_error(text: str, stream: TextIO) -> None:
-    """Print one line of the command's own."""
-    print(f"googly: {escape(text)}", file=stream, flush=True)
+    """Print one line that starts with the name of the command; do nothing if the stream cannot be written."""
+    with contextlib.suppress(OSError):
+        print(f"googly: {escape(text)}", file=stream, flush=True)
 
 
 def _escaped(character: str) -> str:
