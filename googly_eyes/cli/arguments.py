@@ -206,7 +206,7 @@ def _job_count(text: str) -> int:
 
 
 def _join_ranges(argv: Sequence[str]) -> list[str]:
-    """Return the arguments with both numbers of a range as one argument, because argparse cannot take one value or two."""
+    """Return the arguments with both numbers of a range as one argument: argparse cannot take either one or two."""
     flags = {_flag(row) for row in TABLE if isinstance(row.kind, NumberRange)}
     rest = deque(argv)
     joined = []

@@ -30,6 +30,7 @@ def stop_on_signals() -> Iterator[None]:
 
     A signal that the process was started to ignore, as nohup does with SIGHUP, stays ignored.
     """
+    _signal_state.pending, _signal_state.stopping = None, False
     handled = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
     before = [(number, signal.signal(number, _handle_signal)) for number in handled]
     try:

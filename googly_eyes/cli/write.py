@@ -1,5 +1,6 @@
 """Files that are written completely or not at all."""
 
+import errno
 import os
 import secrets
 import shutil
@@ -20,7 +21,7 @@ def write_file(path: Path, data: bytes, *, replace: bool, like: Path | None = No
         return
     # The name of a new file is left as it is: if it is a link by now, creating the file fails.
     place = Path(os.path.realpath(path)) if replace else path
-    place.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(place.parent)
     model = place if place.exists() else like
     temporary = place.parent / f".{secrets.token_hex(8)}.tmp"
     with deferred_signals():
@@ -32,6 +33,13 @@ def write_file(path: Path, data: bytes, *, replace: bool, like: Path | None = No
                 _rename_new(temporary, place)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:  # the name of a file; FileExistsError is reserved for the result itself
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from error
 
 
 def _write_temporary(temporary: Path, data: bytes, model: Path | None) -> None:
