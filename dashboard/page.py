@@ -12,7 +12,7 @@ from dashboard.controls import shake, show_controls
 from dashboard.endpoint import Endpoint, is_reachable, read_endpoint
 from dashboard.face_overlay import LEFT, NOSE, RIGHT, face_overlay
 from dashboard.result_cache import ResultCache, UploadedPhoto, uploaded_photo
-from googly_eyes.cli.files import result_name
+from googly_eyes.cli.sources import result_name
 from googly_eyes.client.preview import Preview, make_preview
 from googly_eyes.client.service import Service, service_at
 from googly_eyes.errors import GooglyError, ServiceError

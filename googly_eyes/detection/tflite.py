@@ -9,8 +9,8 @@ except ImportError:
     from tflite_runtime.interpreter import Interpreter
 
 from googly_eyes.errors import SettingError
-from googly_eyes.types import Floats, Pixels
 from googly_eyes.settings import missing_model
+from googly_eyes.types import Floats, Pixels
 
 
 class Session:
