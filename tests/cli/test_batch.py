@@ -13,7 +13,7 @@ from googly_eyes.cli.batch import in_order, run_batch
 from googly_eyes.cli.plan import Job
 from googly_eyes.cli.records import faces_json
 from googly_eyes.cli.report import Reporter
-from googly_eyes.errors import BadRequestError, Busy, TooLargeError, UnreachableError, UnsupportedMediaError
+from googly_eyes.errors import BadRequestError, BusyError, TooLargeError, UnreachableError, UnsupportedMediaError
 from googly_eyes.options import Options
 from googly_eyes.types import Box, Face, Point
 from testing.command import FakeService, files_in
@@ -116,7 +116,7 @@ def test_a_bad_photo_is_reported_and_the_others_are_processed(results, capsys):
 
 def test_an_error_that_holds_for_every_photo_ends_the_run(results):
     jobs = jobs_for("a.jpg", "b.jpg", "c.jpg", "d.jpg")
-    service = FakeService({JPEG + b"a.jpg": Busy("Busy."), JPEG + b"b.jpg": UnreachableError("Gone.")})
+    service = FakeService({JPEG + b"a.jpg": BusyError("BusyError."), JPEG + b"b.jpg": UnreachableError("Gone.")})
     assert errors_of(run(jobs, service, results, at_once=1)) == ["busy", "unreachable"]
     assert len(service.photos) <= 3
 
