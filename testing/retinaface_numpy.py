@@ -1,7 +1,7 @@
-"""RetinaFace's forward pass in plain numpy, in double precision, straight from the published tensors.
+"""Compute RetinaFace's forward pass in numpy, in double precision, from the published tensors.
 
-A second opinion for the tests of models/retinaface.py, and therefore nothing of it is used here: channels come first,
-padding is written out, BatchNorm stands by itself, the two classes go through a softmax, the photo is turned to BGR.
+The tests of models/retinaface.py compare with this pass, so this module is independent of it: channels are the first
+axis, padding and BatchNorm are separate steps, the two classes go through a softmax, and the photo is converted to BGR.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ STRIDE_TWO = {"body.stage1.2", "body.stage1.4", "body.stage2.0", "body.stage3.0"
 
 
 def forward(weights: Weights, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Scores (A,), boxes (A, 4) and landmarks (A, 10) of one photo, uint8 RGB (H, W, 3), H and W multiples of 32."""
+    """Return scores (A,), boxes (A, 4), landmarks (A, 10) of a photo, uint8 RGB (H, W, 3), H and W multiples of 32."""
     x = (rgb[:, :, ::-1].astype(np.float64) - (104, 117, 123)).transpose(2, 0, 1)
     x = leaky(bn(weights, "body.stage1.0.1", conv(x, weights["body.stage1.0.0.weight"], stride=2, pad=1)))
     stages = []
@@ -68,12 +68,12 @@ def separable(weights: Weights, name: str, x: np.ndarray) -> np.ndarray:
 
 
 def context(weights: Weights, name: str, x: np.ndarray) -> np.ndarray:
-    def view(part: str, x: np.ndarray) -> np.ndarray:
+    def branch(part: str, x: np.ndarray) -> np.ndarray:
         return bn(weights, f"{name}.{part}.1", conv(x, weights[f"{name}.{part}.0.weight"], pad=1))
 
-    five = leaky(view("conv5X5_1", x))
-    seven = leaky(view("conv7X7_2", five))
-    return np.maximum(np.concatenate([view("conv3X3", x), view("conv5X5_2", five), view("conv7x7_3", seven)]), 0)
+    five = leaky(branch("conv5X5_1", x))
+    seven = leaky(branch("conv7X7_2", five))
+    return np.maximum(np.concatenate([branch("conv3X3", x), branch("conv5X5_2", five), branch("conv7x7_3", seven)]), 0)
 
 
 def head(weights: Weights, name: str, features: list[np.ndarray], values: int) -> np.ndarray:

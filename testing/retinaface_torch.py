@@ -1,6 +1,6 @@
-"""RetinaFace in torch, to hold models/retinaface.py to what torch makes of the same file. Needs torch to import.
+"""RetinaFace in torch, to compare models/retinaface.py with torch on the same weights. Needs torch to import.
 
-The modules have the names that the published tensors have, so `load_state_dict` checks that none is left over.
+The modules have the names of the published tensors, so `load_state_dict` checks that every tensor is used.
 """
 
 import torch
@@ -38,7 +38,7 @@ class RetinaFace(nn.Module):
         self.ClassHead, self.BboxHead, self.LandmarkHead = heads(2), heads(4), heads(10)
 
     def forward(self, photo: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Scores (A,), boxes (A, 4), landmarks (A, 10) of one photo, uint8 RGB (H, W, 3)."""
+        """Return scores (A,), boxes (A, 4), landmarks (A, 10) of one photo, uint8 RGB (H, W, 3)."""
         bgr = photo.flip(2).float() - torch.tensor([104.0, 117.0, 123.0])
         stage1 = self.body["stage1"](bgr.permute(2, 0, 1)[None])
         stage2 = self.body["stage2"](stage1)
@@ -50,7 +50,11 @@ class RetinaFace(nn.Module):
         fine = self.fpn["output1"](stage1)
         fine = self.fpn["merge1"](fine + functional.interpolate(middle, size=fine.shape[2:], mode="nearest"))
 
-        features = [look(self.ssh1, fine), look(self.ssh2, middle), look(self.ssh3, coarse)]
+        features = [
+            context_features(self.ssh1, fine),
+            context_features(self.ssh2, middle),
+            context_features(self.ssh3, coarse),
+        ]
         scores = functional.softmax(rows(self.ClassHead, features, 2), dim=1)[:, 1]
         return scores, rows(self.BboxHead, features, 4), rows(self.LandmarkHead, features, 10)
 
@@ -83,7 +87,7 @@ def context() -> nn.ModuleDict:
     )
 
 
-def look(ssh: nn.ModuleDict, x: Tensor) -> Tensor:
+def context_features(ssh: nn.ModuleDict, x: Tensor) -> Tensor:
     five = ssh["conv5X5_1"](x)
     seven = ssh["conv7X7_2"](five)
     return functional.relu(torch.cat([ssh["conv3X3"](x), ssh["conv5X5_2"](five), ssh["conv7x7_3"](seven)], dim=1))

@@ -229,8 +229,9 @@ def test_a_photo_with_too_many_pixels_shows_the_limit(page, server):
 
 def test_a_photo_over_the_servers_size_limit_is_done(page, server):
     large = io.BytesIO()
-    group(8200, 8000)[0].save(large, "JPEG")
-    opened = give(page(server), ("large.jpg", large.getvalue()))
+    group(600, 480)[0].resize((3000, 2400)).save(large, "BMP")
+    assert large.tell() > 20_000_000
+    opened = give(page(server), ("large.bmp", large.getvalue()))
     assert "6 faces" in texts(opened)
 
 
