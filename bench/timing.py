@@ -28,7 +28,7 @@ def interleaved(jobs: dict[str, Callable[[], object]], rounds: int) -> Times:
 
 def answer(event: Event) -> dict[str, float]:
     """Pass one event to the handler and return the stages from its log line."""
-    from lambda_fn.handler import handler  # noqa: PLC0415 - the import loads the model; the caller first restricts the process to one core
+    from lambda_fn.handler import handler  # noqa: PLC0415 - loads the model: the caller restricts the cores first
 
     with contextlib.redirect_stdout(io.StringIO()) as log:
         answer = handler(event, None)
