@@ -46,7 +46,7 @@ class Page:
     def text(self):
         return self.one("[data-testid=stMain]").text
 
-    def give(self, *files):
+    def upload(self, *files):
         self.one("[data-testid=stFileUploader] input[type=file]").send_keys("\n".join(map(str, files)))
 
     def click(self, label):
