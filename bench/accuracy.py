@@ -24,7 +24,7 @@ import numpy as np
 
 from bench import scenes
 from bench.accuracy_page import FIGURES, PACKAGE, write_page
-from bench.package import ask_package, eyes_of, python_with_package
+from bench.mtcnn_reference import eyes_of, reference_python, run_reference
 from bench.scenes import Person, Scene
 from googly_eyes.detection.detector import Detector
 from googly_eyes.detection.finder import find
@@ -144,7 +144,7 @@ def measurements(
         return [change(scenes.six(number)) for number in range(of_each)]
 
     nobody = dict(scenes.photographed_nobody())
-    python = python_with_package()
+    python = reference_python()
     return {
         "tilt": lambda: tilts(look, turnable(), few, photographs),
         "one_turned": lambda: swept(look, ALONE, lambda tilt: [scenes.one_turned(tilt, n) for n in range(3 * of_each)]),
@@ -265,7 +265,7 @@ def whole(look: Looker, named: dict[str, Scene]) -> Rows:
 
 def by_package(python: str, named: dict[str, Scene]) -> Rows:
     """What the package itself finds, by its default settings."""
-    answers = ask_package(python, {f"photo.{name}": np.asarray(scene.image) for name, scene in named.items()})
+    answers = run_reference(python, {f"photo.{name}": np.asarray(scene.image) for name, scene in named.items()})
     rows = []
     for name, scene in named.items():
         sure = [eyes_of(row).tolist() for row in answers[f"photo.{name}"] if row[5] >= HIGH_CONFIDENCE]

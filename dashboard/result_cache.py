@@ -62,7 +62,7 @@ class ResultCache:
         return outcome
 
     def fetch_all(self, photos: Sequence[UploadedPhoto], options: Options, service: Service) -> Iterator[Outcome]:
-        """Yield the outcomes in the order of `photos`, from concurrent requests. Closing the iterator cancels the rest."""
+        """Yield the outcomes in the order of `photos`. Requests are concurrent; closing the iterator cancels them."""
         pool = ThreadPoolExecutor(MAX_REQUESTS, "dashboard")
         try:
             yield from pool.map(lambda photo: self.fetch(photo, options, service), photos)

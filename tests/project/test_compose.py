@@ -215,7 +215,7 @@ def test_the_page_from_its_image_gives_what_the_server_in_its_image_answers(page
     photo.write_bytes(as_jpeg(group()[0]))
     with chromium(tmp_path) as driver:
         shown = Page(driver, page.url)
-        shown.give(photo)
+        shown.upload(photo)
         shown.until(lambda: shown.shown("after"))
         shown.click("Highlight faces")
         shown.until(lambda: shown.shown("over"))
