@@ -151,7 +151,7 @@ dashboard: $(VENV)/dashboard.installed ## a page to drop photos on, on 127.0.0.1
 
 .PHONY: screenshot
 screenshot: $(MODELS) $(VENV)/dev.installed ## take docs/dashboard.png anew, in a real browser
-	@SCREENSHOT=docs/dashboard.png $(BIN)/python -m pytest -rs tests/dashboard/test_browser.py -k picture_of_the_page
+	@SCREENSHOT=docs/dashboard.png $(BIN)/python -m pytest -rs tests/dashboard/test_browser.py -k screenshot
 
 .PHONY: load
 load: $(MODELS) $(VENV)/dev.installed ## sixteen clients at the local server: its answers, rate and memory

@@ -19,8 +19,10 @@ from PIL import Image
 from bench import photos
 from bench.events import Event, raw_event
 from bench.timing import ROOT, Times, answer, interleaved, without_library
-from googly_eyes.detection.finder import CROP_SIDE, LONG_SIDE, find, level_crop
+from googly_eyes.detection.finder import find
+from googly_eyes.detection.geometry import CROP_SIDE, level_crop
 from googly_eyes.detection.registry import load_detector
+from googly_eyes.detection.search import LONG_SIDE
 from googly_eyes.draw import draw
 from googly_eyes.eyes import make_eyes
 from googly_eyes.photo import turbojpeg

