@@ -95,6 +95,16 @@ bench: $(MODELS) $(VENV)/dev.installed ## stages and ratios against Pillow's own
 accuracy: $(MODELS) $(VENV)/dev.installed ## docs/accuracy.md: who is found and what it costs, a quarter of an hour on one core
 	@$(BIN)/python -m bench.accuracy
 
+# ---- release ------------------------------------------------------------------------------------------------------
+# Built with the locked tools, where `pip install` would take their newest versions.
+.PHONY: dist publish
+dist: $(VENV)/models.installed ## build the sdist and the wheel in dist/
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build
+
+publish: $(VENV)/dev.installed ## upload dist/ to the package index, as the trusted publisher of the release workflow
+	@$(BIN)/python -m uv publish --trusted-publishing always dist/*
+
 # ---- infra --------------------------------------------------------------------------------------------------------
 # The CDK command line and its Node come from the locks; neither has to be on the machine. What a deployment may set
 # stands in infra/README.md: make deploy CDK_FLAGS="-c memory_mb=2048 -c alarm_email=me@example.org"
