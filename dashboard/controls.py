@@ -5,7 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from googly_eyes.options import TABLE, Choice, Number, NumberRange, Option, Options, WholeNumber
+from googly_eyes.option_kinds import Choice, Number, NumberRange, WholeNumber
+from googly_eyes.options import TABLE, Option, Options
 
 NOT_SHOWN = {"answer"}  # the page always shows both the photo and its faces
 COARSE, FINE = 0.05, 0.01

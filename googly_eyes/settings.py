@@ -44,7 +44,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     settings = Settings(
         detector=detector,
         model=Path(own.pop("GOOGLY_MODEL", _model_of(detector))),
-        threads=_threads(own.pop("GOOGLY_THREADS", min(2, _cpus()))),
+        threads=_threads(own.pop("GOOGLY_THREADS", min(2, count_processors()))),
         max_pixels=_millions("GOOGLY_MAX_MEGAPIXELS", own.pop("GOOGLY_MAX_MEGAPIXELS", MAX_MEGAPIXELS)),
         max_bytes=_millions("GOOGLY_MAX_MB", own.pop("GOOGLY_MAX_MB", max_mb)),
     )
@@ -95,6 +95,7 @@ def _wrong(key: str, value: object, allowed: str) -> SettingError:
     return SettingError(f"{key} must be {allowed}. This is {str(value)!r}.", setting=key)
 
 
-def _cpus() -> int:
-    """The processors that this process may run on; macOS and Windows only know how many there are."""
+def count_processors() -> int:
+    """Return the number of processors that this process may use."""
+    # macOS and Windows have no sched_getaffinity.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -19,14 +19,14 @@ from typing import NoReturn, TextIO
 
 from tqdm import tqdm
 
-from googly_eyes.api.response import as_json
+from googly_eyes.api.response import to_json
 from googly_eyes.cli.files import STANDARD, FileError, Job, not_read, plan, reason, write_whole
 from googly_eyes.client.in_process import InProcessService
 from googly_eyes.client.service import Service, service_at
 from googly_eyes.errors import BadOptionError, GooglyError, ServiceError, TooLargeError
-from googly_eyes.options import TABLE, Option, Options, as_text, options_from_text
-from googly_eyes.pipeline import Result
+from googly_eyes.options import TABLE, Option, Options, as_text, options_from_query
 from googly_eyes.settings import CLIENTS_OWN, own_settings
+from googly_eyes.types import Result
 
 REMOTE_JOBS = 4  # a new AWS account runs ten functions at once, for all who call
 MAX_JOBS = 64
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(given: argparse.Namespace) -> int:
-    options = options_from_text({row.name: getattr(given, row.name) for row in TABLE if hasattr(given, row.name)})
+    options = options_from_query({row.name: getattr(given, row.name) for row in TABLE if hasattr(given, row.name)})
     wants_photo = options.answer == "photo"
     faces = given.faces if wants_photo else given.faces or STANDARD
     if given.out is not None and not wants_photo:
@@ -210,7 +210,7 @@ def _do_all(
                 raise
             except Exception as error:  # one bad photo of a thousand is told, and the rest go on
                 records.append(_failure(job, error))
-                if isinstance(error, ServiceError) and error.hopeless:
+                if isinstance(error, ServiceError) and error.fatal:
                     break
             else:
                 records.append(_success(job, result, lines))
@@ -250,14 +250,7 @@ def _success(job: Job, result: Result, lines: TextIO) -> dict[str, object]:
     to = "" if result.photo is None else f" -> {job.target or 'standard output'}"
     more = ", and maybe more: it stopped early" if result.stopped_early else ""
     _say(f"{job}{to}: {faces}{more}, seed {result.seed} ({stages})", lines)
-    told = as_json(
-        result.faces,
-        result.seed,
-        fidelity=result.fidelity,
-        dropped=result.dropped,
-        stopped_early=result.stopped_early,
-    )
-    return {"photo": str(job), "result": job.target and str(job.target), **told}
+    return {"photo": str(job), "result": job.target and str(job.target), **to_json(result)}
 
 
 def _faces_written(name: str, records: Sequence[dict[str, object]]) -> bool:

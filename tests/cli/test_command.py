@@ -24,17 +24,18 @@ import pytest
 from PIL import Image
 
 from bench.load import running_server
-from googly_eyes.api.response import as_json
+from googly_eyes.api.response import to_json
 from googly_eyes.cli.main import _in_turn, main
-from googly_eyes.client.downscale import onto_photo, smaller_copy
+from googly_eyes.client.downscale import scale_to_photo, smaller_copy
 from googly_eyes.client.remote import FUNCTION_BYTES
 from googly_eyes.detection.retinaface import RetinaFace
 from googly_eyes.errors import GooglyError
-from googly_eyes.options import TABLE, Choice, Number, NumberRange, Options, WholeNumber, as_text
+from googly_eyes.option_kinds import Choice, Notation, Number, NumberRange, WholeNumber
+from googly_eyes.options import TABLE, Options, as_text
 from googly_eyes.photo.photo import write_photo
 from googly_eyes.pipeline import draw_eyes, googlify
 from googly_eyes.settings import own_settings
-from googly_eyes.types import Box, Face, Point
+from googly_eyes.types import Box, Face, Point, Result
 from local.emulator import EmulatorPool
 from local.function_url import REGION, throwaway_keys
 from testing.paths import ROOT
@@ -164,7 +165,7 @@ def test_a_folder_is_done_as_the_pipeline_does_it_and_what_is_bad_is_told(album,
     for name, result in results.items():
         assert records[name].pop("photo") == f"album/{name}"
         assert Path(records[name].pop("result")).parent == Path("out")
-        assert records[name] == as_json(result.faces, SEED, fidelity=result.fidelity)
+        assert records[name] == to_json(result)
     assert {name: records[name]["error"]["code"] for name in errors} == {n: e.code for n, e in errors.items()}
     assert [line.split(" -> ")[0] for line in lines(done.stdout.decode())] == [
         f"album/{name}" for name in sorted(results)
@@ -186,7 +187,7 @@ def test_a_photo_over_the_limit_is_done_at_full_size(tmp_path, detector, request
     copy = smaller_copy(photo_from(data), FUNCTION_BYTES)
     found = [_as_answered(face) for face in expected(copy.jpeg, detector, answer="faces").faces]
     photo = photo_from(data)
-    draw_eyes(photo, onto_photo(found, copy), Options(), SEED)
+    draw_eyes(photo, scale_to_photo(found, copy), Options(), SEED)
     assert written == write_photo(photo)
 
     # The eyes found in the copy, a smaller JPEG, are those found in the photo to a pixel of the close look, in which
@@ -225,7 +226,7 @@ def test_every_option_of_the_table_is_taken(tmp_path, detector):
         assert (done.returncode, done.stderr) == (0, "")
         result = expected(PHOTO, detector, **given)
         [record] = json.loads((tmp_path / f"{answer}.json").read_text())
-        assert record["faces"] == as_json(result.faces, 0)["faces"]
+        assert record["faces"] == to_json(result)["faces"]
         assert record["seed"] == given["seed"]
         if answer == "photo":
             assert (tmp_path / "a.googly.jpg").read_bytes() == result.photo
@@ -236,7 +237,8 @@ def test_every_option_of_the_table_is_taken(tmp_path, detector):
 def test_an_option_out_of_range_is_one_line_and_a_wrong_command(row, capsys):
     assert main(["a.jpg", f"--{row.name.replace('_', '-')}", "nonsense"]) == 2
     told = capsys.readouterr().err
-    assert told == f'googly: {row.name} must be {row.kind}. This is "nonsense".\n'
+    allowed = row.kind.describe(Notation.QUERY)
+    assert told == f'googly: {row.name} must be {allowed}. The value "nonsense" is not allowed.\n'
 
 
 def test_help_has_every_option_with_its_range_and_default(capsys):
@@ -413,10 +415,10 @@ def test_a_page_that_is_no_service_is_told_once(three):
     [
         (
             {"secret_key": "x" * 40},
-            "secret is not the key's, the region not the function's, or this computer's clock wrong",
+            "secret belongs to another key",
         ),
-        ({"access_key": "ASIAWRONG"}, "AWS does not know the key ASIAWRONG (from env)"),
-        ({"session_token": "another"}, "or its session token is not the key's"),
+        ({"access_key": "ASIAWRONG"}, "The AWS key ASIAWRONG (from env) does not exist"),
+        ({"session_token": "another"}, "or the session token belongs to another key"),
     ],
     ids=["secret", "key", "token"],
 )
@@ -435,7 +437,7 @@ def test_wrong_credentials_are_explained_with_their_key(url, keys, tmp_path, wro
 def test_another_region_is_explained(three, url, signing):
     done = googly("a.jpg", *url[:-1], "eu-west-1", cwd=three)
     assert (done.returncode, len(lines(done.stderr))) == (1, 1)
-    assert "for the region eu-west-1 is not accepted" in done.stderr
+    assert "for the region eu-west-1. " in done.stderr
 
 
 def test_a_missing_permission_is_named_and_no_other_photo_is_sent(three, keys, signing):
@@ -446,7 +448,7 @@ def test_a_missing_permission_is_named_and_no_other_photo_is_sent(three, keys, s
     assert lines(done.stderr) == [
         (
             f"googly: a.jpg: The AWS key {keys.access_key} (from env) may not call this function. Its user or role "
-            "needs lambda:InvokeFunctionUrl and lambda:InvokeFunction on it. AWS says: Forbidden."
+            "needs lambda:InvokeFunctionUrl and lambda:InvokeFunction on it. The message of AWS: Forbidden."
         ),
         "googly: 3 of 3 photos are not done",
     ]
@@ -661,7 +663,7 @@ def _sign_with(keys, monkeypatch):
 
 def _as_answered(face):
     """A face as it is after its way through the API's JSON, which rounds to a hundredth of a pixel."""
-    [told] = as_json([face], 0)["faces"]
+    [told] = to_json(Result((face,), 0, "image/jpeg", None))["faces"]
     return Face(told["score"], Box(*told["bounding_box"]), *(Point(*point) for point in told["landmarks"].values()))
 
 

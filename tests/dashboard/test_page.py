@@ -14,9 +14,11 @@ from bench.load import running_server
 from dashboard import controls
 from dashboard.face_overlay import face_overlay
 from dashboard.page import CAMERA_TAB
-from googly_eyes.api.response import as_json
-from googly_eyes.client import remote
-from googly_eyes.options import TABLE, Choice, Number, NumberRange, Option, Options, WholeNumber
+from googly_eyes.api.response import to_json
+from googly_eyes.client import transport
+from googly_eyes.option_kinds import Choice, Number, NumberRange, WholeNumber
+from googly_eyes.options import TABLE, Option, Options
+from googly_eyes.types import Result
 from testing.browser import ROOT
 from testing.faces import FACE
 from testing.people import as_jpeg, blank, group
@@ -27,7 +29,9 @@ PHOTO = as_jpeg(blank(40, 30))
 OTHER = as_jpeg(blank(41, 30))
 PEOPLE = as_jpeg(group(600, 350)[0])
 JPEG = "image/jpeg"
-DONE = Answer(200, {**as_json([FACE], 7), "image": base64.b64encode(PHOTO).decode(), "request_id": "1"})
+DONE = Answer(
+    200, {**to_json(Result((FACE,), 7, JPEG, None)), "image": base64.b64encode(PHOTO).decode(), "request_id": "1"}
+)
 
 
 def refusal(status, message, code="bad_request"):
@@ -47,7 +51,7 @@ def fresh(monkeypatch):
     st.cache_data.clear()
     monkeypatch.delenv("GOOGLY_URL", raising=False)
     monkeypatch.delenv("GOOGLY_SIGN", raising=False)
-    monkeypatch.setattr(remote, "BACKOFF_S", 0.001)
+    monkeypatch.setattr(transport, "BACKOFF_S", 0.001)
 
 
 @pytest.fixture
@@ -283,7 +287,7 @@ def test_a_connection_that_breaks_is_told_once_for_all_photos(page):
 
 
 def test_a_busy_server_is_told_and_asked_again_at_the_next_touch(page):
-    with scripted(*[Answer(503)] * remote.ATTEMPTS, DONE) as service:
+    with scripted(*[Answer(503)] * transport.ATTEMPTS, DONE) as service:
         opened = give(page(service.url), ("a.jpg", PHOTO))
         assert "busy" in errors(opened)[0]
         run(opened)
@@ -330,7 +334,7 @@ def test_a_setting_that_is_none_is_told(page):
 
 
 def test_an_address_that_is_none_is_told(page):
-    assert "is no address" in errors(page("example"))[0]
+    assert "is not a URL" in errors(page("example"))[0]
 
 
 def test_what_a_browser_cannot_show_is_shown_upright_all_the_same(page):
