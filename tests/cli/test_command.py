@@ -387,7 +387,7 @@ def test_a_server_that_is_gone_is_told_once_for_all_photos(three):
     done = googly(".", "--url", address, cwd=three)
     assert done.returncode == 1
     assert lines(done.stderr) == [
-        f"googly: a.jpg: {address} does not answer (Connection refused). Is it running, and is the address right?",
+        f"googly: a.jpg: {address} does not answer (Connection refused). Check that the service runs, and the address.",
         "googly: 3 of 3 photos are not done",
     ]
     assert len(list(three.iterdir())) == 3
@@ -405,7 +405,7 @@ def test_a_page_that_is_no_service_is_told_once(three):
     with scripted(Answer(200, b"<html>Welcome</html>")) as service:
         done = googly(".", "--jobs", 1, "--url", service.url, cwd=three)
     assert done.returncode == 1
-    assert "as this API never does. Is the address right?" in lines(done.stderr)[0]
+    assert "is not a googly-eyes service" in lines(done.stderr)[0]
     assert len(lines(done.stderr)) == 2
 
 
@@ -418,7 +418,7 @@ def test_a_page_that_is_no_service_is_told_once(three):
             "secret belongs to another key",
         ),
         ({"access_key": "ASIAWRONG"}, "The AWS key ASIAWRONG (from env) does not exist"),
-        ({"session_token": "another"}, "or the session token belongs to another key"),
+        ({"session_token": "unknown-token"}, "or the session token belongs to another key"),
     ],
     ids=["secret", "key", "token"],
 )
