@@ -29,7 +29,7 @@ LambdaResult = dict[str, Any]
 
 
 def handler(event: object, context: object) -> LambdaResult:
-    """Return the response to an event. Never raises, whatever the event is. `context` has Lambda's request id."""
+    """Return the response to an event. Never raises. `context` has Lambda's request id."""
     return _lambda_result(respond(_http_request(event, context), DETECTOR, SETTINGS, can_send=_fits))
 
 

@@ -26,7 +26,7 @@ def contract():
 
 @pytest.fixture(scope="module")
 def validator(contract):
-    """Validators of the parts of the contract, by their place in it."""
+    """Return a function from a JSON pointer in the contract to the validator of that part."""
     registry = Registry().with_resource("urn:contract", Resource.from_contents(contract, DRAFT202012))
 
     def validator(place):
