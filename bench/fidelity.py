@@ -17,7 +17,6 @@ import numpy as np
 from PIL import Image
 
 from bench import photos
-from bench.events import Event, raw_event
 from bench.timing import Times, answer, interleaved, without_library
 from googly_eyes.detection.finder import find
 from googly_eyes.detection.geometry import CROP_SIDE, level_crop

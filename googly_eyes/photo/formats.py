@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from numbers import Real
-from typing import Any, Literal, TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,7 @@ from googly_eyes.photo.headers import (
     webp_chunks,
 )
 from googly_eyes.photo.jpeg import Colours
+from googly_eyes.types import APPENDED_DATA, SECOND_PICTURES, Fidelity
 
 MEDIA_TYPES = {
     "JPEG": "image/jpeg",
@@ -133,11 +134,6 @@ TIFF_JPEG: dict[str, Any] = {"compression": "jpeg", "quality": 95, "strip_size":
 GIF_COLOURS = 256
 
 Pixels = npt.NDArray[np.uint8]
-# What happens to the photo where nothing was painted: nothing at all; another encoding with the very tables of its own,
-# and its own sampling; another encoding at a high quality.
-Fidelity = Literal["exact", "kept", "re-encoded"]
-SECOND_PICTURES = "second_pictures"  # gain maps, depth maps and previews behind a phone's JPEG (CIPA DC-007)
-APPENDED_DATA = "appended_data"  # anything else behind it: the video of a motion photo, what its maker adds
 Density = tuple[int, int, int]  # JFIF's unit (0 ratio, 1 inch, 2 cm), x and y
 
 

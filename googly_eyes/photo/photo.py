@@ -16,9 +16,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from googly_eyes.errors import BadRequestError, TooLargeError
-from googly_eyes.photo.formats import MEDIA_TYPES, UPRIGHT, Fidelity, Source, identify, open_photo
+from googly_eyes.photo.formats import MEDIA_TYPES, UPRIGHT, Source, identify, open_photo
 from googly_eyes.photo.jpeg import Coefficients, transform
 from googly_eyes.photo.turbojpeg import CannotTransformError
+from googly_eyes.types import Fidelity
 
 CHROMA = 0.75  # of the samples across and down, in a small copy: its colours may be less fine than its light
 NEUTRAL = (123, 117, 104)  # the mean colour that the detector subtracts: to it, nothing at all

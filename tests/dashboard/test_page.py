@@ -13,9 +13,11 @@ from streamlit.testing.v1 import AppTest
 from dashboard import controls
 from dashboard.face_overlay import face_overlay
 from dashboard.page import CAMERA_TAB
-from googly_eyes.api.response import as_json
-from googly_eyes.client import remote
-from googly_eyes.options import TABLE, Choice, Number, NumberRange, Option, Options, WholeNumber
+from googly_eyes.api.response import to_json
+from googly_eyes.client import transport
+from googly_eyes.option_kinds import Choice, Number, NumberRange, WholeNumber
+from googly_eyes.options import TABLE, Option, Options
+from googly_eyes.types import Result
 from testing.faces import FACE
 from testing.paths import ROOT
 from testing.people import as_jpeg, blank, group
@@ -27,7 +29,9 @@ PHOTO = as_jpeg(blank(40, 30))
 OTHER = as_jpeg(blank(41, 30))
 PEOPLE = as_jpeg(group(600, 350)[0])
 JPEG = "image/jpeg"
-DONE = Answer(200, {**as_json([FACE], 7), "image": base64.b64encode(PHOTO).decode(), "request_id": "1"})
+DONE = Answer(
+    200, {**to_json(Result((FACE,), 7, JPEG, None)), "image": base64.b64encode(PHOTO).decode(), "request_id": "1"}
+)
 
 
 def error_answer(status, message, code="bad_request"):
@@ -47,7 +51,7 @@ def fresh(monkeypatch):
     st.cache_data.clear()
     monkeypatch.delenv("GOOGLY_URL", raising=False)
     monkeypatch.delenv("GOOGLY_SIGN", raising=False)
-    monkeypatch.setattr(remote, "BACKOFF_S", 0.001)
+    monkeypatch.setattr(transport, "BACKOFF_S", 0.001)
 
 
 @pytest.fixture
@@ -285,7 +289,7 @@ def test_a_broken_connection_is_reported_once_for_all_photos(page):
 
 
 def test_a_busy_server_is_reported_and_retried_on_the_next_rerun(page):
-    with scripted(*[Answer(503)] * remote.ATTEMPTS, DONE) as service:
+    with scripted(*[Answer(503)] * transport.ATTEMPTS, DONE) as service:
         opened = upload(page(service.url), ("a.jpg", PHOTO))
         assert "busy" in errors(opened)[0]
         run(opened)
@@ -332,7 +336,7 @@ def test_an_invalid_sign_setting_is_reported(page):
 
 
 def test_an_invalid_address_is_reported(page):
-    assert "is no address" in errors(page("example"))[0]
+    assert "is not a URL" in errors(page("example"))[0]
 
 
 def test_a_format_that_browsers_cannot_show_has_an_upright_jpeg_preview(page):
