@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from googly_eyes.detection.retinaface import RetinaFace
 from googly_eyes.errors import TooLargeError
 from googly_eyes.options import Options
 from googly_eyes.pipeline import googlify
@@ -77,7 +76,7 @@ def test_a_png_in_any_orientation_gets_its_eyes_on_the_same_faces(detector, orie
     result = googlified(detector, stored(group()[0], orientation, "PNG"), seed=1)
     for one, other in zip(*(sorted(each.faces, key=_left_edge) for each in (result, upright)), strict=True):
         moved = np.hypot(one.right_eye.x - other.right_eye.x, one.right_eye.y - other.right_eye.y)
-        assert moved < (1.5 if isinstance(detector, RetinaFace) else 3)
+        assert moved < 1.5
     assert Image.open(io.BytesIO(result.photo)).getexif().get(0x0112, 1) == orientation
 
 
