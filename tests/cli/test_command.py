@@ -43,6 +43,7 @@ from testing.scripted import BREAK_OFF, Answer, scripted
 from testing.server_process import running_server
 from testing.urls import function_url, utc_now
 
+pytestmark = pytest.mark.process
 COMMAND = [sys.executable, "-m", "googly_eyes"]
 SEED = 7
 PEOPLE = group(600, 350)[0]

@@ -36,6 +36,7 @@ NPM_OFFLINE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ENETUNRE
 
 # moto warns about resources that its CloudFormation does not support.
 pytestmark = [
+    pytest.mark.process,
     pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning"),
     pytest.mark.skipif(
         not (ROOT / MODEL).is_file(), reason="not proven: only RetinaFace is deployed, and its weights are not here"

@@ -31,6 +31,7 @@ from testing.people import as_jpeg, group, landscape, noise
 from testing.photos import stored
 from testing.server_process import running_server, worker_pids
 
+pytestmark = pytest.mark.process
 SETTINGS = load_settings({})
 PEOPLE = as_jpeg(group(600, 350)[0])
 JPEG = {"Content-Type": "image/jpeg"}
