@@ -101,6 +101,7 @@ def errors(page):
     return [unescaped(element.value) for element in page.error]
 
 
+@pytest.mark.process
 def test_a_photo_gets_eyes_and_a_download_button(page, server):
     opened = upload(page(server), ("friends.jpg", PEOPLE))
     assert len(comparisons(opened)) == len(opened.get("download_button")) == 1
@@ -108,6 +109,7 @@ def test_a_photo_gets_eyes_and_a_download_button(page, server):
     assert not opened.error
 
 
+@pytest.mark.process
 def test_the_result_is_the_services_answer_for_the_options_on_the_page(page, server):
     opened = page(server)
     opened.slider(key="eye_size").set_value(0.8)
@@ -212,6 +214,7 @@ def test_the_cache_is_by_content_and_not_by_name(page):
     assert sorted({asked.body for asked in service.asked}) == sorted([PHOTO, OTHER])
 
 
+@pytest.mark.process
 def test_a_bad_photo_shows_its_error_and_the_others_are_done(page, server):
     opened = upload(page(server), ("notes.jpg", b"hello"), ("friends.jpg", PEOPLE), ("cut.jpg", PEOPLE[:2000]))
     assert len(comparisons(opened)) == 1
@@ -220,10 +223,12 @@ def test_a_bad_photo_shows_its_error_and_the_others_are_done(page, server):
     assert "This JPEG is damaged" in truncated
 
 
+@pytest.mark.process
 def test_an_empty_file_shows_an_error(page, server):
     assert "The photo is empty" in errors(upload(page(server), ("empty.jpg", b"")))[0]
 
 
+@pytest.mark.process
 def test_a_photo_with_too_many_pixels_shows_the_limit(page, server):
     large = io.BytesIO()
     Image.new("1", (10_000, 9_000)).save(large, "PNG")
@@ -231,6 +236,7 @@ def test_a_photo_with_too_many_pixels_shows_the_limit(page, server):
     assert "10000 x 9000 pixels; 89 million are allowed" in error
 
 
+@pytest.mark.process
 def test_a_photo_over_the_servers_size_limit_is_done(page, server):
     large = io.BytesIO()
     group(600, 480)[0].resize((3000, 2400)).save(large, "BMP")
@@ -348,6 +354,7 @@ def test_a_format_that_browsers_cannot_show_has_an_upright_jpeg_preview(page):
         assert (before.format, before.size) == ("JPEG", (400, 240))
 
 
+@pytest.mark.process
 def test_the_download_has_the_format_and_name_of_the_photo(page, server, monkeypatch):
     downloads = []
     monkeypatch.setattr(st, "download_button", lambda *arguments, **_: downloads.append(arguments))

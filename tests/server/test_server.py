@@ -26,6 +26,7 @@ from testing.photos import stored
 from testing.server_process import running_server, worker_pids
 from testing.wait import wait_until
 
+pytestmark = pytest.mark.process
 SETTINGS = load_settings({})
 PEOPLE = as_jpeg(group(600, 350)[0])
 JPEG = {"Content-Type": "image/jpeg"}
