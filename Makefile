@@ -147,7 +147,7 @@ $(VENV)/emulator.installed: $(VENV)/dev.installed
 
 .PHONY: serve
 serve: $(BIN)/googly $(MODELS) ## the API on 127.0.0.1, without signatures (PORT=8000)
-	@$(BIN)/python -m googly_eyes.server $(if $(PORT),--port $(PORT))
+	@$(BIN)/googly serve $(if $(PORT),--port $(PORT))
 
 .PHONY: dashboard
 dashboard: $(VENV)/dashboard.installed ## a page to drop photos on, on 127.0.0.1, over make serve or GOOGLY_URL (PORT=8501)
