@@ -16,7 +16,7 @@ NAMES = st.sampled_from(
 
 @pytest.fixture
 def album(tmp_path, monkeypatch):
-    """A folder with three photos, in the current folder."""
+    """Make a folder with three photos, in the current folder."""
     monkeypatch.chdir(tmp_path)
     write("album/b.jpg", "album/a.PNG", "album/sub/b.jpg")
     return Path("album")

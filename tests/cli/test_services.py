@@ -55,7 +55,7 @@ def keys():
 
 @pytest.fixture(scope="module")
 def emulator():
-    """The presence of AWS's runtime interface emulator."""
+    """Skip tests without AWS's runtime interface emulator."""
     try:
         emulator_binary()
     except EmulatorError as error:
@@ -75,7 +75,7 @@ def signing(keys, monkeypatch):
 
 @pytest.fixture(params=["here", "server", "url"])
 def place(request, signing):
-    """The arguments that choose the service."""
+    """Return the arguments that choose the service."""
     return [] if request.param == "here" else request.getfixturevalue(request.param)
 
 
@@ -296,8 +296,8 @@ def test_missing_credentials_are_reported(three, url, googly):
     assert done.status == 1
     assert done.errors == [
         (
-            "googly: There are no AWS credentials to sign with. Log in with `aws sso login` or `aws configure`, or name a "
-            "profile in AWS_PROFILE."
+            "googly: There are no AWS credentials to sign with. "
+            "Log in with `aws sso login` or `aws configure`, or name a profile in AWS_PROFILE."
         )
     ]
 
