@@ -1,13 +1,14 @@
-# The function as Lambda runs it: Debian, Python, pruned libraries, googly_eyes, its models and the handler. `make image` builds it.
+# The Lambda function: Debian, Python, pruned libraries, googly_eyes with its models, the handler. `make image` builds it.
 #
 #   --build-arg TFLITE_RUNTIME=tflite-runtime    the older build of the same runtime, with numpy below 2
 #   --build-arg BASE_IMAGE=...                   any Debian image with Python 3.11 or newer as python3
 #
-# The models are copied in: `make model` makes them first. What else may come in is listed in .dockerignore.
+# The models come from the checkout, where `make model` writes them. .dockerignore lists all files that a build may use.
 ARG BASE_IMAGE=python:3.11-slim-bookworm
 
 FROM ${BASE_IMAGE} AS builder
-# One library of Debian's, with the notice that its licences ask for; /usr/lib is where the loader looks by itself.
+# libturbojpeg with its licence notice, in /usr/lib, which the loader searches without ldconfig.
+# hadolint ignore=DL3008
 RUN apt-get update -qq \
     && apt-get install -y -qq --no-install-recommends libturbojpeg0 \
     && mkdir -p /opt/turbojpeg/usr/lib /opt/turbojpeg/usr/share/doc/libturbojpeg0 \
@@ -21,18 +22,19 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     && python3 -m pip --python /opt/venv/bin/python --disable-pip-version-check install --quiet --no-compile \
         --no-deps --require-hashes --only-binary=:all: -r /build/requirements.txt
 
-# What is never imported: accelerators and compilers beside the CPU runtime, tests, headers, type stubs.
-RUN cd /opt/venv/lib/python3*/site-packages \
-    && rm -rf ai_edge_litert/vendors ai_edge_litert/tools \
-        ai_edge_litert/libLiteRt.so ai_edge_litert/libLiteRtWebGpuAccelerator.so \
-    && find . -depth \( -type d \( -name tests -o -name include \) -o -name '*.a' -o -name '*.pyi' \) -exec rm -rf {} + \
-    && python3 -m compileall -q --invalidation-mode unchecked-hash .
+# Remove files that are never imported: accelerators and compilers beside the CPU runtime, tests, headers, type stubs.
+RUN packages=$(echo /opt/venv/lib/python3*/site-packages) \
+    && litert=$packages/ai_edge_litert \
+    && rm -rf "$litert/vendors" "$litert/tools" "$litert/libLiteRt.so" "$litert/libLiteRtWebGpuAccelerator.so" \
+    && find "$packages" -depth \( -type d \( -name tests -o -name include \) -o -name '*.a' -o -name '*.pyi' \) \
+        -exec rm -rf {} + \
+    && python3 -m compileall -q --invalidation-mode unchecked-hash "$packages"
 
 WORKDIR /var/task
-COPY models/*.tflite models/
+COPY models/*.tflite googly_eyes/models/
 COPY googly_eyes googly_eyes
 COPY lambda_fn lambda_fn
-# Lambda's user is not the one that builds, and the checkout may be readable by its owner alone.
+# Lambda runs it as another user, and the files of the checkout may be readable by their owner alone.
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash . && chmod -R a+rX /opt/venv /var/task
 
 FROM ${BASE_IMAGE}
@@ -40,10 +42,10 @@ COPY --from=builder /opt/venv /opt/venv
 COPY --from=builder /opt/turbojpeg /
 COPY --from=builder /var/task /var/task
 WORKDIR /var/task
-# The smoke test: everything is imported and one photo goes through the JPEG library, the model and the door. Python's official images
-# come without bytecode; what this run compiles of the standard library stays in the image, so that a cold start
-# on a read-only root need not compile it again.
-RUN PYTHONDONTWRITEBYTECODE= /opt/venv/bin/python -c "\
+# Smoke test: import everything, and process one photo with the model and libturbojpeg. Python's official images have no
+# bytecode: the standard library that this run compiles stays in the image, so that a cold start on a read-only root
+# does not compile it again.
+RUN PYTHONDONTWRITEBYTECODE="" /opt/venv/bin/python -c "\
 import base64, io; \
 import awslambdaric.bootstrap; \
 from PIL import Image; \

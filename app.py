@@ -1,4 +1,4 @@
-"""Streamlit's door to the dashboard; `make dashboard` opens it here."""
+"""The entry point of the dashboard for Streamlit: `make dashboard` and Streamlit Cloud run this file."""
 
 from dashboard.page import show
 

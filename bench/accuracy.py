@@ -24,12 +24,13 @@ import numpy as np
 
 from bench import scenes
 from bench.accuracy_page import FIGURES, PACKAGE, write_page
-from bench.package import ask_package, eyes_of, python_with_package
+from bench.mtcnn_reference import eyes_of, reference_python, run_reference
 from bench.scenes import Person, Scene
 from googly_eyes.detection.detector import Detector
-from googly_eyes.detection.finder import LONG_SIDE, MAX_UPSCALE, SURE, find
+from googly_eyes.detection.finder import find
 from googly_eyes.detection.mtcnn import Mtcnn
 from googly_eyes.detection.retinaface import RetinaFace
+from googly_eyes.detection.search import HIGH_CONFIDENCE, LONG_SIDE, MAX_UPSCALE
 from googly_eyes.errors import SettingError
 from googly_eyes.options import DETAILS
 from googly_eyes.photo.photo import Photo, edit_photo, small_copy
@@ -143,7 +144,7 @@ def measurements(
         return [change(scenes.six(number)) for number in range(of_each)]
 
     nobody = dict(scenes.photographed_nobody())
-    python = python_with_package()
+    python = reference_python()
     return {
         "tilt": lambda: tilts(look, turnable(), few, photographs),
         "one_turned": lambda: swept(look, ALONE, lambda tilt: [scenes.one_turned(tilt, n) for n in range(3 * of_each)]),
@@ -181,11 +182,11 @@ class Looker:
     def _eyes(self, method: Method, photo: Photo) -> list[Eyes]:
         detector = self._detectors[method.detector]
         if method.detail != ONE_LOOK:
-            faces = find(photo, detector, min_score=SURE, detail=method.detail).faces
+            faces = find(photo, detector, min_score=HIGH_CONFIDENCE, detail=method.detail).faces
             return [(face.right_eye, face.left_eye) for face in faces]
         scale = min(LONG_SIDE / max(photo.width, photo.height), MAX_UPSCALE)
         width, height = max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
-        seen = detector.scan(small_copy(photo, width, height), SURE)
+        seen = detector.scan(small_copy(photo, width, height), HIGH_CONFIDENCE)
         eyes = seen.landmarks[:, :2] * (photo.width / width, photo.height / height)
         return [(Point(*right), Point(*left)) for right, left in eyes.tolist()]
 
@@ -264,10 +265,10 @@ def whole(look: Looker, named: dict[str, Scene]) -> Rows:
 
 def by_package(python: str, named: dict[str, Scene]) -> Rows:
     """What the package itself finds, by its default settings."""
-    answers = ask_package(python, {f"photo.{name}": np.asarray(scene.image) for name, scene in named.items()})
+    answers = run_reference(python, {f"photo.{name}": np.asarray(scene.image) for name, scene in named.items()})
     rows = []
     for name, scene in named.items():
-        sure = [eyes_of(row).tolist() for row in answers[f"photo.{name}"] if row[5] >= SURE]
+        sure = [eyes_of(row).tolist() for row in answers[f"photo.{name}"] if row[5] >= HIGH_CONFIDENCE]
         tally = Tally()
         tally.count([(Point(*right), Point(*left)) for right, left in sure], scene.people)
         rows.append({"method": "package", "at": name, **tally.row()})

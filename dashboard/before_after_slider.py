@@ -1,4 +1,4 @@
-"""Two pictures of one size, one over the other, and a line between them to be moved by mouse, finger or keys."""
+"""A comparison of two images of one size, with a line that the mouse, a finger or the arrow keys move."""
 
 import base64
 
@@ -6,9 +6,9 @@ import streamlit as st
 
 HTML = """
 <div class="pair">
-  <img class="after" alt="with googly eyes"><img class="before" alt="as it was"><img class="over" alt="">
+  <img class="after" alt="with googly eyes"><img class="before" alt="original photo"><img class="over" alt="">
   <div class="line"></div><span class="tag left">before</span><span class="tag right">after</span>
-  <input type="range" min="0" max="100" step="0.5" value="50" aria-label="how much of the photo is shown as it was">
+  <input type="range" min="0" max="100" step="0.5" value="50" aria-label="share of the original photo">
 </div>
 """
 CSS = """
@@ -44,22 +44,22 @@ export default function ({ data, parentElement }) {
 }
 """
 
-_compare = st.components.v2.component("googly.compare", html=HTML, css=CSS, js=JS)
+_component = st.components.v2.component("googly.compare", html=HTML, css=CSS, js=JS)
 
 
 def before_after_slider(before: bytes, after: bytes, over: str | None, *, width: int, height: int, key: str) -> None:
-    """Two JPEGs of a photo of `width` x `height`, and an SVG over both, if there is one."""
-    _compare(
+    """Show two JPEGs of `width` x `height` pixels, and the SVG `over` on top of both unless it is None."""
+    _component(
         key=key,
         data={
-            "before": _url("image/jpeg", before),
-            "after": _url("image/jpeg", after),
-            "over": over and _url("image/svg+xml", over.encode()),
+            "before": _data_url("image/jpeg", before),
+            "after": _data_url("image/jpeg", after),
+            "over": over and _data_url("image/svg+xml", over.encode()),
             "width": width,
             "height": height,
         },
     )
 
 
-def _url(media_type: str, data: bytes) -> str:
+def _data_url(media_type: str, data: bytes) -> str:
     return f"data:{media_type};base64,{base64.b64encode(data).decode()}"

@@ -1,7 +1,7 @@
-"""Where the photos are sent: what the environment says, in which Streamlit puts its secrets as well.
+"""The service that the dashboard sends photos to, from environment variables. Streamlit copies its secrets to them.
 
-GOOGLY_URL is a server or a function URL, by default the server of this machine. GOOGLY_SIGN says "yes" or "no" where
-the address does not tell whether requests are signed; keys and region are found as botocore finds them.
+GOOGLY_URL is the address of a server or a function URL; the default is the local server. GOOGLY_SIGN ("yes" or "no")
+overrides the rule that only requests to function URLs are signed. botocore finds the keys and the region.
 """
 
 import os
@@ -20,7 +20,7 @@ PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An address, and whether requests to it are signed; None leaves it to the address."""
+    """The address of the service. `sign` is None if the address decides whether requests are signed."""
 
     url: str
     sign: bool | None
@@ -30,16 +30,16 @@ class Endpoint:
         return self.url == LOCAL_SERVER
 
 
-def endpoint(environ: Mapping[str, str] = os.environ) -> Endpoint:
-    """The place that the environment names. Raises SettingError."""
+def read_endpoint(environ: Mapping[str, str] = os.environ) -> Endpoint:
+    """Return the endpoint that the environment variables name. Raises SettingError."""
     sign = environ.get("GOOGLY_SIGN", "")
     if sign not in SIGN:
-        raise SettingError(f'GOOGLY_SIGN must be "yes" or "no", in quotes in a secrets file. This is {sign!r}.')
+        raise SettingError(f'GOOGLY_SIGN is {sign!r}; it must be "yes" or "no", with quotes in a secrets file.')
     return Endpoint(environ.get("GOOGLY_URL") or LOCAL_SERVER, SIGN[sign])
 
 
-def listens(url: str) -> bool:
-    """Whether somebody takes connections there; no photo and no key is sent."""
+def is_reachable(url: str) -> bool:
+    """Return True if a server accepts a connection at `url`. No photo and no key is sent."""
     try:
         parts = urlsplit(url)
         address = parts.hostname or "", parts.port or PORTS.get(parts.scheme, 0)

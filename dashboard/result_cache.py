@@ -1,4 +1,4 @@
-"""What the service said about each photo, so that nothing is asked twice."""
+"""A cache of the service's results, so that no photo is sent twice with the same options."""
 
 import hashlib
 import threading
@@ -12,71 +12,71 @@ from googly_eyes.errors import GooglyError, ServiceError
 from googly_eyes.options import Options
 from googly_eyes.pipeline import Result
 
-KEPT_BYTES = 200_000_000  # of photos with eyes, for each visitor
-AT_ONCE = 4  # a new AWS account runs ten functions at once, for all who call
+MAX_BYTES = 200_000_000  # of photos with eyes, for each visitor
+MAX_REQUESTS = 4  # concurrent; a new AWS account runs at most ten functions at once, for all callers
 
 Outcome = Result | GooglyError
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """One photo that was given: its file's name and bytes, and the digest of these."""
+class UploadedPhoto:
+    """One uploaded photo: name and bytes of the file, and the SHA-256 digest of the bytes."""
 
     name: str
     data: bytes
     digest: str
 
 
-def picture(name: str, data: bytes) -> Picture:
-    return Picture(name, data, hashlib.sha256(data).hexdigest())
+def uploaded_photo(name: str, data: bytes) -> UploadedPhoto:
+    return UploadedPhoto(name, data, hashlib.sha256(data).hexdigest())
 
 
 class ResultCache:
-    """ResultCache by a photo's content and options; the oldest are forgotten beyond `kept_bytes`. For any threads."""
+    """A thread-safe LRU cache of outcomes by photo content and options, limited to `max_bytes` of result photos."""
 
-    def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
-        self._kept: OrderedDict[tuple[str, Options], Outcome] = OrderedDict()
-        self._room = kept_bytes
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._outcomes: OrderedDict[tuple[str, Options], Outcome] = OrderedDict()
+        self._free_bytes = max_bytes
         self._lock = threading.Lock()
 
-    def known(self, photo: Picture, options: Options) -> Outcome | None:
-        """The answer, if there has been one."""
+    def get(self, photo: UploadedPhoto, options: Options) -> Outcome | None:
+        """Return the cached outcome, or None."""
         with self._lock:
-            found = self._kept.get((photo.digest, options))
-            if found is not None:
-                self._kept.move_to_end((photo.digest, options))
-            return found
+            outcome = self._outcomes.get((photo.digest, options))
+            if outcome is not None:
+                self._outcomes.move_to_end((photo.digest, options))
+            return outcome
 
-    def of(self, photo: Picture, options: Options, service: Service) -> Outcome:
-        """The answer, asked for if it is not known. What is wrong with the way to the service is not remembered."""
-        known = self.known(photo, options)
-        if known is not None:
-            return known
+    def fetch(self, photo: UploadedPhoto, options: Options, service: Service) -> Outcome:
+        """Return the cached outcome, or request it. A ServiceError is not cached: it is not about the photo."""
+        cached = self.get(photo, options)
+        if cached is not None:
+            return cached
         try:
             outcome: Outcome = service.googlify(photo.data, options)
         except ServiceError as error:
             return error
         except GooglyError as error:
             outcome = error
-        self._keep((photo.digest, options), outcome)
+        self._store((photo.digest, options), outcome)
         return outcome
 
-    def in_turn(self, photos: Sequence[Picture], options: Options, service: Service) -> Iterator[Outcome]:
-        """The answer of each, in order; several are asked for at once, and none any more when nobody listens."""
-        pool = ThreadPoolExecutor(AT_ONCE, "dashboard")
+    def fetch_all(self, photos: Sequence[UploadedPhoto], options: Options, service: Service) -> Iterator[Outcome]:
+        """Yield the outcomes in the order of `photos`. Requests are concurrent; closing the iterator cancels them."""
+        pool = ThreadPoolExecutor(MAX_REQUESTS, "dashboard")
         try:
-            yield from pool.map(lambda photo: self.of(photo, options, service), photos)
+            yield from pool.map(lambda photo: self.fetch(photo, options, service), photos)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _keep(self, key: tuple[str, Options], outcome: Outcome) -> None:
+    def _store(self, key: tuple[str, Options], outcome: Outcome) -> None:
         with self._lock:
-            self._kept[key] = outcome
-            self._room -= _weight(outcome)
-            while self._room < 0:
-                _, forgotten = self._kept.popitem(last=False)
-                self._room += _weight(forgotten)
+            self._outcomes[key] = outcome
+            self._free_bytes -= _size(outcome)
+            while self._free_bytes < 0:
+                _, evicted = self._outcomes.popitem(last=False)
+                self._free_bytes += _size(evicted)
 
 
-def _weight(outcome: Outcome) -> int:
+def _size(outcome: Outcome) -> int:
     return len(outcome.photo or b"") if isinstance(outcome, Result) else 0

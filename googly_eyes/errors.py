@@ -1,21 +1,21 @@
 """Every error of the project, and the status that the API answers it with.
 
     GooglyError                 500   (never raised itself)
-    +-- BadRequest              400   the request cannot be read
-    |   +-- DamagedPhoto        400   a supported photo format, damaged or cut short
-    +-- NotFound                404
-    +-- MethodNotAllowed        405   carries the Allow header
-    +-- TooLarge                413   bytes or pixels, with the limit
-    +-- UnsupportedMedia        415   not a photo format that can be read and written without loss of content
-    +-- BadOption               422   an option that is unknown, of the wrong type or out of range
-    +-- SettingError            -     a wrong environment variable or model file: stops the start
-    +-- ServiceError            -     raised by the client: the service failed, not the photo
-        +-- BadUrl              fatal     not an address that can be called
-        +-- Forbidden           fatal     no credentials, or 401 and 403: which key, and what it lacks
-        +-- Unreachable         fatal     no connection, or a broken one, after several attempts
-        +-- NotGoogly           fatal     an answer that is not of this API
-        +-- Busy                          429 and 503, after several attempts
-        +-- ServerFailed                  any other 5xx, after several attempts
+    +-- BadRequestError             400   the request cannot be read
+    |   +-- DamagedPhotoError       400   a supported photo format, damaged or cut short
+    +-- NotFoundError               404
+    +-- MethodNotAllowedError       405   carries the Allow header
+    +-- TooLargeError               413   bytes or pixels, with the limit
+    +-- UnsupportedMediaError       415   not a photo format that can be read and written without loss of content
+    +-- BadOptionError              422   an option that is unknown, of the wrong type or out of range
+    +-- SettingError                -     a wrong environment variable or model file: stops the start
+    +-- ServiceError                -     raised by the client: the service failed, not the photo
+        +-- BadUrlError             fatal     not an address that can be called
+        +-- ForbiddenError          fatal     no credentials, or 401 and 403: which key, and what it lacks
+        +-- UnreachableError        fatal     no connection, or a broken one, after several attempts
+        +-- NotGooglyError          fatal     an answer that is not of this API
+        +-- BusyError                         429 and 503, after several attempts
+        +-- ServerFailedError                 any other 5xx, after several attempts
 
 A fatal error holds for every other photo too. The message of each is for the caller: what is wrong, what is allowed,
 what to do.
@@ -39,21 +39,21 @@ class GooglyError(Exception):
         self.headers: Mapping[str, str] = {}
 
 
-class BadRequest(GooglyError):
+class BadRequestError(GooglyError):
     status = 400
     code = "bad_request"
 
 
-class DamagedPhoto(BadRequest):
+class DamagedPhotoError(BadRequestError):
     code = "damaged_photo"
 
 
-class NotFound(GooglyError):
+class NotFoundError(GooglyError):
     status = 404
     code = "not_found"
 
 
-class MethodNotAllowed(GooglyError):
+class MethodNotAllowedError(GooglyError):
     status = 405
     code = "method_not_allowed"
 
@@ -62,17 +62,17 @@ class MethodNotAllowed(GooglyError):
         self.headers = {"allow": allow}
 
 
-class TooLarge(GooglyError):
+class TooLargeError(GooglyError):
     status = 413
     code = "too_large"
 
 
-class UnsupportedMedia(GooglyError):
+class UnsupportedMediaError(GooglyError):
     status = 415
     code = "unsupported_media"
 
 
-class BadOption(GooglyError):
+class BadOptionError(GooglyError):
     status = 422
     code = "bad_option"
 
@@ -91,29 +91,29 @@ class ServiceError(GooglyError):
         self.retry_after = retry_after
 
 
-class BadUrl(ServiceError):
+class BadUrlError(ServiceError):
     code = "bad_url"
     hopeless = True
 
 
-class Forbidden(ServiceError):
+class ForbiddenError(ServiceError):
     code = "forbidden"
     hopeless = True
 
 
-class Unreachable(ServiceError):
+class UnreachableError(ServiceError):
     code = "unreachable"
     hopeless = True
 
 
-class NotGoogly(ServiceError):
+class NotGooglyError(ServiceError):
     code = "not_googly"
     hopeless = True
 
 
-class Busy(ServiceError):
+class BusyError(ServiceError):
     code = "busy"
 
 
-class ServerFailed(ServiceError):
+class ServerFailedError(ServiceError):
     code = "server_failed"

@@ -1,10 +1,10 @@
-"""Where the eyes go and where they look: pure geometry, in pixels of the upright photo.
+"""Compute the eyes of a face: pure geometry, in pixels of the upright photo.
 
 For one face, with d the distance between the eyes: eye radius r = eye_size * d / 2, pupil radius = lambda * r with
 lambda drawn from pupil_size_range, pupil centre = eye centre + (r - pupil radius) * (sin t, cos t), t from 0..2 pi.
 
-In a head that is turned away d is foreshortened, and the distance from the eyes to the mouth is not: d is then what it
-would be if the head faced the camera, and the eye on the far side, seen as obliquely as d was, is smaller by as much.
+Yaw foreshortens d, but not the distance from the eyes to the mouth. Of a head with yaw, d is therefore estimated from
+that distance, as if the head faced the camera, and the radius of the far eye is reduced by the foreshortening.
 """
 
 from collections.abc import Iterable
@@ -13,31 +13,29 @@ from random import Random
 
 from googly_eyes.types import Eye, Face, Point
 
-# The least distance between the eyes, over that from between them to the middle of the mouth, of a head that faces the
-# camera: 0.77 to 1.15 for most in real photographs that do, 0.76 and less for nearly all that look aside. A few who
-# shout, or are half hidden by a hand, are taken for turned a little.
-FACING = 0.75
+# Minimum eye distance over eye-mouth distance of a head that faces the camera. Real photographs: 0.77 to 1.15 for most
+# frontal faces, up to 0.76 for nearly all others. An open mouth or a hand over the face can give a lower ratio.
+FRONTAL_RATIO = 0.75
 
 
 def make_eyes(
     faces: Iterable[Face], *, eye_size: float, pupil_size_range: tuple[float, float], random: Random
 ) -> list[Eye]:
-    """Two eyes for each face, in the order to paint them in: over the far eye the near one, over a face's eyes those of
-    a larger face, which is nearer.
+    """Return two eyes for each face, in painting order: small faces before large ones, the far eye before the near one.
 
-    The draws have an order of their own, that makes a seed repeatable: faces by score, then x; the right eye, then the
-    left; lambda, then t.
+    Random numbers are drawn in a fixed order, so that a seed gives the same eyes: faces by score, then x; right eye,
+    then left; lambda, then t.
     """
     pairs = []
     for face in sorted(faces, key=lambda face: (-face.score, face.box.x0)):
-        distance = max(face.eye_distance, FACING * dist(*_between_eyes_and_mouth(face)))
-        far_share = face.eye_distance / distance if distance else 1.0
-        right_is_far = _nose_along_eyes(face) < 0.5
+        distance = max(face.eye_distance, FRONTAL_RATIO * dist(*_eye_mouth_line(face)))
+        foreshortening = face.eye_distance / distance if distance else 1.0
+        right_is_far = _nose_position(face) < 0.5
         pair = [
             _eye(
                 centre,
-                eye_size * distance / 2 * (far_share if is_far else 1.0),
-                share=random.uniform(*pupil_size_range),
+                eye_size * distance / 2 * (foreshortening if is_far else 1.0),
+                pupil_share=random.uniform(*pupil_size_range),
                 direction=random.uniform(0, tau),
             )
             for centre, is_far in ((face.right_eye, right_is_far), (face.left_eye, not right_is_far))
@@ -46,23 +44,23 @@ def make_eyes(
     return [eye for _, pair in sorted(pairs, key=lambda sized: sized[0]) for eye in pair]
 
 
-def _between_eyes_and_mouth(face: Face) -> tuple[tuple[float, float], tuple[float, float]]:
-    return _middle(face.right_eye, face.left_eye), _middle(face.mouth_right, face.mouth_left)
+def _eye_mouth_line(face: Face) -> tuple[tuple[float, float], tuple[float, float]]:
+    return _midpoint(face.right_eye, face.left_eye), _midpoint(face.mouth_right, face.mouth_left)
 
 
-def _middle(one: Point, other: Point) -> tuple[float, float]:
+def _midpoint(one: Point, other: Point) -> tuple[float, float]:
     return (one.x + other.x) / 2, (one.y + other.y) / 2
 
 
-def _nose_along_eyes(face: Face) -> float:
-    """Where the nose stands along the line from the right eye (0) to the left (1): near the eye on the far side."""
+def _nose_position(face: Face) -> float:
+    """Return the nose's position along the line from the right eye (0) to the left (1); nearer to the far eye."""
     x, y = face.left_eye.x - face.right_eye.x, face.left_eye.y - face.right_eye.y
     along = (face.nose.x - face.right_eye.x) * x + (face.nose.y - face.right_eye.y) * y
     return along / (x * x + y * y) if x or y else 0.5
 
 
-def _eye(centre: Point, radius: float, *, share: float, direction: float) -> Eye:
-    pupil_radius = share * radius
+def _eye(centre: Point, radius: float, *, pupil_share: float, direction: float) -> Eye:
+    pupil_radius = pupil_share * radius
     reach = radius - pupil_radius
     return Eye(
         centre=centre,

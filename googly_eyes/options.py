@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any, Protocol, TypeGuard, TypeVar
 
-from googly_eyes.errors import BadOption
+from googly_eyes.errors import BadOptionError
 
 MAX_SEED = 2**32 - 1
 DETAILS = ("fast", "auto", "high")
@@ -203,7 +203,7 @@ NAMES = tuple(option.name for option in TABLE)
 def options_from_json(values: Mapping[str, object]) -> Options:
     """Options from the fields of a JSON object; those that are not there have their defaults.
 
-    BadOption, with its name and what is allowed, for one that is unknown, of the wrong type or out of range.
+    BadOptionError, with its name and what is allowed, for one that is unknown, of the wrong type or out of range.
     """
     return _options(values, read=lambda _, value: value)
 
@@ -225,11 +225,11 @@ def _options(values: Mapping[str, T], *, read: Callable[[Kind, T], object]) -> O
     return Options(**{row.name: _checked(row, read(row.kind, values[row.name])) for row in TABLE if row.name in values})
 
 
-def _unknown(name: str) -> BadOption:
+def _unknown(name: str) -> BadOptionError:
     near = get_close_matches(name[:SHOWN], NAMES, n=1)
     meant = f" Did you mean {near[0]}?" if near else ""
     message = f"There is no option {_shown(name)}.{meant} The options are {', '.join(NAMES)}."
-    return BadOption(message, option=name[:SHOWN], allowed=list(NAMES))
+    return BadOptionError(message, option=name[:SHOWN], allowed=list(NAMES))
 
 
 def _checked(row: Option, value: object) -> Any:
@@ -237,7 +237,7 @@ def _checked(row: Option, value: object) -> Any:
         return row.kind.checked(value)
     except ValueError:
         message = f"{row.name} must be {row.kind}. This is {_shown(value)}."
-        raise BadOption(message, option=row.name, allowed=row.kind.schema()) from None
+        raise BadOptionError(message, option=row.name, allowed=row.kind.schema()) from None
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

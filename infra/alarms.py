@@ -1,4 +1,4 @@
-"""What watches the function: answers that failed, requests turned away, answers that came late."""
+"""Alarms on the function: 5xx responses, throttled requests, and requests close to the timeout."""
 
 from aws_cdk import Aws, Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -10,17 +10,17 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 WINDOW = Duration.minutes(5)
-NEAR_THE_TIMEOUT = 0.9
+SLOW_FRACTION = 0.9  # of the timeout
 
 
 class Alarms(Construct):
-    """Three alarms on one function; with an address they write to it, without one they show in the console."""
+    """Three alarms on one function. With `email` they send mail; without it they only show in the console."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, function: lambda_.IFunction, timeout_s: int, email: str | None
     ) -> None:
         super().__init__(scope, construct_id)
-        # Published under this name and dimension: "Monitoring Lambda function URLs" in the Lambda developer guide.
+        # Name and dimension: "Monitoring Lambda function URLs" in the Lambda developer guide.
         url_5xx = cloudwatch.Metric(
             namespace="AWS/Lambda",
             metric_name="Url5xxCount",
@@ -29,18 +29,18 @@ class Alarms(Construct):
             period=WINDOW,
         )
         alarms = [
-            self._alarm("Errors", url_5xx, 1, "The URL answered 5xx within five minutes"),
+            self._alarm("Errors", url_5xx, 1, "The URL returned a 5xx status in the last five minutes"),
             self._alarm(
                 "Throttles",
                 function.metric_throttles(period=WINDOW),
                 1,
-                "Requests were turned away for want of concurrency within five minutes",
+                "Requests were throttled in the last five minutes",
             ),
             self._alarm(
                 "Slow",
                 function.metric_duration(period=WINDOW, statistic="Maximum"),
-                NEAR_THE_TIMEOUT * timeout_s * 1000,
-                f"A request took over {NEAR_THE_TIMEOUT:.0%} of its {timeout_s} seconds",
+                SLOW_FRACTION * timeout_s * 1000,
+                f"A request took over {SLOW_FRACTION:.0%} of the timeout of {timeout_s} seconds",
             ),
         ]
         if email:
@@ -56,7 +56,7 @@ class Alarms(Construct):
             threshold=threshold,
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            # No requests is no data, and no trouble.
+            # Without requests there is no data.
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
             alarm_description=description,
         )
@@ -64,7 +64,7 @@ class Alarms(Construct):
     def _topic(self, email: str) -> sns.Topic:
         topic = sns.Topic(self, "Topic", display_name="Googly eyes", enforce_ssl=True)
         topic.add_subscription(subscriptions.EmailSubscription(email))
-        # A topic with a policy loses the default one, under which the account's alarms may publish.
+        # An explicit policy replaces the default one, which allows the account's alarms to publish.
         topic.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="AlarmsOfThisAccount",

@@ -1,4 +1,4 @@
-"""The CDK app: reads the context and makes the stack. Run by the CDK command line, as cdk.json says."""
+"""The CDK app: reads the context and builds the stack. cdk.json makes the CDK command line run it."""
 
 import sys
 from pathlib import Path
@@ -9,17 +9,17 @@ from infra.context import ContextError, read_context
 from infra.stack import GooglyEyes
 
 ROOT = Path(__file__).parents[1]
-MODEL = Path("models", "retinaface.tflite")  # the stand-in alone is for trying out, not for whoever pays
+MODEL = Path("models", "retinaface.tflite")
 
 
 def build(app: cdk.App, root: Path) -> GooglyEyes:
-    """The stack for the app's context, with the image of `root`; ends the program with one line if it cannot be."""
+    """Build the stack from the app's context and the Dockerfile in `root`. Exits with one line on an error."""
     try:
         deployment = read_context(app.node.get_all_context())
     except ContextError as error:
         sys.exit(f"infra: {error}")
     if not (root / MODEL).is_file():
-        sys.exit(f"infra: there is no {MODEL}, and it goes into the image; make it with: make model")
+        sys.exit(f"infra: {MODEL} is missing, and the image needs it; create it with: make model")
     return GooglyEyes(app, "GooglyEyes", deployment=deployment, image_directory=root)
 
 

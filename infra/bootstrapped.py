@@ -1,7 +1,7 @@
-"""Has this account and region been prepared for the CDK? Exit status 0: yes, 1: no, 2: cannot be told.
+"""Check that the account and region are bootstrapped for the CDK. Exit status 0: yes, 1: no, 2: unknown.
 
-`make deploy` asks, so that the first deployment needs no command of its own, and a later one, by somebody who
-may not create roles, does not try to.
+`make deploy` bootstraps the account only if the status is 1. So the first deployment needs no extra command, and a
+later one does not need the right to create roles.
 """
 
 import os
@@ -10,7 +10,7 @@ import sys
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-# The parameter that the stack's own rule reads: `BootstrapVersion` in the template, the CDK's default qualifier.
+# The parameter that the template's rule reads (`BootstrapVersion`), with the CDK's default qualifier.
 VERSION_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 
 YES, NO, UNKNOWN = 0, 1, 2
@@ -18,7 +18,7 @@ YES, NO, UNKNOWN = 0, 1, 2
 
 def main() -> int:
     try:
-        # The CDK heeds AWS_REGION, boto3 only AWS_DEFAULT_REGION and the profile.
+        # The CDK reads AWS_REGION; boto3 reads only AWS_DEFAULT_REGION and the profile.
         boto3.client("ssm", region_name=os.environ.get("AWS_REGION")).get_parameter(Name=VERSION_PARAMETER)
     except ClientError as error:
         if error.response["Error"]["Code"] == "ParameterNotFound":
@@ -32,7 +32,7 @@ def main() -> int:
 def _unknown(error: Exception) -> int:
     print(
         f"infra: {VERSION_PARAMETER} cannot be read: {error}\n"
-        "Give AWS_PROFILE and AWS_REGION, or the keys, as for the aws command line.",
+        "Set AWS_PROFILE and AWS_REGION, or the access keys, as for the aws command line.",
         file=sys.stderr,
     )
     return UNKNOWN

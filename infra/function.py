@@ -1,4 +1,4 @@
-"""The function: a container image behind a URL that only signed requests pass."""
+"""The Lambda function: a container image, and a URL that requires signed requests."""
 
 from pathlib import Path
 from typing import cast
@@ -10,7 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-# Platform and architecture go together: an image for one fails on the other at its first request, not at deploy.
+# Platform and architecture must match; otherwise the deployment succeeds and the first request fails.
 PLATFORMS = {
     "x86_64": (ecr_assets.Platform.LINUX_AMD64, lambda_.Architecture.X86_64),
     "arm64": (ecr_assets.Platform.LINUX_ARM64, lambda_.Architecture.ARM_64),
@@ -18,7 +18,7 @@ PLATFORMS = {
 
 
 class GooglyFunction(Construct):
-    """The function with its own role, log group and URL, and the managed policy that lets somebody call it."""
+    """The function with its own role, log group and URL, and the managed policy for its callers."""
 
     def __init__(
         self,
@@ -34,10 +34,10 @@ class GooglyFunction(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         log_group = logs.LogGroup(self, "Log", removal_policy=RemovalPolicy.DESTROY)
-        # The construct takes CloudWatch's retentions by name only; CloudFormation takes the days.
+        # The construct accepts the retention only as an enum member; CloudFormation accepts the number of days.
         cast("logs.CfnLogGroup", log_group.node.default_child).retention_in_days = log_days
 
-        # A role of its own in place of AWSLambdaBasicExecutionRole, which may write to every log of the account.
+        # Not AWSLambdaBasicExecutionRole, which may write to every log group of the account.
         role = iam.Role(
             self,
             "Role",
@@ -65,5 +65,5 @@ class GooglyFunction(Construct):
         self.may_call = iam.ManagedPolicy(
             self, "MayCall", description="May call the URL of the googly eyes function, and nothing else"
         )
-        # Writes both permissions that a caller needs since October 2025: InvokeFunctionUrl and InvokeFunction.
+        # Grants InvokeFunctionUrl and InvokeFunction; a caller needs both since October 2025.
         self.url.grant_invoke_url(self.may_call)

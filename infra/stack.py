@@ -1,4 +1,4 @@
-"""The stack: the function, what watches it, and what it tells at the end."""
+"""The stack: the function, its alarms, a budget, and the outputs."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from infra.function import GooglyFunction
 
 
 class GooglyEyes(Stack):
-    """Everything a deployment is; `image_directory` is the folder of the Dockerfile. Knows no account and no region."""
+    """All resources of a deployment, for any account and region. `image_directory` is the folder of the Dockerfile."""
 
     def __init__(self, scope: Construct, construct_id: str, *, deployment: Deployment, image_directory: Path) -> None:
         super().__init__(scope, construct_id, description="Googly eyes on every face in a photo: one signed request")
@@ -30,15 +30,20 @@ class GooglyEyes(Stack):
         if deployment.monthly_budget_usd and deployment.alarm_email:
             self._budget(deployment.monthly_budget_usd, deployment.alarm_email)
 
-        CfnOutput(self, "Url", value=googly.url.url, description="POST a photo here, signed")
+        CfnOutput(self, "Url", value=googly.url.url, description="POST a photo to this URL, signed with SigV4")
         CfnOutput(self, "FunctionName", value=googly.function.function_name, description="The Lambda function")
         CfnOutput(
             self,
             "MayCallPolicyArn",
             value=googly.may_call.managed_policy_arn,
-            description="Attach this policy to whom may call",
+            description="Attach this policy to the callers",
         )
-        CfnOutput(self, "Curl", value=_curl_line(googly.url.url), description="The call, with the keys in the shell")
+        CfnOutput(
+            self,
+            "Curl",
+            value=_curl_line(googly.url.url),
+            description="A call that reads the keys from the environment",
+        )
 
     def _budget(self, usd: int, email: str) -> None:
         subscriber = budgets.CfnBudget.SubscriberProperty(subscription_type="EMAIL", address=email)
@@ -66,7 +71,7 @@ class GooglyEyes(Stack):
 
 
 def _curl_line(url: str) -> str:
-    """A call to paste into sh, bash or zsh. Keys come from the environment; the token only where there is one."""
+    """Return a curl call for sh, bash or zsh. Keys and the optional token come from environment variables."""
     return (
         f'curl --fail-with-body --aws-sigv4 "aws:amz:{Aws.REGION}:lambda"'
         ' --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY"'

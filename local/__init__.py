@@ -1,1 +1,10 @@
-"""The function on your own machine: AWS's runtime interface emulator, and a function URL with signatures over it."""
+"""AWS Lambda on one machine: the runtime interface emulator, a function URL with signatures, and the container image.
+
+invoke.py                one photo through the function: `make invoke`
+function_url.py          an HTTP server that behaves like a function URL with AWS_IAM: `make function-url`
+function_url_events.py   HTTP request -> event, function result -> HTTP response (payload format 2.0)
+sigv4.py                 verification of the request's signature
+emulator.py              the runtime interface emulator as a child process, and a pool of emulators
+container_image.py       builds the image, lists its layers, runs it with Lambda's limits: `make image`
+command.py               exit statuses that the commands share
+"""

@@ -1,6 +1,7 @@
-"""The function's container image: built, weighed, and run as Lambda runs it, under AWS's runtime interface emulator.
+"""Build the function's container image, list its layers, and run it with Lambda's limits under AWS's emulator.
 
-`python -m local.container_image` builds and weighs it, with the engine (docker or podman) that CONTAINER_ENGINE names.
+`python -m local.container_image` builds the image and prints the size of each layer. CONTAINER_ENGINE names the
+container engine, docker or podman.
 """
 
 import json
@@ -21,8 +22,8 @@ MODELS = ROOT / "models"
 IMAGE = "googly-eyes"
 EMULATOR_INSIDE = "/aws-lambda-rie"
 
-# 3008 MB are 1.7 of the 1,769 MB that buy one vCPU. 512 MB of /tmp are Lambda's default, 993:990 is its sbx_user1051.
-AS_ON_LAMBDA = (
+# Lambda gives one vCPU per 1,769 MB, so 3008 MB are 1.7 vCPUs. Its default /tmp has 512 MB. Its user is 993:990.
+LAMBDA_LIMITS = (
     "--memory=3008m",
     "--cpus=1.7",
     "--read-only",
@@ -33,8 +34,8 @@ AS_ON_LAMBDA = (
     "--tmpfs=/tmp:rw,nosuid,nodev,mode=1777,size=512m",
 )
 
-# There is no network between here and the container: this runs inside, one event a line in, one answer a line out.
-CLIENT = f"""
+# The container has no network, so the client runs inside it: one event per input line, one answer per output line.
+CLIENT_SCRIPT = f"""
 import json, sys, time, urllib.error, urllib.request
 URL = "http://127.0.0.1:8080{INVOKE}"
 def post(event):
@@ -47,12 +48,12 @@ def post(event):
             if not isinstance(error.reason, ConnectionRefusedError):
                 raise
             time.sleep(0.05)
-    sys.exit("the emulator does not listen")
+    sys.exit("the emulator does not accept connections")
 for line in sys.stdin.buffer:
     result, ms = post(line)
     print(json.dumps([json.loads(result), ms]), flush=True)
 """
-PEAKS = """
+PEAK_MEMORY_SCRIPT = """
 import json, pathlib
 [handler] = [p.parent for p in pathlib.Path("/proc").glob("[0-9]*/cmdline")
              if p.read_bytes().split(bytes(1))[1:3] == [b"-m", b"awslambdaric"]]
@@ -64,29 +65,30 @@ print(json.dumps([rss, next((int(g.read_text()) for g in groups if g.exists()), 
 
 
 class EngineError(RuntimeError):
-    """The container engine failed; the message is its own, with the command."""
+    """The container engine failed. The message has the command and the engine's own output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """`size` in bytes, uncompressed; `made_by` as the engine tells it."""
+    """One layer: its uncompressed size in bytes, and the instruction that created it, in the engine's notation."""
 
     size: int
-    made_by: str
+    created_by: str
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the function returned for one event, and the time from post to answer in milliseconds."""
+class Invocation:
+    """The function's result for one event, and the time from request to response in milliseconds."""
 
     result: Any
     ms: float
 
 
 @dataclass(frozen=True, slots=True)
-class Peaks:
-    """Most memory so far, in bytes: resident in the handler's process, and of the container with emulator and client
-    (None where the kernel does not tell).
+class PeakMemory:
+    """Peak memory so far, in bytes: RSS of the handler's process, and usage of the whole container.
+
+    The container's usage includes the emulator and the client; it is None if the kernel does not report it.
     """
 
     handler: int
@@ -95,33 +97,34 @@ class Peaks:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A running container whose network is its own loopback."""
+    """A running container that has no network interface other than loopback."""
 
     engine: str
     name: str
     python: str
 
-    def invoke(self, events: Sequence[object]) -> list[Answer]:
-        """Send events to the emulator, one after the other. The first one of all starts the function: a cold start."""
+    def invoke(self, events: Sequence[object]) -> list[Invocation]:
+        """Send events to the emulator, one after the other. The container's first event is a cold start."""
         lines = "".join(json.dumps(event) + "\n" for event in events)
-        told = self.execute(self.python, "-c", CLIENT, given=lines)
-        return [Answer(*json.loads(line)) for line in told.splitlines()]
+        output = self.execute(self.python, "-c", CLIENT_SCRIPT, stdin=lines)
+        return [Invocation(*json.loads(line)) for line in output.splitlines()]
 
-    def peaks(self) -> Peaks:
-        return Peaks(*json.loads(self.execute(self.python, "-c", PEAKS)))
+    def peak_memory(self) -> PeakMemory:
+        return PeakMemory(*json.loads(self.execute(self.python, "-c", PEAK_MEMORY_SCRIPT)))
 
-    def execute(self, *command: str, given: str = "") -> str:
-        """The output of a command in the container, as the function's own user; EngineError where it fails."""
-        return _run([self.engine, "exec", "--interactive", self.name, *command], given)
+    def execute(self, *command: str, stdin: str = "") -> str:
+        """Run a command in the container as the function's user and return its output. Raises EngineError."""
+        return _run([self.engine, "exec", "--interactive", self.name, *command], stdin)
 
 
 def build(engine: str, image: str = IMAGE, *, runtime: str = "litert") -> None:
-    """Build the image from the checkout, with CONTAINER_BUILD_FLAGS from the environment; the engine says how it goes.
+    """Build the image from the checkout; the engine prints its progress.
 
-    `runtime` is one of the extras that hold TFLite. EngineError, also for a model that has not been made.
+    `runtime` is the TFLite build: litert or tflite-runtime. CONTAINER_BUILD_FLAGS in the environment adds flags.
+    Raises EngineError if the build fails or no model file exists.
     """
     if not any(MODELS.glob("*.tflite")):
-        raise EngineError(f"There is no model in {MODELS}. Make it with: make model")
+        raise EngineError(f"There is no model in {MODELS}. Create it with: make model")
     flags = shlex.split(os.environ.get("CONTAINER_BUILD_FLAGS", ""))
     _run(
         [engine, "build", *flags, "--build-arg", f"TFLITE_RUNTIME={runtime}", "--tag", image, str(ROOT)], capture=False
@@ -129,43 +132,47 @@ def build(engine: str, image: str = IMAGE, *, runtime: str = "litert") -> None:
 
 
 def layers(engine: str, image: str = IMAGE) -> list[Layer]:
-    """The layers over the base, the oldest first: from the one that brings the libraries on."""
+    """Return the layers above the base image, oldest first. The first one copies the libraries."""
     if Path(engine).name == "podman":
         entries = json.loads(_run([engine, "history", "--no-trunc", "--format", "json", image]))
         found = [Layer(entry["size"], entry["CreatedBy"]) for entry in entries]
     else:
-        told = _run([engine, "history", "--no-trunc", "--human=false", "--format", "{{json .}}", image])
-        entries = [json.loads(line) for line in told.splitlines()]
+        output = _run([engine, "history", "--no-trunc", "--human=false", "--format", "{{json .}}", image])
+        entries = [json.loads(line) for line in output.splitlines()]
         found = [Layer(int(entry["Size"]), entry["CreatedBy"]) for entry in entries]
-    first = max(index for index, layer in enumerate(found) if "COPY" in layer.made_by and "/opt/venv" in layer.made_by)
+    first = max(
+        index for index, layer in enumerate(found) if "COPY" in layer.created_by and "/opt/venv" in layer.created_by
+    )
     return found[first::-1]
 
 
 @contextmanager
 def running(engine: str, image: str = IMAGE) -> Iterator[Container]:
-    """A container with Lambda's limits; AWS's emulator is mounted into it and starts the image's own command."""
-    [about] = json.loads(_run([engine, "image", "inspect", image]))
-    command = [*about["Config"]["Entrypoint"], *about["Config"]["Cmd"]]
+    """Run a container with Lambda's limits. AWS's emulator is mounted into it and starts the image's own command."""
+    [description] = json.loads(_run([engine, "image", "inspect", image]))
+    command = [*description["Config"]["Entrypoint"], *description["Config"]["Cmd"]]
     name = f"{IMAGE}-{uuid.uuid4().hex[:12]}"
     emulator = ["--volume", f"{emulator_binary()}:{EMULATOR_INSIDE}:ro", "--entrypoint", EMULATOR_INSIDE]
     addresses = ["--runtime-interface-emulator-address", "127.0.0.1:8080", "--runtime-api-address", "127.0.0.1:9001"]
     try:
-        _run([engine, "run", "--detach", "--name", name, *AS_ON_LAMBDA, *emulator, image, *addresses, *command])
+        _run([engine, "run", "--detach", "--name", name, *LAMBDA_LIMITS, *emulator, image, *addresses, *command])
         yield Container(engine, name, command[0])
     finally:
-        for command in (["kill", name], ["rm", "--force", name]):  # rm alone would ask it to end, and wait
+        for command in (["kill", name], ["rm", "--force", name]):  # rm alone sends SIGTERM and waits for a timeout
             with suppress(EngineError):
                 _run([engine, *command])
 
 
-def _run(command: Sequence[str], given: str = "", *, capture: bool = True) -> str:
+def _run(command: Sequence[str], stdin: str = "", *, capture: bool = True) -> str:
     try:
-        done = subprocess.run(command, input=given, capture_output=capture, text=True, check=False)
+        done = subprocess.run(command, input=stdin, capture_output=capture, text=True, check=False)
     except OSError as error:
-        raise EngineError(f"{command[0]} cannot be started ({error}). CONTAINER_ENGINE names it.") from error
+        raise EngineError(
+            f"{command[0]} cannot be started: {error}. Set CONTAINER_ENGINE to docker or podman."
+        ) from error
     if done.returncode:
-        said = f":\n{done.stderr or done.stdout}" if capture else "."
-        raise EngineError(f"{shlex.join(command[:3])} failed with {done.returncode}{said}")
+        output = f":\n{done.stderr or done.stdout}" if capture else "."
+        raise EngineError(f"{shlex.join(command[:3])} failed with status {done.returncode}{output}")
     return done.stdout or ""
 
 
@@ -177,8 +184,8 @@ def main() -> None:
     except EngineError as error:
         sys.exit(f"make image: {error}")
     for layer in filter(lambda layer: layer.size, found):
-        print(f"{layer.size / 1e6:8.1f} MB  {layer.made_by[:100]}")
-    print(f"{sum(layer.size for layer in found) / 1e6:8.1f} MB  over the base, uncompressed: {IMAGE}")
+        print(f"{layer.size / 1e6:8.1f} MB  {layer.created_by[:100]}")
+    print(f"{sum(layer.size for layer in found) / 1e6:8.1f} MB  above the base image, uncompressed: {IMAGE}")
 
 
 if __name__ == "__main__":

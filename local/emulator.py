@@ -1,12 +1,13 @@
-"""AWS's runtime interface emulator as a child process: an event goes in, what the function returned comes out.
+"""Run AWS's runtime interface emulator as a child process: send an event, get the function's result.
 
-The binary comes from the aws-sam-cli wheel (requirements/emulator.txt), which is installed for that alone. It plays
-the Lambda service to `awslambdaric`, as in the image, but without a container: the handler runs in this environment's
-Python. It takes one invocation at a time (it panics on two), so a pool has several, each in one thread's hands.
+The binary is part of the aws-sam-cli wheel (requirements/emulator.txt). It replaces the Lambda service for
+`awslambdaric`, the runtime client that is also in the image. There is no container: the handler runs in the Python of
+this environment. One emulator handles one invocation at a time and panics on two, so a pool holds several emulators
+and gives each to one thread at a time.
 
-    EmulatorError                 the emulator cannot be started, or is gone
-    FunctionError                 the function raised, exited, or returned no JSON or more than Lambda sends
-    +-- FunctionTimeoutError      the function took longer than its timeout
+    EmulatorError                 the emulator cannot be started, or has ended
+    FunctionError                 the function raised, exited, or returned a result that Lambda does not send
+    +-- FunctionTimeoutError      the function exceeded its timeout
 """
 
 import contextlib
@@ -29,37 +30,37 @@ from typing import IO, Self
 
 ROOT = Path(__file__).resolve().parent.parent
 HANDLER = "lambda_fn.handler.handler"
-TIMEOUT_S = 60  # the function's, as infra/ deploys it
+TIMEOUT_S = 60  # the default of timeout_s in infra/context.py
 MEMORY_MB = 3008
 INVOKE = "/2015-03-31/functions/function/invocations"
 BINARIES = {"x86_64": "aws-lambda-rie-x86_64", "aarch64": "aws-lambda-rie-arm64"}
 LOOPBACK = "127.0.0.1"
 START_S = 10.0
 STOP_S = 5.0
-# The emulator starts the function within an invocation (Lambda gives that 10 s), and needs a moment to end a timeout.
+# Added to the function's timeout: the first invocation includes the function's start, for which Lambda allows 10 s.
 GRACE_S = 15.0
 LOG_TAIL = 2000
-# What it answers instead of JSON when the function's time is over, with status 200.
+# After a timeout the emulator responds with status 200 and this text in place of JSON.
 TIMED_OUT = b"Task timed out after "
 
 
 class EmulatorError(Exception):
-    """The emulator cannot be started, or no longer answers; the message says why and what to do."""
+    """The emulator cannot be started or no longer responds. The message has the reason and the remedy."""
 
 
 class FunctionError(Exception):
-    """The function's own failure, with the error that the emulator told."""
+    """The function failed. The message is the error that the emulator reported."""
 
 
 class FunctionTimeoutError(FunctionError):
-    """The function was ended by its timeout."""
+    """The function exceeded its timeout and was stopped."""
 
 
 class Emulator:
-    """One emulator with one instance of the function behind it; for one thread at a time.
+    """One emulator with one instance of the function. Not thread-safe.
 
-    `handler` is a dotted name, importable from the project's root. Starting takes some 20 ms; the function itself is
-    imported at the first invocation, as in a cold start. EmulatorError when it cannot be started.
+    `handler` is a dotted name that is importable from the project's root. The constructor takes about 20 ms; the
+    first invocation imports the function, as in a cold start. The constructor raises EmulatorError.
     """
 
     def __init__(self, handler: str = HANDLER, *, timeout_s: int = TIMEOUT_S) -> None:
@@ -68,11 +69,11 @@ class Emulator:
             self._log: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())
             ports = [stack.enter_context(_reserved_port()).getsockname()[1] for _ in range(2)]
             self._process = _spawn(emulator_binary(), handler, ports, _environment(timeout_s), self._log)
-            stack.callback(_end, self._process)
-            stack.callback(_dismiss, _guard(self._process.pid))
+            stack.callback(_stop_emulator, self._process)
+            stack.callback(_stop_watchdog, _start_watchdog(self._process.pid))
             self._port = ports[0]
-            if not _listens(self._process, self._port):
-                raise EmulatorError(f"AWS's runtime interface emulator did not start. It says: {self.log_tail()}")
+            if not _wait_for_port(self._process, self._port):
+                raise EmulatorError(f"AWS's runtime interface emulator did not start: {self.log_tail()}")
             self._resources = stack.pop_all()
 
     @property
@@ -80,45 +81,45 @@ class Emulator:
         return self._process.pid
 
     def invoke(self, event: bytes) -> object:
-        """What the function returned for `event`, which is JSON of at most 6 MB: the emulator cuts what is more.
+        """Return the function's result for `event`: JSON of at most 6 MB, because the emulator truncates a longer one.
 
-        FunctionTimeoutError and FunctionError for what the function did, EmulatorError when the emulator is gone.
-        An object that has `errorType` and `errorMessage` counts as a failure: the emulator tells both in one way.
+        Raises FunctionTimeoutError, FunctionError, or EmulatorError if the emulator has ended. A result with the keys
+        `errorType` and `errorMessage` is a FunctionError: the emulator reports failures in the same form.
         """
         connection = http.client.HTTPConnection(LOOPBACK, self._port, timeout=self._timeout_s + GRACE_S)
         try:
             connection.request("POST", INVOKE, event)
             body = connection.getresponse().read()
         except (OSError, http.client.HTTPException) as error:
-            raise EmulatorError(f"The emulator is gone ({error!r}): {self.log_tail()}") from error
+            raise EmulatorError(f"The emulator has ended ({error!r}): {self.log_tail()}") from error
         finally:
             connection.close()
-        return _result(body)
+        return _parse_result(body)
 
     def log_tail(self) -> str:
-        """The end of what the emulator and the function have written; nothing after stop()."""
+        """Return the last LOG_TAIL bytes that the emulator and the function wrote; "" after stop()."""
         if self._log.closed:
             return ""
         end = os.fstat(self._log.fileno()).st_size
-        # pread, as the child writes at the offset that it shares with this file.
+        # pread, because the child process shares this file's offset.
         return os.pread(self._log.fileno(), LOG_TAIL, max(0, end - LOG_TAIL)).decode(errors="replace").strip()
 
     def stop(self) -> None:
-        """End the emulator and the function in it. It does so itself within a moment, or is killed."""
+        """Terminate the emulator and its function; kill them after STOP_S."""
         self._resources.close()
 
 
 class EmulatorPool:
-    """`size` emulators for any number of threads; one that is gone is replaced. A context manager."""
+    """A thread-safe pool of `size` emulators that replaces an emulator that has ended. Use as a context manager."""
 
     def __init__(self, size: int, handler: str = HANDLER, *, timeout_s: int = TIMEOUT_S) -> None:
         self._size = size
         self._handler = handler
         self._timeout_s = timeout_s
-        # None stands for one that could not be replaced: the next to want it tries again.
+        # None is the place of an emulator that could not be replaced; the next invocation tries again.
         self._idle: queue.LifoQueue[Emulator | None] = queue.LifoQueue()
         self._all: set[Emulator] = set()
-        # Nothing starts once it is closed: a thread that was answered by the end would leave one behind.
+        # Without this flag a thread that is interrupted by _stop_all() would start a new emulator that nobody stops.
         self._closed = False
         self._lock = threading.Lock()
 
@@ -135,7 +136,7 @@ class EmulatorPool:
         self._stop_all()
 
     def invoke(self, event: bytes) -> object:
-        """As Emulator.invoke, on one that is idle; waits when all are busy."""
+        """Call Emulator.invoke on an idle emulator; wait while all are busy."""
         emulator = self._idle.get()
         try:
             if emulator is None:
@@ -154,7 +155,7 @@ class EmulatorPool:
     def _start(self) -> Emulator:
         with self._lock:
             if self._closed:
-                raise EmulatorError("The emulators have been ended.")
+                raise EmulatorError("The pool is closed.")
             emulator = Emulator(self._handler, timeout_s=self._timeout_s)
             self._all.add(emulator)
             return emulator
@@ -177,22 +178,24 @@ class EmulatorPool:
 
 
 def emulator_binary() -> Path:
-    """The emulator for this machine. EmulatorError when there is none, or its wheel is not installed."""
+    """Return the emulator's path. Raises EmulatorError on an unsupported machine or if its wheel is not installed."""
     machine = platform.machine()
     if sys.platform != "linux" or machine not in BINARIES:
         raise EmulatorError(
-            f"AWS's runtime interface emulator runs on Linux (or WSL) on {' or '.join(BINARIES)}, "
-            f"and this is {platform.system()} on {machine}."
+            f"AWS's runtime interface emulator needs Linux (or WSL) on {' or '.join(BINARIES)}; "
+            f"this machine has {platform.system()} on {machine}."
         )
     package = importlib.util.find_spec("samcli")
     if package is None or package.origin is None:
-        raise EmulatorError("The emulator is not installed. make invoke and make function-url install it.")
+        raise EmulatorError("The emulator is not installed. Install it with: make invoke or make function-url.")
     return Path(package.origin).parent / "local" / "rapid" / BINARIES[machine]
 
 
 def _reserved_port() -> socket.socket:
-    """A socket that holds a free port of the loopback address: Linux lets the emulator listen there, and nobody else
-    is given it, while this one is open and does not listen.
+    """Return a bound socket that reserves a free loopback port for the emulator.
+
+    While this socket is open and not listening, Linux assigns the port to no other process, and SO_REUSEADDR lets the
+    emulator listen on it.
     """
     holder = socket.socket()
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -201,7 +204,7 @@ def _reserved_port() -> socket.socket:
 
 
 def _environment(timeout_s: int) -> Mapping[str, str]:
-    """The environment of this process without any AWS key in it, and what Lambda adds that a handler may look at."""
+    """Return the environment of this process without its AWS_* variables, plus the variables that Lambda sets."""
     own = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
     return own | {
         "AWS_ACCESS_KEY_ID": "local",
@@ -228,22 +231,22 @@ def _spawn(
     )
 
 
-def _guard(pid: int) -> subprocess.Popen[bytes]:
-    """A process that ends the emulator when this one is gone without having done so, as after SIGKILL."""
-    # The other end of its input is held here alone, and is closed with this process.
+def _start_watchdog(pid: int) -> subprocess.Popen[bytes]:
+    """Start a process that terminates the emulator if this process dies without doing so, as after SIGKILL."""
+    # Only this process holds the write end of the watchdog's standard input, so that its death is an end of file there.
     command = ["/bin/sh", "-c", 'read -r _; kill "$0"', str(pid)]
     return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
 
 
-def _dismiss(guard: subprocess.Popen[bytes]) -> None:
-    guard.kill()
-    guard.communicate()
+def _stop_watchdog(watchdog: subprocess.Popen[bytes]) -> None:
+    watchdog.kill()
+    watchdog.communicate()
 
 
-def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
-    """Whether the emulator came to listen on `port`; it ends when it cannot."""
+def _wait_for_port(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until the emulator listens on `port`. Return False if it exits first or START_S pass."""
     deadline = time.monotonic() + START_S
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=1):
@@ -252,20 +255,20 @@ def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
     return False
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _stop_emulator(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
         process.wait(STOP_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    # The function is in a process group of its own, but in the emulator's session. A killed emulator leaves it behind.
-    for pid in _session(process.pid):
+    # A killed emulator leaves the function running. It has a process group of its own but is in the emulator's session.
+    for pid in _session_members(process.pid):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
 
-def _session(leader: int) -> list[int]:
+def _session_members(leader: int) -> list[int]:
     members = []
     for pid in (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()):
         with contextlib.suppress(OSError):
@@ -274,13 +277,13 @@ def _session(leader: int) -> list[int]:
     return members
 
 
-def _result(body: bytes) -> object:
+def _parse_result(body: bytes) -> object:
     if body.startswith(TIMED_OUT):
         raise FunctionTimeoutError(body.decode())
     try:
         result = json.loads(body)
     except ValueError:
-        raise EmulatorError(f"The emulator's answer is not JSON: {body[:200]!r}") from None
+        raise EmulatorError(f"The emulator's response is not JSON: {body[:200]!r}") from None
     if isinstance(result, dict) and {"errorType", "errorMessage"} <= result.keys():
         trace = "".join(result.get("stackTrace") or ())
         raise FunctionError(f"{result['errorType']}: {result['errorMessage']}\n{trace}".rstrip())

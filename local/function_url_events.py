@@ -1,9 +1,9 @@
-"""HTTP to a function URL's event and back, by the rules of payload format 2.0.
+"""Convert an HTTP request to a function URL event, and the function's result to an HTTP response.
 
-https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html is the description. Where it is silent, LocalStack's
-tests that were validated against AWS decide (tests/aws/services/lambda_/test_lambda.py, TestLambdaURL): a result
-that is a string is sent as it is, a status may be a string of digits, and a failed function is a 502 with the text
-"Internal Server Error".
+The format is payload format 2.0: https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html. For cases that the
+page does not cover, this module follows LocalStack's tests, which were validated against AWS
+(tests/aws/services/lambda_/test_lambda.py, TestLambdaURL): a result that is a string is sent unchanged, a status may be
+a string of digits, and a failed function is a 502 with the text "Internal Server Error".
 """
 
 import base64
@@ -14,20 +14,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
-# Of the caller and the function; AWS has real ones.
+# Placeholders for the account of the caller and for the id of the function URL.
 ACCOUNT = "000000000000"
 URL_ID = "localfunctionurl"
-# A body of these content types goes into the event as text, any other as base64.
+# A body whose content type contains one of these goes into the event as text, any other as base64.
 TEXT_TYPES = ("text", "json", "xml")
-# AWS answers with its own of these and gives the function's another name.
+# AWS sets these response headers itself. Those of the function are sent as x-amzn-remapped-NAME.
 REMAPPED = {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding", "upgrade"}
-# Bytes of the event: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+# Bytes of the encoded event: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_EVENT = 6_291_456
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A request as it came over the wire: `path` and `query` still encoded, `headers` with lower-case names."""
+    """A request as received: `path` and `query` are percent-encoded, names in `headers` are lower-case."""
 
     method: str
     path: str
@@ -38,25 +38,25 @@ class HttpRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class HttpAnswer:
+class HttpResponse:
     status: int
     headers: Sequence[tuple[str, str]]
     body: bytes
 
 
 class EventTooLargeError(Exception):
-    """AWS answers 413, with this text."""
+    """The event exceeds MAX_EVENT; AWS responds 413 with this message."""
 
     def __init__(self) -> None:
         super().__init__(f"Request must be smaller than {MAX_EVENT} bytes for the InvokeFunction operation")
 
 
 class InvalidResultError(Exception):
-    """What the function returned is no answer; AWS sends 502 then."""
+    """The function's result is not a valid response; AWS responds 502."""
 
 
 def build_event(request: HttpRequest, *, access_key: str, request_id: str) -> dict[str, object]:
-    """The event that a function URL makes of `request`, which the caller with `access_key` has signed."""
+    """Return the event for `request`, signed with `access_key`."""
     now = datetime.now(UTC)
     headers = dict(request.headers)
     cookies = [cookie.strip() for cookie in headers.pop("cookie", "").split(";") if cookie.strip()]
@@ -91,33 +91,34 @@ def build_event(request: HttpRequest, *, access_key: str, request_id: str) -> di
     }
     if request.body:
         event["body"] = base64.b64encode(request.body).decode() if text is None else text
-    # AWS leaves out what is empty.
+    # AWS omits these fields if they are empty.
     return event | ({"cookies": cookies} if cookies else {}) | ({"queryStringParameters": query} if query else {})
 
 
 def encode_event(event: Mapping[str, object]) -> bytes:
-    """The event as JSON. EventTooLargeError when that is over 6 MB."""
+    """Return the event as JSON. Raises EventTooLargeError above MAX_EVENT bytes."""
     encoded = json.dumps(event, ensure_ascii=False).encode()
     if len(encoded) > MAX_EVENT:
         raise EventTooLargeError
     return encoded
 
 
-def read_result(result: object) -> HttpAnswer:
-    """The HTTP answer that `result`, as the function returned it, stands for.
+def read_result(result: object) -> HttpResponse:
+    """Return the HTTP response for the function's result.
 
-    Without `statusCode` the whole result is a JSON answer with 200. InvalidResultError for what cannot be sent.
+    A result without `statusCode` is sent as JSON with status 200. Raises InvalidResultError for an invalid status,
+    header or body.
     """
     if isinstance(result, str):
-        return HttpAnswer(200, [("content-type", "application/json")], result.encode())
+        return HttpResponse(200, [("content-type", "application/json")], result.encode())
     if not isinstance(result, dict) or "statusCode" not in result:
         compact = json.dumps(result, separators=(",", ":"), ensure_ascii=False)
-        return HttpAnswer(200, [("content-type", "application/json")], compact.encode())
-    return HttpAnswer(_status(result["statusCode"]), _headers(result), _body(result))
+        return HttpResponse(200, [("content-type", "application/json")], compact.encode())
+    return HttpResponse(_status(result["statusCode"]), _headers(result), _body(result))
 
 
 def _as_text(request: HttpRequest) -> str | None:
-    """The body as the event's text, or None when base64 has to carry it."""
+    """Return the body as text, or None if the event must carry it in base64."""
     content_type = request.headers.get("content-type", "").lower()
     if request.body and not any(text in content_type for text in TEXT_TYPES):
         return None
@@ -135,7 +136,7 @@ def _joined(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
 
 
 def _caller(access_key: str) -> dict[str, str | None]:
-    """A caller with temporary keys is a role's session."""
+    """Return the `iam` object of a caller with temporary keys, which is a role session."""
     return {
         "accessKey": access_key,
         "accountId": ACCOUNT,
@@ -151,14 +152,14 @@ def _status(value: object) -> int:
     if isinstance(value, str) and value.isascii() and value.isdecimal():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 100 <= value <= 599:
-        raise InvalidResultError(f"statusCode is {value!r}; a whole number from 100 to 599 is needed")
+        raise InvalidResultError(f"statusCode is {value!r}; it must be an integer from 100 to 599")
     return value
 
 
 def _headers(result: Mapping[str, object]) -> list[tuple[str, str]]:
     headers, cookies = result.get("headers") or {}, result.get("cookies") or []
     if not isinstance(headers, dict) or not isinstance(cookies, list):
-        raise InvalidResultError("headers must be an object, and cookies a list")
+        raise InvalidResultError("headers must be an object and cookies must be a list")
     named = {str(name).lower(): _header_value(name, value) for name, value in headers.items()}
     sent = {f"x-amzn-remapped-{name}" if name in REMAPPED else name: value for name, value in named.items()}
     sent.setdefault("content-type", "application/json")
@@ -168,7 +169,7 @@ def _headers(result: Mapping[str, object]) -> list[tuple[str, str]]:
 def _header_value(name: str, value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
     if isinstance(value, dict | list) or not text.isascii() or not text.isprintable():
-        raise InvalidResultError(f"header {name} is {value!r}; one line of ASCII is needed")
+        raise InvalidResultError(f"header {name} is {value!r}; it must be one line of ASCII")
     return text
 
 
@@ -177,10 +178,10 @@ def _body(result: Mapping[str, object]) -> bytes:
     if body is None:
         return b""
     if not isinstance(body, str):
-        raise InvalidResultError(f"body is of type {type(body).__name__}; a string is needed")
+        raise InvalidResultError(f"body is of type {type(body).__name__}; it must be a string")
     if not result.get("isBase64Encoded"):
         return body.encode()
     try:
         return base64.b64decode(body, validate=True)
     except binascii.Error as error:
-        raise InvalidResultError(f"isBase64Encoded is true, and body is not base64: {error}") from None
+        raise InvalidResultError(f"isBase64Encoded is true, but body is not base64: {error}") from None

@@ -1,6 +1,7 @@
-"""One photo through the function under AWS's runtime interface emulator: `make invoke PHOTO=mine.jpg [OUT=...]`.
+"""Send one photo through the function under AWS's runtime interface emulator: `make invoke PHOTO=mine.jpg [OUT=...]`.
 
-The way of a function URL's request without HTTP and signatures, and without Docker or AWS.
+The photo becomes the event that a function URL would build. No HTTP, no signature, no container and no AWS account is
+involved.
 """
 
 import argparse
@@ -11,14 +12,13 @@ import sys
 import time
 import uuid
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
+from local.command import exit_on, fail
 from local.emulator import Emulator, EmulatorError, FunctionError
 from local.function_url_events import (
     EventTooLargeError,
-    HttpAnswer,
     HttpRequest,
+    HttpResponse,
     InvalidResultError,
     build_event,
     encode_event,
@@ -29,32 +29,32 @@ OUT = Path("out")
 
 
 def main(argv: list[str] | None = None) -> int:
-    """0 and a photo with eyes, or 1 and a sentence that says why not."""
+    """Write the photo with googly eyes and return 0, or print the reason to standard error and return 1."""
     arguments = _arguments(argv)
-    signal.signal(signal.SIGTERM, _exit)
+    exit_on(signal.SIGTERM)
     photo = arguments.photo
     try:
         request = _request(photo)
     except OSError as error:
-        return _fail(f"{photo} cannot be read: {error.strerror}.")
+        return fail(f"{photo} cannot be read: {error.strerror}.")
     try:
-        answer, seconds = _invoke(encode_event(build_event(request, access_key="", request_id=str(uuid.uuid4()))))
+        response, seconds = _invoke(encode_event(build_event(request, access_key="", request_id=str(uuid.uuid4()))))
     except EventTooLargeError:
-        return _fail(f"{photo} is too large for Lambda: an event of 6 MB has room for some 4.5 MB of photo.")
+        return fail(f"{photo} is too large for Lambda. An event may have 6 MB, which is about 4.5 MB of photo.")
     except (EmulatorError, FunctionError, InvalidResultError) as error:
-        return _fail(f"The function gave no answer. {error}")
-    headers = dict(answer.headers)
-    if answer.status != 200:
-        return _fail(f"{photo}: {answer.status} {_message(answer)}")
+        return fail(f"The function did not answer. {error}")
+    headers = dict(response.headers)
+    if response.status != 200:
+        return fail(f"{photo}: {response.status} {_error_message(response)}")
     out = arguments.out or OUT / f"{photo.stem}.googly{photo.suffix}"
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(answer.body)
+        out.write_bytes(response.body)
     except OSError as error:
-        return _fail(f"{out} cannot be written: {error.strerror}.")
+        return fail(f"{out} cannot be written: {error.strerror}.")
     faces = "1 face" if headers["x-googly-faces"] == "1" else f"{headers['x-googly-faces']} faces"
-    print(f"{out}: {faces}, seed {headers['x-googly-seed']}, {len(answer.body):,} bytes")
-    print(f"cold start and answer in {seconds:.2f} s, under AWS's runtime interface emulator")
+    print(f"{out}: {faces}, seed {headers['x-googly-seed']}, {len(response.body):,} bytes")
+    print(f"{seconds:.2f} s with cold start, under AWS's runtime interface emulator")
     return 0
 
 
@@ -66,8 +66,8 @@ def _request(photo: Path) -> HttpRequest:
     return HttpRequest("POST", "/", "", headers, photo.read_bytes(), "127.0.0.1")
 
 
-def _invoke(event: bytes) -> tuple[HttpAnswer, float]:
-    """The answer, and the seconds from the emulator's start to it."""
+def _invoke(event: bytes) -> tuple[HttpResponse, float]:
+    """Return the response and the seconds from the start of the emulator to the response."""
     start = time.perf_counter()
     emulator = Emulator()
     try:
@@ -76,28 +76,21 @@ def _invoke(event: bytes) -> tuple[HttpAnswer, float]:
         emulator.stop()
 
 
-def _message(answer: HttpAnswer) -> str:
-    """The function's own sentence, when the answer is one of its errors."""
+def _error_message(response: HttpResponse) -> str:
+    """Return the message of the API's JSON error; the whole body for any other response."""
     try:
-        return json.loads(answer.body)["error"]["message"]
+        return json.loads(response.body)["error"]["message"]
     except (ValueError, KeyError, TypeError):
-        return answer.body.decode(errors="replace")
+        return response.body.decode(errors="replace")
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser("make invoke", description="One photo through the function under the emulator.")
-    parser.add_argument("photo", type=Path)
-    parser.add_argument("out", type=Path, nargs="?", help="default: out/NAME.googly.EXT")
+    parser = argparse.ArgumentParser(
+        "make invoke", description="Send one photo through the function under AWS's emulator."
+    )
+    parser.add_argument("photo", type=Path, help="the photo to send")
+    parser.add_argument("out", type=Path, nargs="?", help="the file to write (default: out/NAME.googly.EXT)")
     return parser.parse_args(argv)
-
-
-def _exit(number: int, _: FrameType | None) -> NoReturn:
-    sys.exit(128 + number)
-
-
-def _fail(sentence: str) -> int:
-    print(sentence, file=sys.stderr)
-    return 1
 
 
 if __name__ == "__main__":

@@ -1,17 +1,16 @@
-"""The check of a request's signature that AWS makes before a function URL with AWS_IAM calls the function.
+"""Verify the SigV4 signature of a request, as AWS does before a function URL with AWS_IAM calls the function.
 
-The arithmetic is botocore's: the signature is made again with the secret and compared. What stands here is what a
-server decides. The order of the checks and the texts are those that AWS gives, as the dynalite and scratchstack
-projects have collected them. Sources of the decisions:
+botocore computes the expected signature; this module makes the decisions of the server. The order of the checks and
+the texts are those of AWS, as collected by the projects dynalite and scratchstack. Sources of the decisions:
 
-- a request may be 5 minutes old or early: https://repost.aws/knowledge-center/lambda-sdk-signature
-- Lambda takes no unsigned payloads: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/
+- The clocks may differ by 5 minutes: https://repost.aws/knowledge-center/lambda-sdk-signature
+- Lambda accepts no unsigned payload: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/
   private-content-restricting-access-to-lambda.html. So x-amz-content-sha256 may be absent, but not UNSIGNED-PAYLOAD.
-- the query is decoded, encoded anew and sorted (a raw comma, or a plus that means a space, fails with clients that
-  sign what they send); the path is encoded once more than it came, after dot segments and double slashes are removed
-- an x-amz-* header that is not signed is refused, in S3's words
-- a presigned URL, whose signature stands in the query, is refused: AWS takes one, but no client of this project
-  makes one
+- The query is decoded, encoded again and sorted. A raw comma, or a plus for a space, therefore fails if the client
+  signed the query unchanged. The path is normalized (dot segments, double slashes) and encoded once more.
+- An x-amz-* header that is not signed is refused, with the text of S3.
+- A presigned URL, which carries its signature in the query, is refused. AWS accepts it, but no client of this project
+  creates one.
 """
 
 import hmac
@@ -48,7 +47,7 @@ HOST_NOT_SIGNED = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Au
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Temporary keys, as of a role's session; `expires` is aware."""
+    """The temporary keys of a role session; `expires` has a time zone."""
 
     access_key: str
     secret_key: str
@@ -57,7 +56,7 @@ class Keys:
 
 
 class RefusedError(Exception):
-    """AWS answers 403: with `error_type` in the header x-amzn-ErrorType, and the message."""
+    """The request is refused: 403 with the message, and `error_type` in the header x-amzn-ErrorType."""
 
     def __init__(self, error_type: str, message: str) -> None:
         super().__init__(message)
@@ -74,19 +73,21 @@ class _Authorization:
 
 
 def verify(request: HttpRequest, keys: Keys, *, region: str, now: datetime) -> None:
-    """RefusedError unless `request` was signed with `keys` for Lambda in `region`, within 5 minutes of `now`."""
-    claimed = _authorization(request)
+    """Raise RefusedError unless `request` was signed with `keys` for Lambda in `region`, within 5 minutes of `now`."""
+    claimed = _parse_authorization(request)
     _check_time(claimed.timestamp, now)
     _check_signed_headers(claimed.signed_headers, request.headers)
     access_key = _check_scope(claimed, region)
     if not hmac.compare_digest(access_key.encode(), keys.access_key.encode()):
         raise RefusedError("UnrecognizedClientException", INVALID_TOKEN)
-    if not hmac.compare_digest(claimed.signature.encode(), _signature(request, claimed, keys, region).encode()):
+    if not hmac.compare_digest(
+        claimed.signature.encode(), _expected_signature(request, claimed, keys, region).encode()
+    ):
         raise RefusedError("InvalidSignatureException", MISMATCH)
     _check_token(request.headers.get("x-amz-security-token", ""), keys, now)
 
 
-def _authorization(request: HttpRequest) -> _Authorization:
+def _parse_authorization(request: HttpRequest) -> _Authorization:
     header = request.headers.get("authorization", "")
     if not header.startswith("AWS4-"):
         raise RefusedError("AccessDeniedException", FORBIDDEN)
@@ -103,8 +104,8 @@ def _authorization(request: HttpRequest) -> _Authorization:
     if missing:
         raise RefusedError("IncompleteSignatureException", " ".join(missing))
     if algorithm != ALGORITHM:
-        told = f"Unsupported AWS 'algorithm': '{algorithm}' (only {ALGORITHM} for now)."
-        raise RefusedError("IncompleteSignatureException", told)
+        message = f"Unsupported AWS 'algorithm': '{algorithm}' (only {ALGORITHM} for now)."
+        raise RefusedError("IncompleteSignatureException", message)
     return _Authorization(fields["Credential"], fields["SignedHeaders"].split(";"), fields["Signature"], timestamp)
 
 
@@ -112,17 +113,19 @@ def _check_time(timestamp: str, now: datetime) -> None:
     try:
         signed_at = datetime.strptime(timestamp, SIGV4_TIMESTAMP).replace(tzinfo=UTC)
     except ValueError:
-        told = f"Date must be in ISO-8601 'basic format'. Got '{timestamp}'. See http://en.wikipedia.org/wiki/ISO_8601"
-        raise RefusedError("IncompleteSignatureException", told) from None
+        message = (
+            f"Date must be in ISO-8601 'basic format'. Got '{timestamp}'. See http://en.wikipedia.org/wiki/ISO_8601"
+        )
+        raise RefusedError("IncompleteSignatureException", message) from None
     server, minutes = now.strftime(SIGV4_TIMESTAMP), int(SKEW.total_seconds()) // 60
     if signed_at < now - SKEW:
         bound = (now - SKEW).strftime(SIGV4_TIMESTAMP)
-        told = f"Signature expired: {timestamp} is now earlier than {bound} ({server} - {minutes} min.)"
-        raise RefusedError("InvalidSignatureException", told)
+        message = f"Signature expired: {timestamp} is now earlier than {bound} ({server} - {minutes} min.)"
+        raise RefusedError("InvalidSignatureException", message)
     if signed_at > now + SKEW:
         bound = (now + SKEW).strftime(SIGV4_TIMESTAMP)
-        told = f"Signature not yet current: {timestamp} is still later than {bound} ({server} + {minutes} min.)"
-        raise RefusedError("InvalidSignatureException", told)
+        message = f"Signature not yet current: {timestamp} is still later than {bound} ({server} + {minutes} min.)"
+        raise RefusedError("InvalidSignatureException", message)
 
 
 def _check_signed_headers(signed: Collection[str], headers: Mapping[str, str]) -> None:
@@ -130,22 +133,22 @@ def _check_signed_headers(signed: Collection[str], headers: Mapping[str, str]) -
         raise RefusedError("InvalidSignatureException", HOST_NOT_SIGNED)
     unsigned = sorted(name for name in headers if name.startswith("x-amz-") and name not in signed)
     if unsigned:
-        told = f"There were headers present in the request which were not signed: {', '.join(unsigned)}"
-        raise RefusedError("AccessDeniedException", told)
+        message = f"There were headers present in the request which were not signed: {', '.join(unsigned)}"
+        raise RefusedError("AccessDeniedException", message)
     if not headers.keys() >= set(signed):
         raise RefusedError("InvalidSignatureException", MISMATCH)
 
 
 def _check_scope(claimed: _Authorization, region: str) -> str:
-    """The access key's id, from a credential whose scope is right."""
+    """Return the access key id of the credential. Raises RefusedError for a wrong scope."""
     parts = claimed.credential.split("/")
     if len(parts) != 5:
-        told = "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got "
-        raise RefusedError("IncompleteSignatureException", f"{told}'{claimed.credential}'")
-    access_key, date, its_region, service, terminator = parts
+        expected = "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term"
+        raise RefusedError("IncompleteSignatureException", f"{expected}, got '{claimed.credential}'")
+    access_key, date, claimed_region, service, terminator = parts
     wrong = []
-    if its_region != region:
-        wrong.append(f"Credential should be scoped to a valid region, not '{its_region}'.")
+    if claimed_region != region:
+        wrong.append(f"Credential should be scoped to a valid region, not '{claimed_region}'.")
     if service != SERVICE:
         wrong.append(f"Credential should be scoped to correct service: '{SERVICE}'.")
     if terminator != TERMINATOR:
@@ -160,26 +163,26 @@ def _check_scope(claimed: _Authorization, region: str) -> str:
     return access_key
 
 
-def _signature(request: HttpRequest, claimed: _Authorization, keys: Keys, region: str) -> str:
-    """The signature that `request` must have, in hexadecimal digits."""
-    body_hash = sha256(request.body).hexdigest()  # whatever x-amz-content-sha256 says
+def _expected_signature(request: HttpRequest, claimed: _Authorization, keys: Keys, region: str) -> str:
+    """Return the signature that `request` must have, in hexadecimal digits."""
+    body_hash = sha256(request.body).hexdigest()  # x-amz-content-sha256 may be wrong
     signed = {name: request.headers[name] for name in claimed.signed_headers}
-    # The host in this address is not used: it stands among the signed headers. Two slashes count as one. A bare hash
-    # sign, which no client sends, would end the path.
+    # The host of this URL is not used, because the signed headers contain the host. A raw "#", which no client sends,
+    # would end the path.
     path = request.path.replace("#", "%23")
-    again = AWSRequest(
+    signable = AWSRequest(
         request.method,
         f"https://host/{path}",
         headers={"X-Amz-Content-SHA256": body_hash},
         params=parse_qsl(request.query, keep_blank_values=True),
     )
-    again.context["timestamp"] = claimed.timestamp
+    signable.context["timestamp"] = claimed.timestamp
     signer = _Signer(Credentials(keys.access_key, keys.secret_key), region, signed)
-    return signer.signature(signer.string_to_sign(again, signer.canonical_request(again)), again)
+    return signer.signature(signer.string_to_sign(signable, signer.canonical_request(signable)), signable)
 
 
 class _Signer(SigV4Auth):
-    """botocore's, but with the headers that the caller signed, instead of those that botocore would."""
+    """Sign the headers that the caller signed, in place of the headers that botocore selects."""
 
     def __init__(self, credentials: Credentials, region: str, signed: Mapping[str, str]) -> None:
         super().__init__(credentials, SERVICE, region)

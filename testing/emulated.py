@@ -1,12 +1,12 @@
-"""A function for the emulator to run in tests: it answers, or does the wrong thing that its event asks for."""
+"""A Lambda function for tests: it returns its event, or fails in the way that the path of its event requests."""
 
 import os
 import time
 
 
 def handler(event: dict[str, object], context: object) -> object:
-    """Do what the path asks for; the event itself is the answer to any other."""
-    return ANSWERS.get(str(event.get("rawPath")), lambda: event)()
+    """Return the result for the event's path; for a path without an entry, return the event."""
+    return RESULTS.get(str(event.get("rawPath")), lambda: event)()
 
 
 def _sleep() -> None:
@@ -14,14 +14,14 @@ def _sleep() -> None:
 
 
 def _raise() -> None:
-    raise ValueError("no luck today")
+    raise ValueError("simulated failure")
 
 
 def _exit() -> None:
     os._exit(3)
 
 
-ANSWERS = {
+RESULTS = {
     "/sleep": _sleep,
     "/raise": _raise,
     "/exit": _exit,

@@ -1,4 +1,4 @@
-"""Which files a process opens."""
+"""Record the files that a process opens."""
 
 import contextlib
 import threading
@@ -10,35 +10,35 @@ from pathlib import Path
 
 @dataclass
 class Opened:
-    """The names of the files, sockets and pipes that a process had open, and how often it was looked at."""
+    """Names of the files, sockets and pipes that a process opened, and the number of samples taken."""
 
     names: set[str] = field(default_factory=set)
-    looks: int = 0
+    samples: int = 0
 
 
 @contextmanager
 def opened_by(pid: int) -> Iterator[Opened]:
-    """What the process opens meanwhile."""
-    before, seen = _open(pid), Opened()
+    """Sample the open files of the process in a thread until the block ends."""
+    before, opened = _open_files(pid), Opened()
     ended = threading.Event()
 
     def watch() -> None:
         while not ended.is_set():
-            seen.names |= _open(pid) - before
-            seen.looks += 1
+            opened.names |= _open_files(pid) - before
+            opened.samples += 1
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        yield seen
+        yield opened
     finally:
         ended.set()
         watcher.join()
 
 
-def _open(pid: int) -> set[str]:
+def _open_files(pid: int) -> set[str]:
     names = set()
     for link in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(OSError):  # closed meanwhile
+        with contextlib.suppress(OSError):  # closed in the meantime
             names.add(str(link.readlink()))
     return names

@@ -1,4 +1,4 @@
-"""What every test runs in."""
+"""Settings and fixtures that all tests share."""
 
 import os
 from collections.abc import Iterator
@@ -12,15 +12,28 @@ from googly_eyes.detection.registry import load_detector
 from googly_eyes.detection.retinaface import RetinaFace
 from googly_eyes.settings import MODELS, load_settings
 from local.emulator import EmulatorPool
+from testing.needs import NEEDS
 
-# How long an example takes says how busy the machine is, and no more.
+# The duration of an example depends on the load of the machine, so there is no deadline.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test that uses a fixture named after a marker of NEEDS, and skip the tests whose tool is missing."""
+    reasons = {marker: missing() for marker, missing in NEEDS.items()}
+    for item in items:
+        for marker, reason in reasons.items():
+            if marker in getattr(item, "fixturenames", ()):
+                item.add_marker(marker)
+            if reason and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_aws_credentials_of_this_machine() -> Iterator[None]:
-    """No test finds the keys, profiles or instance role of the machine it runs on, nor does a process it starts."""
+    """Hide the AWS keys, profiles and instance role of this machine from the tests and their child processes."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
@@ -32,36 +45,30 @@ def no_aws_credentials_of_this_machine() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def detector() -> Detector:
-    """The one that is here, as a deployment without settings has it; `make test` makes its model first."""
+    """The detector of a deployment without settings. A missing model is an error that names `make model`."""
     return load_detector(load_settings({}), threads=2)
 
 
 @pytest.fixture(scope="session")
 def retinaface() -> RetinaFace:
-    """For what holds of RetinaFace alone."""
-    if not (MODELS / "retinaface.tflite").exists():
-        pytest.skip("not proven: RetinaFace's weights are not here")
+    """For tests of RetinaFace alone."""
     return RetinaFace(MODELS / "retinaface.tflite", threads=2)
 
 
 @pytest.fixture(scope="session")
 def mtcnn() -> Mtcnn:
-    """For what holds of MTCNN alone."""
-    if not (MODELS / "mtcnn.tflite").exists():
-        pytest.skip("not proven: MTCNN's weights are not here")
+    """For tests of MTCNN alone."""
     return Mtcnn(MODELS / "mtcnn.tflite", threads=2)
 
 
 @pytest.fixture(scope="session")
 def emulators() -> Iterator[EmulatorPool]:
-    """AWS's emulator with a function that does what its event asks for."""
+    """Return a pool of AWS's emulators that run testing.emulated."""
     with EmulatorPool(2, "testing.emulated.handler", timeout_s=2) as pool:
         yield pool
 
 
 @pytest.fixture(scope="session")
 def engine() -> str:
-    """The container engine's command."""
-    if not (name := os.environ.get("CONTAINER_ENGINE")):
-        pytest.skip("not proven: no container engine (none named in CONTAINER_ENGINE)")
-    return name
+    """Return the command of the container engine."""
+    return os.environ["CONTAINER_ENGINE"]

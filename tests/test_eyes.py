@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from googly_eyes.eyes import FACING, make_eyes
+from googly_eyes.eyes import FRONTAL_RATIO, make_eyes
 from googly_eyes.types import Box, Face, Point
 
 shares = st.floats(0, 1)
@@ -95,8 +95,8 @@ def test_the_near_eye_of_a_turned_head_keeps_its_size_and_covers_the_smaller_far
     far, near = eyes_of(face)
     far_side = face.left_eye if yaw > 0 else face.right_eye
     assert far.centre == far_side
-    assert near.radius == pytest.approx(0.5 * FACING * 100 / 2)
-    assert far.radius / near.radius == pytest.approx(cos(radians(yaw)) / FACING)
+    assert near.radius == pytest.approx(0.5 * FRONTAL_RATIO * 100 / 2)
+    assert far.radius / near.radius == pytest.approx(cos(radians(yaw)) / FRONTAL_RATIO)
 
 
 def test_eyes_do_not_jump_in_size_as_a_head_turns():

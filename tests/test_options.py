@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from googly_eyes.errors import BadOption
+from googly_eyes.errors import BadOptionError
 from googly_eyes.options import NAMES, TABLE, Option, Options, as_text, options_from_json, options_from_text
 
 JSON_VALUES = st.recursive(
@@ -28,7 +28,7 @@ VALID = {
 
 
 def refused(read, values):
-    with pytest.raises(BadOption) as caught:
+    with pytest.raises(BadOptionError) as caught:
         read(values)
     return caught.value
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from googly_eyes.detection.retinaface import RetinaFace
-from googly_eyes.errors import TooLarge
+from googly_eyes.errors import TooLargeError
 from googly_eyes.options import Options
 from googly_eyes.pipeline import googlify
 from googly_eyes.settings import load_settings
@@ -82,9 +82,9 @@ def test_a_png_in_any_orientation_gets_its_eyes_on_the_same_faces(detector, orie
 
 
 def test_the_limits_of_the_deployment_hold(detector):
-    with pytest.raises(TooLarge):
+    with pytest.raises(TooLargeError):
         googlify(PEOPLE, Options(), detector, replace(SETTINGS, max_pixels=1000))
-    with pytest.raises(TooLarge):
+    with pytest.raises(TooLargeError):
         googlify(PEOPLE, Options(), detector, replace(SETTINGS, max_bytes=1000))
 
 

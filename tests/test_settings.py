@@ -1,11 +1,14 @@
 import os
+import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from googly_eyes import settings as settings_module
 from googly_eyes.errors import SettingError
-from googly_eyes.settings import Settings, load_settings
+from googly_eyes.settings import MODELS, VARIABLES, Settings, load_settings, missing_model
 from models import __main__ as command
 from testing.paths import ROOT
 
@@ -22,34 +25,41 @@ def test_without_an_environment_the_defaults_stand():
     assert settings.max_bytes == 20_000_000
 
 
-@pytest.mark.parametrize(
-    ("made", "detector"),
-    [(["retinaface", "mtcnn"], "retinaface"), (["retinaface"], "retinaface"), (["mtcnn"], "mtcnn"), ([], "retinaface")],
-)
-def test_the_detector_is_retinaface_unless_mtcnns_model_is_the_only_one(monkeypatch, tmp_path, made, detector):
-    monkeypatch.setattr(settings_module, "MODELS", tmp_path)
-    for name in made:
-        (tmp_path / f"{name}.tflite").touch()
-    settings = load_settings({})
-    assert (settings.detector, settings.model) == (detector, tmp_path / f"{detector}.tflite")
+@pytest.mark.parametrize(("environ", "detector"), [({}, "retinaface"), ({"GOOGLY_DETECTOR": "mtcnn"}, "mtcnn")])
+def test_the_detector_is_retinaface_or_the_named_one_with_its_own_model(environ, detector):
+    settings = load_settings(environ)
+    assert (settings.detector, settings.model) == (detector, MODELS / f"{detector}.tflite")
 
 
-@pytest.mark.parametrize("detector", ["retinaface", "mtcnn"])
-def test_a_detector_that_is_asked_for_is_taken_with_its_own_model(monkeypatch, tmp_path, detector):
-    monkeypatch.setattr(settings_module, "MODELS", tmp_path)
-    (tmp_path / "mtcnn.tflite").touch()
-    settings = load_settings({"GOOGLY_DETECTOR": detector})
-    assert (settings.detector, settings.model) == (detector, tmp_path / f"{detector}.tflite")
+def test_a_checkout_uses_the_models_that_make_model_writes():
+    assert ROOT / "models" == MODELS == command.FOLDER
 
 
-def test_a_model_that_is_named_is_retinafaces_if_nothing_else_is_said(monkeypatch, tmp_path):
-    monkeypatch.setattr(settings_module, "MODELS", tmp_path)
-    (tmp_path / "mtcnn.tflite").touch()
-    assert load_settings({"GOOGLY_MODEL": "other.tflite"}).detector == "retinaface"
+def test_an_installed_package_uses_the_models_that_it_carries(tmp_path):
+    package = tmp_path / "googly_eyes"
+    shutil.copytree(ROOT / "googly_eyes", package, ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "models").mkdir()
+    assert missing_model_message(tmp_path).endswith("pip install --force-reinstall googly-eyes\n")
 
 
-def test_the_default_models_are_those_that_make_model_makes():
-    assert ROOT / "models" == settings_module.MODELS == command.FOLDER
+def test_a_missing_model_of_a_checkout_is_reported_with_the_command_that_makes_it(tmp_path):
+    shutil.copytree(ROOT / "googly_eyes", tmp_path / "googly_eyes", ignore=shutil.ignore_patterns("__pycache__"))
+    message = missing_model_message(tmp_path)
+    assert message.startswith(f"There is no model at {tmp_path / 'models' / 'retinaface.tflite'}. ")
+    assert "`make model`" in message
+
+
+def test_a_missing_model_that_the_user_named_is_reported_with_the_variable(tmp_path):
+    assert "GOOGLY_MODEL" in missing_model(tmp_path / "none.tflite").message
+
+
+def missing_model_message(folder):
+    """Return the message of the copy of the package in a folder, run as a process of its own."""
+    program = """if True:
+        from googly_eyes.settings import load_settings, missing_model
+        print(missing_model(load_settings({}).model))"""
+    python = [sys.executable, "-c", program]
+    return subprocess.run(python, cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
 def test_on_lambda_a_photo_must_fit_into_a_request():
@@ -98,5 +108,23 @@ def test_a_value_that_is_none_is_refused_with_its_key(key, value):
     assert repr(value) in error.message
 
 
-def test_a_misspelt_key_is_refused():
-    assert "GOOGLY_MAX_MEGAPIXEL" in refused({"GOOGLY_MAX_MEGAPIXEL": "64"}).message
+def test_an_unknown_variable_is_refused_with_the_name_that_is_most_similar():
+    error = refused({"GOOGLY_MAX_MEGAPIXEL": "64"})
+    assert error.details == {"setting": "GOOGLY_MAX_MEGAPIXEL"}
+    assert error.message == "There is no setting GOOGLY_MAX_MEGAPIXEL. Did you mean GOOGLY_MAX_MEGAPIXELS?"
+
+
+def test_an_unknown_variable_that_is_similar_to_none_is_refused_with_all_names():
+    message = refused({"GOOGLY_XYZZY": "1"}).message
+    assert all(name in message for name in VARIABLES)
+
+
+@pytest.mark.parametrize("name", [name for name, readers in VARIABLES.items() if "function" not in readers])
+def test_a_variable_of_another_process_of_the_project_is_ignored(name):
+    assert load_settings({name: "anything"}) == load_settings({})
+
+
+def test_the_table_has_every_variable_that_the_project_reads():
+    sources = [*ROOT.glob("googly_eyes/**/*.py"), *ROOT.glob("dashboard/*.py"), ROOT / "compose.yaml"]
+    named = {name for source in sources for name in re.findall(r"\bGOOGLY_[A-Z_]+", source.read_text())}
+    assert named == set(VARIABLES)

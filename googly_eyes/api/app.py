@@ -12,7 +12,7 @@ from googly_eyes.api.openapi import document
 from googly_eyes.api.request import Message, read_request
 from googly_eyes.api.response import Reply, as_json, error_reply, faces_reply, json_reply, photo_reply
 from googly_eyes.detection.detector import Detector
-from googly_eyes.errors import BadRequest, GooglyError, MethodNotAllowed, NotFound, TooLarge
+from googly_eyes.errors import BadRequestError, GooglyError, MethodNotAllowedError, NotFoundError, TooLargeError
 from googly_eyes.pipeline import googlify
 from googly_eyes.settings import Settings
 
@@ -97,19 +97,21 @@ def _health(message: Message, settings: Settings) -> Reply:
 
 def _no_such_endpoint(message: Message) -> GooglyError:
     if not message.method:
-        return BadRequest("This is not an HTTP request. The function answers its URL's events, payload format 2.0.")
+        return BadRequestError(
+            "This is not an HTTP request. The function answers its URL's events, payload format 2.0."
+        )
     if message.path in METHODS:
         allow = METHODS[message.path]
-        return MethodNotAllowed(f"{message.path} takes {allow} and no other method.", allow=allow)
-    return NotFound(f"There is nothing at this path. There are {', '.join(METHODS)}.", paths=list(METHODS))
+        return MethodNotAllowedError(f"{message.path} takes {allow} and no other method.", allow=allow)
+    return NotFoundError(f"There is nothing at this path. There are {', '.join(METHODS)}.", paths=list(METHODS))
 
 
-def _too_large_an_answer(reply: Reply) -> TooLarge:
+def _too_large_an_answer(reply: Reply) -> TooLargeError:
     message = (
         f"The photo with its googly eyes has become too large to be sent ({len(reply.body) / 1e6:.1f} MB). "
         "Send a smaller photo, or ask for the faces alone with the option answer=faces."
     )
-    return TooLarge(message, code="answer_too_large")
+    return TooLargeError(message, code="answer_too_large")
 
 
 def _refusal(error: Exception, message: Message, facts: Facts) -> Reply:

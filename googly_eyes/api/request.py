@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 from pybase64 import b64decode
 
-from googly_eyes.errors import BadOption, BadRequest, UnsupportedMedia
+from googly_eyes.errors import BadOptionError, BadRequestError, UnsupportedMediaError
 from googly_eyes.options import SHOWN, Options, options_from_json, options_from_text
 
 JSON = "application/json"
@@ -58,16 +58,16 @@ class Request:
 def read_request(message: Message) -> Request:
     """The photo, not yet looked at, and the options of a POST.
 
-    BadRequest when there is no photo or the body cannot be read, UnsupportedMedia for a compressed body or a
-    Content-Type that is neither JSON nor a photo, BadOption for an option that is unknown, repeated, out of range or
-    in the wrong place.
+    BadRequestError when there is no photo or the body cannot be read, UnsupportedMediaError for a compressed body or
+    a Content-Type that is neither JSON nor a photo, BadOptionError for an option that is unknown, repeated, out of
+    range or in the wrong place.
     """
     if not message.body:
-        raise BadRequest(f"The body is empty. {HOW_TO_SEND}", code="no_photo")
+        raise BadRequestError(f"The body is empty. {HOW_TO_SEND}", code="no_photo")
     coding = message.headers.get("content-encoding", IDENTITY).strip().lower()
     if coding != IDENTITY:
         what = f"The body is sent with Content-Encoding {coding[:SHOWN]}, which is not undone here. Send it as it is."
-        raise UnsupportedMedia(what, code="unsupported_content_encoding")
+        raise UnsupportedMediaError(what, code="unsupported_content_encoding")
     media_type = _media_type(message.headers.get("content-type", ""))
     if media_type == JSON:
         return _read_json(message)
@@ -94,9 +94,9 @@ def _read_json(message: Message) -> Request:
     fields = _json_object(_body(message))
     for name, _ in parse_qsl(message.query, keep_blank_values=True):
         what = f"{name[:SHOWN]} is in the query. With {JSON} the options are fields of the JSON, beside the image."
-        raise BadOption(what, option=name[:SHOWN])
+        raise BadOptionError(what, option=name[:SHOWN])
     if "image" not in fields:
-        raise BadRequest('The JSON object has no "image": the photo, in base64.', code="no_photo")
+        raise BadRequestError('The JSON object has no "image": the photo, in base64.', code="no_photo")
     photo = _photo_from_base64(fields.pop("image"))
     form = preferred_form(message.headers.get("accept", ""), otherwise="json")
     return Request(photo, options_from_json(fields), form)
@@ -115,37 +115,37 @@ def _body(message: Message) -> bytes | str:
     try:
         return b64decode(message.body, validate=True)
     except ValueError as error:
-        raise BadRequest("The body is marked as base64 and is not.", code="bad_base64") from error
+        raise BadRequestError("The body is marked as base64 and is not.", code="bad_base64") from error
 
 
 def _json_object(body: bytes | str) -> dict[str, object]:
     try:
         value = json.loads(body, object_pairs_hook=_unrepeated)
     except (ValueError, RecursionError) as error:
-        raise BadRequest(f"The body is not JSON{_where(error)}.", code="bad_json") from error
+        raise BadRequestError(f"The body is not JSON{_where(error)}.", code="bad_json") from error
     if not isinstance(value, dict):
-        raise BadRequest('The body is JSON, but not an object: {"image": ...}.', code="bad_json")
+        raise BadRequestError('The body is JSON, but not an object: {"image": ...}.', code="bad_json")
     return value
 
 
 def _photo_from_base64(image: object) -> bytes:
     """Standard alphabet, padded. Line ends are allowed: `base64 photo.jpg` writes one after every 76 characters."""
     if not isinstance(image, str):
-        raise BadRequest('"image" must be a string: the photo, in base64.', code="bad_base64")
+        raise BadRequestError('"image" must be a string: the photo, in base64.', code="bad_base64")
     if "\n" in image:  # looking is quick, and taking out what is not there is not
         image = image.replace("\r\n", "").replace("\n", "")
     try:
         return b64decode(image, validate=True)
     except ValueError as error:
         what = "standard alphabet (+ and /, not - and _), padded with =, no blanks and no data: prefix"
-        raise BadRequest(f'"image" is not base64: {what}.', code="bad_base64") from error
+        raise BadRequestError(f'"image" is not base64: {what}.', code="bad_base64") from error
 
 
 def _unrepeated(pairs: Iterable[tuple[str, T]]) -> dict[str, T]:
     values: dict[str, T] = {}
     for name, value in pairs:
         if name in values:
-            raise BadOption(f"{name[:SHOWN]} is given more than once.", option=name[:SHOWN])
+            raise BadOptionError(f"{name[:SHOWN]} is given more than once.", option=name[:SHOWN])
         values[name] = value
     return values
 
@@ -158,7 +158,7 @@ def _media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def _not_a_photo(media_type: str) -> UnsupportedMedia:
+def _not_a_photo(media_type: str) -> UnsupportedMediaError:
     if media_type == FORM:
         what = "The body is called a form, which is what curl says without -H 'Content-Type: image/jpeg'."
     elif media_type.startswith("multipart/"):
@@ -167,7 +167,7 @@ def _not_a_photo(media_type: str) -> UnsupportedMedia:
         what = f"The Content-Type {media_type[:SHOWN]} is not one that is read."
     else:
         what = "There is no Content-Type."
-    return UnsupportedMedia(f"{what} {HOW_TO_SEND}", code="unsupported_content_type")
+    return UnsupportedMediaError(f"{what} {HOW_TO_SEND}", code="unsupported_content_type")
 
 
 def _weights(accept: str) -> Iterator[tuple[str, float]]:

@@ -15,7 +15,7 @@ from googly_eyes.cli.plan import Job
 from googly_eyes.cli.records import Record, failure_line, failure_record, success_line, success_record
 from googly_eyes.cli.report import Reporter
 from googly_eyes.client.service import Service
-from googly_eyes.errors import ServiceError, TooLarge
+from googly_eyes.errors import ServiceError, TooLargeError
 from googly_eyes.options import Options
 from googly_eyes.pipeline import Result
 from googly_eyes.settings import own_settings
@@ -89,7 +89,7 @@ def _process_photo(job: Job, service: Service, options: Options, max_bytes: int)
 
 
 def _read_photo(source: Path | None, max_bytes: int) -> bytes:
-    """Return the bytes of a photo. Raises TooLarge before a file over the limit, such as a film, is read."""
+    """Return the bytes of a photo. Raises TooLargeError before a file over the limit, such as a film, is read."""
     if source is None:
         return sys.stdin.buffer.read(max_bytes + 1)
     status = source.stat()
@@ -97,6 +97,6 @@ def _read_photo(source: Path | None, max_bytes: int) -> bytes:
         raise FileError("This is not a file, but a pipe or a device. Send its photo to standard input: googly -",
                         "not_a_file")  # fmt: skip
     if status.st_size > max_bytes:
-        raise TooLarge(f"The file has {status.st_size / 1e6:.1f} MB; {max_bytes / 1e6:g} MB are allowed.")
+        raise TooLargeError(f"The file has {status.st_size / 1e6:.1f} MB; {max_bytes / 1e6:g} MB are allowed.")
     with source.open("rb") as file:
         return file.read(max_bytes + 1)

@@ -23,7 +23,7 @@ PHOTO_EXTENSIONS = frozenset(REFUSED).union(*EXTENSIONS.values())
 def check_extension(data: bytes, target: Path) -> None:
     """Raise FileError if the extension of a result is not one of the photo's format; no extension is accepted.
 
-    Raises UnsupportedMedia if the bytes are not a photo.
+    Raises UnsupportedMediaError if the bytes are not a photo.
     """
     photo_format = identify(data)
     if target.suffix and target.suffix.lower() not in EXTENSIONS[photo_format]:

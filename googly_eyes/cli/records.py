@@ -7,7 +7,7 @@ from googly_eyes.api.response import as_json
 from googly_eyes.cli.errors import FileError
 from googly_eyes.cli.plan import Job
 from googly_eyes.cli.sources import cannot_read
-from googly_eyes.errors import GooglyError, TooLarge
+from googly_eyes.errors import GooglyError, TooLargeError
 from googly_eyes.pipeline import Result
 
 Record = dict[str, object]
@@ -57,7 +57,7 @@ def faces_json(records: Sequence[Record]) -> bytes:
 
 def _code_and_message(error: Exception) -> tuple[str, str]:
     match error:
-        case TooLarge():
+        case TooLargeError():
             return error.code, f"{error} GOOGLY_MAX_MB and GOOGLY_MAX_MEGAPIXELS set the limits."
         case GooglyError():
             return error.code, MESSAGES.get(error.code, str(error))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from googly_eyes.errors import TooLarge
+from googly_eyes.errors import TooLargeError
 from googly_eyes.photo.photo import Photo, small_copy
 from googly_eyes.types import Box, Face, Point
 
@@ -29,12 +29,12 @@ class Copy:
 
 
 def smaller_copy(photo: Photo, max_bytes: int) -> Copy:
-    """The largest copy that has at most `max_bytes`; TooLarge if none has."""
+    """The largest copy that has at most `max_bytes`; TooLargeError if none has."""
     for long_side in LONG_SIDES:
         copy = _copy(photo, long_side)
         if len(copy.jpeg) <= max_bytes:
             return copy
-    raise TooLarge(f"Even a copy of {LONG_SIDES[-1]} pixels has more than {max_bytes} bytes.")
+    raise TooLargeError(f"Even a copy of {LONG_SIDES[-1]} pixels has more than {max_bytes} bytes.")
 
 
 def onto_photo(faces: Iterable[Face], copy: Copy) -> tuple[Face, ...]:

@@ -29,19 +29,19 @@ from tenacity import (
 from googly_eyes.client.downscale import onto_photo, smaller_copy
 from googly_eyes.client.signing import Signer, function_region
 from googly_eyes.errors import (
-    BadOption,
-    BadRequest,
-    BadUrl,
-    Busy,
-    DamagedPhoto,
-    Forbidden,
+    BadOptionError,
+    BadRequestError,
+    BadUrlError,
+    BusyError,
+    DamagedPhotoError,
+    ForbiddenError,
     GooglyError,
-    NotGoogly,
-    ServerFailed,
+    NotGooglyError,
+    ServerFailedError,
     ServiceError,
-    TooLarge,
-    Unreachable,
-    UnsupportedMedia,
+    TooLargeError,
+    UnreachableError,
+    UnsupportedMediaError,
 )
 from googly_eyes.options import Options, as_text
 from googly_eyes.photo.formats import MEDIA_TYPES, Fidelity, identify
@@ -57,15 +57,15 @@ BACKOFF_S, LONGEST_WAIT_S = 0.5, 30.0  # the first wait, which doubles; and the 
 CONNECTIONS = 64
 FUNCTION_BYTES = int(MAX_MB_ON_LAMBDA * 1_000_000)
 # The errors of a photo, by the status that tells them.
-ERRORS = {kind.status: kind for kind in (BadRequest, TooLarge, UnsupportedMedia, BadOption)}
+ERRORS = {kind.status: kind for kind in (BadRequestError, TooLargeError, UnsupportedMediaError, BadOptionError)}
 
 
 class RemoteService:
     """The service at `url`. Any number of threads may ask.
 
     `sign` None signs for a function URL and for nothing else: whoever is asked learns the key's id and its session
-    token, if there is one. `region` None is the one in the URL, else that of the AWS configuration. Raises BadUrl, and
-    Forbidden when there is nothing to sign with.
+    token, if there is one. `region` None is the one in the URL, else that of the AWS configuration. Raises
+    BadUrlError, and ForbiddenError when there is nothing to sign with.
     """
 
     def __init__(self, url: str, *, sign: bool | None = None, region: str | None = None) -> None:
@@ -83,9 +83,9 @@ class RemoteService:
     def googlify(self, photo: bytes, options: Options) -> Result:
         """As client.Service. `timings` tell how long the request took, and what was done here."""
         if not photo:  # the API would speak of bodies, and this is a file's matter
-            raise BadRequest("The photo is empty. Send the bytes of an image file.", code="empty_photo")
+            raise BadRequestError("The photo is empty. Send the bytes of an image file.", code="empty_photo")
         if self._max_bytes is None or len(photo) <= self._max_bytes:
-            with contextlib.suppress(TooLarge):
+            with contextlib.suppress(TooLargeError):
                 return self._whole(photo, options)
         return self._in_two_steps(photo, options)
 
@@ -119,7 +119,7 @@ class RemoteService:
         attempts = Retrying(
             stop=stop_after_attempt(ATTEMPTS),
             wait=_wait,
-            retry=retry_if_exception_type((Busy, ServerFailed, Unreachable)),
+            retry=retry_if_exception_type((BusyError, ServerFailedError, UnreachableError)),
             reraise=True,
         )
         return attempts(self._ask_once, photo, options)
@@ -137,9 +137,9 @@ class RemoteService:
                 allow_redirects=False,  # the photo goes to the address that was named, and to no other
             )
         except (requests.exceptions.SSLError, requests.exceptions.InvalidURL) as error:
-            raise BadUrl(f"{self._url} cannot be called: {_reason(error)}") from error
+            raise BadUrlError(f"{self._url} cannot be called: {_reason(error)}") from error
         except requests.RequestException as error:
-            raise Unreachable(
+            raise UnreachableError(
                 f"{self._url} does not answer ({_reason(error)}). Is it running, and is the address right?"
             ) from error
         value = _json(response)
@@ -154,29 +154,29 @@ class RemoteService:
         if status in {401, 403}:
             return self._forbidden(response, str(value.get("Message") or value.get("message") or ""))
         if status in {429, 503}:
-            return Busy(
+            return BusyError(
                 f"{self._url} is busy ({status}). Try later, or with fewer at a time (--jobs).",
                 retry_after=_retry_after(response),
             )
         if status >= 500:
             trace = f" Its id in the log: {value['request_id']}." if "request_id" in value else ""
-            return ServerFailed(f"{self._url} failed ({status}), {ATTEMPTS} times.{trace}")
+            return ServerFailedError(f"{self._url} failed ({status}), {ATTEMPTS} times.{trace}")
         if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and own is None:  # AWS itself refuses more than 6 MB
-            return TooLarge("The service takes no request of this size.")
+            return TooLargeError("The service takes no request of this size.")
         if status in ERRORS and own is not None:
             return _photos_own(status, **own)
         return self._not_googly(f"with status {status}")
 
-    def _forbidden(self, response: requests.Response, said: str) -> Forbidden:
+    def _forbidden(self, response: requests.Response, said: str) -> ForbiddenError:
         if self._signer is not None:
             return self._signer.explain(response, said)
-        return Forbidden(
+        return ForbiddenError(
             f"{self._url} refuses requests that are not signed ({response.status_code}). If it is a function URL, "
             "sign with --sign (in Python: service_at(url, sign=True); in the dashboard: GOOGLY_SIGN=yes)."
         )
 
-    def _not_googly(self, what: str) -> NotGoogly:
-        return NotGoogly(f"{self._url} answers {what}, as this API never does. Is the address right?")
+    def _not_googly(self, what: str) -> NotGooglyError:
+        return NotGooglyError(f"{self._url} answers {what}, as this API never does. Is the address right?")
 
     def _read(self, answer: Mapping[str, Any], media_type: str, *, wants_photo: bool) -> Result:
         """An older service does not tell all of it; one that is newer may have more to tell than is known here."""
@@ -202,13 +202,15 @@ def _checked(url: str, *, sign: bool | None) -> str:
         host, _ = parts.hostname, parts.port
         (host or "").encode("idna")  # as is done to call it; too late there for a sentence
     except ValueError as error:
-        raise BadUrl(f"{url} is no address: {error}.") from error
+        raise BadUrlError(f"{url} is no address: {error}.") from error
     if parts.scheme not in {"http", "https"} or not host:
-        raise BadUrl(f"{url} is no address. One begins with https://, or http:// on this machine.")
+        raise BadUrlError(f"{url} is no address. One begins with https://, or http:// on this machine.")
     if parts.query or parts.fragment or parts.username:
-        raise BadUrl(f"{url} has more than a host and a path. Leave away what follows a ? or a #, and any user name.")
+        raise BadUrlError(
+            f"{url} has more than a host and a path. Leave away what follows a ? or a #, and any user name."
+        )
     if sign and parts.scheme == "http" and host not in LOOPBACK:
-        raise BadUrl(f"{url} would show your AWS key's session to the network: signed requests go over https.")
+        raise BadUrlError(f"{url} would show your AWS key's session to the network: signed requests go over https.")
     return url if parts.path else f"{url}/"
 
 
@@ -225,7 +227,7 @@ def _query(options: Options) -> str:
 
 def _photos_own(status: int, *, message: str, code: str = "", details: object = None, **_: object) -> GooglyError:
     """The error that the pipeline raised there, as it would have raised it here."""
-    kind = DamagedPhoto if code == DamagedPhoto.code else ERRORS[status]
+    kind = DamagedPhotoError if code == DamagedPhotoError.code else ERRORS[status]
     error = kind(message, code=code)
     error.details = details if isinstance(details, dict) else {}
     return error

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from requests import PreparedRequest, Response
 from requests.auth import AuthBase
 
-from googly_eyes.errors import Forbidden
+from googly_eyes.errors import ForbiddenError
 
 SERVICE = "lambda"
 FUNCTION_URL = re.compile(r"[a-z0-9]+\.lambda-url\.([a-z0-9-]+)\.on\.aws")
@@ -32,7 +32,7 @@ def function_region(url: str) -> str | None:
 class Signer(AuthBase):
     """Signs each request as it is sent. `region` None: from AWS_REGION, AWS_DEFAULT_REGION or the profile.
 
-    Forbidden when there are no credentials or no region, here and whenever they cannot be refreshed.
+    ForbiddenError when there are no credentials or no region, here and whenever they cannot be refreshed.
     """
 
     def __init__(self, region: str | None) -> None:
@@ -43,9 +43,9 @@ class Signer(AuthBase):
         except (BotoCoreError, ClientError) as error:
             raise _no_credentials(error) from error
         if self._credentials is None:
-            raise Forbidden(f"There are no AWS credentials to sign with. {HOW_TO_LOG_IN}")
+            raise ForbiddenError(f"There are no AWS credentials to sign with. {HOW_TO_LOG_IN}")
         if not self._region:
-            raise Forbidden(
+            raise ForbiddenError(
                 "The requests are to be signed, and the region is not known. Name it in AWS_REGION or --region."
             )
 
@@ -60,24 +60,24 @@ class Signer(AuthBase):
         request.headers.update(dict(signed.headers.items()))
         return request
 
-    def explain(self, response: Response, said: str) -> Forbidden:
+    def explain(self, response: Response, said: str) -> ForbiddenError:
         """What a 403 means; `said` is what AWS says, in a sentence or none."""
         key = f"{self._credentials.access_key} (from {self._credentials.method})"
         quoted = f" AWS says: {said}" if said else ""
         match response.headers.get("x-amzn-ErrorType", "").partition(":")[0]:
             case "ExpiredTokenException":
-                return Forbidden(f"The AWS key {key} has expired. {HOW_TO_LOG_IN}")
+                return ForbiddenError(f"The AWS key {key} has expired. {HOW_TO_LOG_IN}")
             case "UnrecognizedClientException" | "InvalidClientTokenId":
-                return Forbidden(
+                return ForbiddenError(
                     f"AWS does not know the key {key}, or its session token is not the key's. {HOW_TO_LOG_IN}"
                 )
             case "InvalidSignatureException" | "IncompleteSignatureException" | "SignatureDoesNotMatch":
-                return Forbidden(
+                return ForbiddenError(
                     f"The signature made with the AWS key {key} for the region {self._region} is not accepted: the "
                     f"secret is not the key's, the region not the function's, or this computer's clock wrong.{quoted}"
                 )
             case _:
-                return Forbidden(
+                return ForbiddenError(
                     f"The AWS key {key} may not call this function. Its user or role needs {PERMISSIONS} on it.{quoted}"
                 )
 
@@ -87,5 +87,5 @@ def _region(session: botocore.session.Session) -> str | None:
     return os.environ.get("AWS_REGION") or session.get_config_variable("region")
 
 
-def _no_credentials(error: Exception) -> Forbidden:
-    return Forbidden(f"The AWS credentials cannot be used: {str(error).rstrip('.')}. {HOW_TO_LOG_IN}")
+def _no_credentials(error: Exception) -> ForbiddenError:
+    return ForbiddenError(f"The AWS credentials cannot be used: {str(error).rstrip('.')}. {HOW_TO_LOG_IN}")

@@ -6,39 +6,43 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from googly_eyes.types import Floats
+
 Indices = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What one look saw, best first, in pixels of the array that was looked at.
+    """The faces of one pass or crop, best score first.
 
-    `scores` (n,) in 0..1; `boxes` (n, 4) as x0, y0, x1, y1; `landmarks` (n, 5, 2): the person's right eye, left eye,
-    nose, right and left corner of the mouth. `cut_short`: a scan had more to look at than it looks at.
+    `scores` (n,) in 0..1; `boxes` (n, 4) as x0, y0, x1, y1; `landmarks` (n, 5, 2) in the order of the fields of Face:
+    right eye, left eye, nose, right and left corner of the mouth. Boxes and landmarks are in pixels of one image.
+    `truncated`: the detector dropped proposals because there were more than it processes.
     """
 
     scores: Floats
     boxes: Floats
     landmarks: Floats
-    cut_short: bool = False
+    truncated: bool = False
 
     def __len__(self) -> int:
         return len(self.scores)
 
     def take(self, indices: Indices) -> "Candidates":
+        """Return the candidates with these indices, in that order."""
         return Candidates(self.scores[indices], self.boxes[indices], self.landmarks[indices])
 
     def take_first(self, count: int) -> "Candidates":
+        """Return the first `count` candidates, or all if there are fewer."""
         return Candidates(self.scores[:count], self.boxes[:count], self.landmarks[:count])
 
 
-NOTHING = Candidates(np.empty(0, np.float32), np.empty((0, 4), np.float32), np.empty((0, 5, 2), np.float32))
+NO_CANDIDATES = Candidates(np.empty(0, np.float32), np.empty((0, 4), np.float32), np.empty((0, 5, 2), np.float32))
 
 
-def join(parts: Iterable[Candidates]) -> Candidates:
-    """All candidates of several looks, in the order of the parts; they must be in the same pixels."""
-    parts = [NOTHING, *parts]
+def concatenate(parts: Iterable[Candidates]) -> Candidates:
+    """Return all candidates of several passes or crops in one; all must be in pixels of the same image."""
+    parts = [NO_CANDIDATES, *parts]
     return Candidates(
         np.concatenate([part.scores for part in parts]),
         np.concatenate([part.boxes for part in parts]),
@@ -47,24 +51,24 @@ def join(parts: Iterable[Candidates]) -> Candidates:
 
 
 def iou(box: Floats, boxes: Floats) -> Floats:
-    """Intersection over union of one box (4,) with each of many (n, 4), in 0..1; 0 where both are empty."""
-    corner = np.maximum(box[:2], boxes[:, :2])
-    opposite = np.minimum(box[2:], boxes[:, 2:])
-    overlap = np.prod(np.maximum(opposite - corner, 0), axis=1)
-    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) + np.prod(box[2:] - box[:2]) - overlap
-    shares: Floats = np.divide(overlap, area, out=np.zeros_like(overlap), where=area > 0)
-    return shares
+    """Return the intersection over union (n,) of one box (4,) with many (n, 4), in 0..1; 0 if both are empty."""
+    top_left = np.maximum(box[:2], boxes[:, :2])
+    bottom_right = np.minimum(box[2:], boxes[:, 2:])
+    intersection = np.prod(np.maximum(bottom_right - top_left, 0), axis=1)
+    union = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) + np.prod(box[2:] - box[:2]) - intersection
+    ratios: Floats = np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
+    return ratios
 
 
 def nms(boxes: Floats, scores: Floats, threshold: float) -> Indices:
-    """Greedy non-maximum suppression: the boxes (n, 4) that no better one overlaps by more than `threshold` (IoU).
+    """Return the indices kept by greedy non-maximum suppression of boxes (n, 4) at an IoU of `threshold`.
 
-    Indices, best score first; equal scores keep the order they came in.
+    Best score first; equal scores keep their order.
     """
-    waiting = np.argsort(-scores, kind="stable")
+    remaining = np.argsort(-scores, kind="stable")
     kept = []
-    while len(waiting):
-        best, waiting = waiting[0], waiting[1:]
+    while len(remaining):
+        best, remaining = remaining[0], remaining[1:]
         kept.append(best)
-        waiting = waiting[iou(boxes[best], boxes[waiting]) <= threshold]
+        remaining = remaining[iou(boxes[best], boxes[remaining]) <= threshold]
     return np.array(kept, np.intp)

@@ -1,15 +1,26 @@
-"""Which detector a deployment has, from its settings."""
+"""The detectors by name, and the one that the settings choose. A new detector is one row here."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 from googly_eyes.detection.detector import Detector
 from googly_eyes.detection.mtcnn import Mtcnn
 from googly_eyes.detection.retinaface import RetinaFace
+from googly_eyes.errors import SettingError
 from googly_eyes.settings import Settings
+
+DETECTORS: dict[str, Callable[[Path, int], Detector]] = {  # name -> (model, threads) -> detector
+    "retinaface": RetinaFace,
+    "mtcnn": Mtcnn,
+}
 
 
 def load_detector(settings: Settings, threads: int | None = None) -> Detector:
-    """The detector with its model loaded; `threads` in place of the settings'.
+    """Load the detector and the model of the settings; `threads` replaces the number in the settings.
 
-    Raises SettingError where the model's file is missing, or is no model of this detector.
+    Raises SettingError if there is no such detector, or its model file is missing or belongs to another detector.
     """
-    kind = RetinaFace if settings.detector == "retinaface" else Mtcnn
-    return kind(settings.model, threads or settings.threads)
+    if settings.detector not in DETECTORS:
+        allowed = " or ".join(DETECTORS)
+        raise SettingError(f"There is no detector {settings.detector!r}. Set GOOGLY_DETECTOR to {allowed}.")
+    return DETECTORS[settings.detector](settings.model, threads or settings.threads)

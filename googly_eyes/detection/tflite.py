@@ -1,10 +1,7 @@
-"""The one seam to the TFLite runtime: `ai-edge-litert`, or `tflite-runtime` where that is what is installed."""
+"""The TFLite runtime: `ai-edge-litert`, or `tflite-runtime` if only that is installed."""
 
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 try:
     from ai_edge_litert.interpreter import Interpreter
@@ -12,18 +9,20 @@ except ImportError:
     from tflite_runtime.interpreter import Interpreter
 
 from googly_eyes.errors import SettingError
+from googly_eyes.settings import missing_model
+from googly_eyes.types import Floats, Pixels
 
 
 class Session:
-    """One model ready to run. Not for use by two threads at once.
+    """One loaded model. Not thread-safe.
 
-    `outputs` are the names of its first graph's, `graphs` the names of all its graphs. Resizing the input costs
-    3-28 ms; a run at the size of the last one is free of it.
+    `outputs` are the names of the outputs of its first graph, `graphs` the names of all its graphs. A new input size
+    costs 3-28 ms; a run at the size of the previous one costs nothing extra.
     """
 
     def __init__(self, model: Path, threads: int) -> None:
         if not model.is_file():
-            raise SettingError(f"There is no model at {model}. Make it with `make model`, or name one in GOOGLY_MODEL.")
+            raise missing_model(model)
         try:
             self._interpreter = Interpreter(model_path=str(model), num_threads=threads)
         except ValueError as error:
@@ -36,8 +35,8 @@ class Session:
         self._shape: tuple[int, ...] = ()
         self._runners: dict[str, Any] = {}
 
-    def run(self, batch: npt.NDArray[np.uint8]) -> list[npt.NDArray[np.float32]]:
-        """The model's outputs for one input, in the model's own order; every array is the caller's to keep."""
+    def run(self, batch: Pixels) -> list[Floats]:
+        """Return the outputs of the first graph for one batch, in the order of `outputs`; the arrays are copies."""
         if batch.shape != self._shape:
             self._interpreter.resize_tensor_input(self._input, batch.shape)
             self._interpreter.allocate_tensors()
@@ -47,14 +46,14 @@ class Session:
         outputs: list[Any] = [self._interpreter.get_tensor(index) for index in self._outputs]
         return outputs
 
-    def run_graph(self, name: str, batch: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.float32]]:
-        """The outputs, by name, of one graph of a model that has several; each has one input, `pixels`."""
+    def run_graph(self, name: str, batch: Pixels) -> dict[str, Floats]:
+        """Return the outputs by name of one graph of a model with several; each graph has one input, `pixels`."""
         if name not in self._runners:
             self._runners[name] = self._interpreter.get_signature_runner(name)
-        outputs: dict[str, npt.NDArray[np.float32]] = self._runners[name](pixels=batch)
+        outputs: dict[str, Floats] = self._runners[name](pixels=batch)
         return outputs
 
 
 def wrong_model(model: Path, detector: str) -> SettingError:
-    """For a TFLite model that is not the detector's."""
+    """Return the error for a TFLite model that is not of this detector."""
     return SettingError(f"{model} is no model of {detector}. GOOGLY_DETECTOR and GOOGLY_MODEL must go together.")

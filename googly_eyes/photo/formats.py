@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile
 
-from googly_eyes.errors import DamagedPhoto, GooglyError, TooLarge, UnsupportedMedia
+from googly_eyes.errors import DamagedPhotoError, GooglyError, TooLargeError, UnsupportedMediaError
 from googly_eyes.photo.headers import (
     JPEG_END,
     JPEG_SCAN,
@@ -166,7 +166,7 @@ class Source:
     dropped: tuple[str, ...] = ()
 
     def decode(self) -> Image.Image:
-        """The pixels in sensor order, in a mode that can be painted on. Raises DamagedPhoto."""
+        """The pixels in sensor order, in a mode that can be painted on. Raises DamagedPhotoError."""
         with _damage_told(self.format):
             self.file.load()
             image: Image.Image = self.file
@@ -176,7 +176,7 @@ class Source:
 
 
 def identify(data: bytes) -> str:
-    """The format by the file's first bytes. Raises UnsupportedMedia."""
+    """The format by the file's first bytes. Raises UnsupportedMediaError."""
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "WEBP"
     if iso_brands(data) & {b"avif", b"avis"}:
@@ -188,7 +188,7 @@ def identify(data: bytes) -> str:
 
 
 def open_photo(name: str, data: bytes) -> Source:
-    """Read a photo's header. Raises UnsupportedMedia for what cannot be given back whole, and DamagedPhoto."""
+    """Read a photo's header. Raises UnsupportedMediaError (cannot be given back whole) and DamagedPhotoError."""
     openers = {
         "JPEG": _open_jpeg,
         "PNG": _open_png,
@@ -202,23 +202,25 @@ def open_photo(name: str, data: bytes) -> Source:
         return openers[name](data)
 
 
-def _stranger(data: bytes) -> UnsupportedMedia:
+def _stranger(data: bytes) -> UnsupportedMediaError:
     start = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if iso_brands(data) & {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}:
-        return UnsupportedMedia(
+        return UnsupportedMediaError(
             "HEIC photos are not read. Convert it: `heif-convert photo.heic photo.jpg`, or Export in a photo program. "
             "An iPhone makes JPEGs with Settings > Camera > Formats > Most Compatible.",
             code="heic",
         )
     if b"<svg" in start:
-        return UnsupportedMedia(f"An SVG is a drawing and no photo. Export it as a PNG. {ALLOWED}", code="svg")
+        return UnsupportedMediaError(f"An SVG is a drawing and no photo. Export it as a PNG. {ALLOWED}", code="svg")
     if start.startswith(b"%pdf"):
-        return UnsupportedMedia(f"A PDF is a document and no photo. Export the page as a JPEG. {ALLOWED}", code="pdf")
+        return UnsupportedMediaError(
+            f"A PDF is a document and no photo. Export the page as a JPEG. {ALLOWED}", code="pdf"
+        )
     if start.isascii() and b"\0" not in start:
-        return UnsupportedMedia(
+        return UnsupportedMediaError(
             f'This is text and no photo. If it is base64, send it as JSON: {{"image": "..."}}. {ALLOWED}', code="text"
         )
-    return UnsupportedMedia(f"This is no photo of a known format. {ALLOWED}", code="unknown_format")
+    return UnsupportedMediaError(f"This is no photo of a known format. {ALLOWED}", code="unknown_format")
 
 
 @contextmanager
@@ -229,9 +231,9 @@ def _damage_told(name: str) -> Iterator[None]:
     except GooglyError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise TooLarge(f"This {name} has more pixels than can be taken. Send a smaller copy.") from error
+        raise TooLargeError(f"This {name} has more pixels than can be taken. Send a smaller copy.") from error
     except Exception as error:
-        raise DamagedPhoto(
+        raise DamagedPhotoError(
             f"This {name} is damaged, breaks off or is of a rare kind. Send the whole original file, or save it anew."
         ) from error
 
@@ -247,7 +249,7 @@ def _plugin(name: str) -> Any:
 def _open_jpeg(data: bytes) -> Source:
     kind, bits = jpeg_frame(data)
     if bits != 8 or kind not in JPEG_KINDS:
-        raise UnsupportedMedia(
+        raise UnsupportedMediaError(
             "This JPEG is lossless, hierarchical or has more than 8 bits a sample, as some scanners make them. "
             "Save it as an ordinary JPEG.",
             code="unsupported_jpeg",
@@ -256,7 +258,7 @@ def _open_jpeg(data: bytes) -> Source:
     file = _plugin("Jpeg").JpegImageFile(io.BytesIO(data))
     jfif, transform = "jfif" in file.info, file.info.get("adobe_transform")
     if file.mode == "CMYK" and transform is None:
-        raise UnsupportedMedia(
+        raise UnsupportedMediaError(
             "This CMYK JPEG has no Adobe marker, so that its colours cannot be told from their negatives. "
             "Save it as RGB.",
             code="unmarked_cmyk",
@@ -291,7 +293,7 @@ def _open_jpeg(data: bytes) -> Source:
 
 
 def _jpeg_end(data: bytes, most_scans: int) -> int:
-    """Where the first picture ends, behind its marker; the file's end if it has none. Raises UnsupportedMedia.
+    """Where the first picture ends, behind its marker; the file's end if it has none. Raises UnsupportedMediaError.
 
     Thumbnails stand inside segments, whose scans and ends do not count.
     """
@@ -308,7 +310,7 @@ def _jpeg_end(data: bytes, most_scans: int) -> int:
             return at
         scans += kind == JPEG_SCAN
         if scans > most_scans:
-            raise UnsupportedMedia(
+            raise UnsupportedMediaError(
                 f"This JPEG has more than {most_scans} scans, which take too long. Save it as an ordinary JPEG.",
                 code="too_many_scans",
             )
@@ -528,9 +530,11 @@ def _nearest(colours: Pixels, table: Pixels) -> npt.NDArray[np.intp]:
 def _open_bmp(data: bytes) -> Source:
     file = _plugin("Bmp").BmpImageFile(io.BytesIO(data))
     if file.mode == "RGBA":
-        raise UnsupportedMedia("This BMP has transparency, which cannot be kept. Save it as PNG.", code="bmp_alpha")
+        raise UnsupportedMediaError(
+            "This BMP has transparency, which cannot be kept. Save it as PNG.", code="bmp_alpha"
+        )
     if int.from_bytes(data[14:18], "little") == BMP_V5_SIZE and data[70:74] in BMP_PROFILES:
-        raise UnsupportedMedia(
+        raise UnsupportedMediaError(
             "This BMP has a colour profile, which cannot be kept. Save it as PNG.", code="bmp_profile"
         )
     return Source("BMP", file, 1, partial(_save, name="BMP", dpi=file.info.get("dpi", (0, 0))), "exact")
@@ -546,7 +550,7 @@ def _open_tiff(data: bytes) -> Source:
     stream.seek(tags.next)
     tags.load(stream)
     if tags.next or TIFF_SUB_IFDS in tags:
-        raise UnsupportedMedia(
+        raise UnsupportedMediaError(
             "This TIFF has several pages or pictures, as raw photos of cameras do. Save the one you mean as a file of "
             "its own.",
             code="multi_page",
@@ -583,8 +587,8 @@ def _check_tiff_layout(tags: Any) -> None:
         raise _unsupported_tiff()
 
 
-def _unsupported_tiff() -> UnsupportedMedia:
-    return UnsupportedMedia(
+def _unsupported_tiff() -> UnsupportedMediaError:
+    return UnsupportedMediaError(
         "This TIFF is neither grey (up to 16 bits) nor RGB, palette or CMYK of 8 bits a channel, with or without "
         "transparency. Save it as one of these.",
         code="unsupported_tiff",
@@ -611,7 +615,7 @@ def _open_avif(data: bytes) -> Source:
     properties = avif_properties(data)
     codings = [body[2] for kind, body in properties if kind == b"av1C"]
     if any(coding & AVIF_HIGH_DEPTH for coding in codings):
-        raise UnsupportedMedia(
+        raise UnsupportedMediaError(
             "This AVIF has 10 or 12 bits a channel, which would be cut to 8. Save it with 8 bits a channel.",
             code="high_bit_depth",
         )
@@ -621,7 +625,7 @@ def _open_avif(data: bytes) -> Source:
         if kind == b"colr" and body.startswith(b"nclx") and not profile:
             primaries, transfer = int.from_bytes(body[4:6]), int.from_bytes(body[6:8])
             if primaries not in AVIF_PRIMARIES or transfer not in AVIF_TRANSFERS:
-                raise UnsupportedMedia(
+                raise UnsupportedMediaError(
                     "This AVIF has wide-gamut or HDR colours, which cannot be kept. Save it as sRGB.",
                     code="unsupported_colour",
                 )
@@ -648,12 +652,12 @@ def _avif_sampling(codings: list[int]) -> str:
 # ---- all -------------------------------------------------------------------------------------------------------------
 
 
-def _animated(name: str) -> UnsupportedMedia:
-    return UnsupportedMedia(f"This {name} is animated. Send one of its pictures as a still.", code="animated")
+def _animated(name: str) -> UnsupportedMediaError:
+    return UnsupportedMediaError(f"This {name} is animated. Send one of its pictures as a still.", code="animated")
 
 
-def _sixteen_bit(name: str) -> UnsupportedMedia:
-    return UnsupportedMedia(
+def _sixteen_bit(name: str) -> UnsupportedMediaError:
+    return UnsupportedMediaError(
         f"This {name} has 16-bit colours, which would be cut to 8 bits. Save it with 8 bits a channel.",
         code="sixteen_bit_colour",
     )

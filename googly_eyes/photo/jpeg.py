@@ -4,7 +4,7 @@ A JPEG stores blocks of 8 x 8 samples as coefficients (ITU-T T.81, A.3.3). The t
 to a function, and writes them again: what that function leaves alone comes out as it went in. Samples of any piece of
 the picture, at any of the scales N/8, are made from the coefficients when somebody asks for them.
 
-Whatever cannot be taken raises CannotTransform, and has to go another way.
+Whatever cannot be taken raises CannotTransformError, and has to go another way.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from googly_eyes.photo.headers import JPEG_PROGRESSIVE, MALFORMED, JpegLayout, jpeg_is_complete, jpeg_layout
-from googly_eyes.photo.turbojpeg import BLOCK, MIDDLE, Blocks, CannotTransform, Complete, finest, lend
+from googly_eyes.photo.turbojpeg import BLOCK, MIDDLE, Blocks, CannotTransformError, Complete, finest, lend
 
 SMALL = 2**20  # pixels: of a picture up to here all samples are decoded, in 5 ms: the views are a decoder's then
 CHUNK = 8192  # blocks that are decoded at a time: their coefficients stay in the processor's cache
@@ -167,17 +167,17 @@ def transform(
     """Lend a JPEG's coefficients to `edit`, which may change them, and a baseline JPEG of them to `complete`.
 
     It has a JFIF header and no other metadata; `complete` makes the answer of it, and None has nothing written. What
-    the two raise comes out unchanged. Raises CannotTransform, maybe after `edit` has been called: then that was for
-    nothing.
+    the two raise comes out unchanged. Raises CannotTransformError, maybe after `edit` has been called: then that was
+    for nothing.
     """
     try:
         layout = jpeg_layout(data)
         is_whole = jpeg_is_complete(data, layout)
     except MALFORMED as error:
-        raise CannotTransform("its header does not hold together") from error
+        raise CannotTransformError("its header does not hold together") from error
     _check(layout, colours)
     if not is_whole:
-        raise CannotTransform("it leaves coefficients out, which decoders make up for in their own ways")
+        raise CannotTransformError("it leaves coefficients out, which decoders make up for in their own ways")
 
     def lent(components: Sequence[Blocks]) -> None:
         coefficients = Coefficients((layout.width, layout.height), colours, _planes(layout, colours, components))
@@ -186,7 +186,7 @@ def transform(
             if not all(
                 plane.can_be_written(others_in_range=_has_narrow_tables(layout)) for plane in coefficients.planes
             ):
-                raise CannotTransform("it has coefficients out of range, which the library would write as others")
+                raise CannotTransformError("it has coefficients out of range, which the library would write as others")
         finally:
             for plane in coefficients.planes:
                 plane.give_back()
@@ -195,9 +195,9 @@ def transform(
     def completed(written: memoryview) -> bytes:
         after = jpeg_layout(written)
         if [each.table for each in after.components] != [each.table for each in layout.components]:
-            raise CannotTransform("its quantisation tables change between its scans")
+            raise CannotTransformError("its quantisation tables change between its scans")
         if after.is_rgb != layout.is_rgb:
-            raise CannotTransform("the library tells its colours in another way")
+            raise CannotTransformError("the library tells its colours in another way")
         return complete(written) if complete else b""
 
     return lend(data, layout, lent, completed if complete else None)
@@ -205,17 +205,17 @@ def transform(
 
 def _check(layout: JpegLayout, colours: Colours) -> None:
     if layout.kind not in KINDS or layout.bits != 8:
-        raise CannotTransform("it is arithmetically coded, or has more than 8 bits a sample")
+        raise CannotTransformError("it is arithmetically coded, or has more than 8 bits a sample")
     if len(layout.components) != (1 if colours == "L" else 3):
-        raise CannotTransform("its colours are not grey, YCbCr or RGB")
+        raise CannotTransformError("its colours are not grey, YCbCr or RGB")
     if layout.is_rgb != (colours == "RGB"):
-        raise CannotTransform("its header and its decoder do not agree about its colours")
+        raise CannotTransformError("its header and its decoder do not agree about its colours")
     across, down = finest(layout)
     for component in layout.components:
         if not (component.across and component.down and all(component.table)):
-            raise CannotTransform("its header has a zero where none can be")
+            raise CannotTransformError("its header has a zero where none can be")
         if across % component.across or down % component.down:
-            raise CannotTransform("its samples do not cover whole pixels")
+            raise CannotTransformError("its samples do not cover whole pixels")
 
 
 def _has_narrow_tables(layout: JpegLayout) -> bool:

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from googly_eyes.errors import BadRequest, TooLarge
+from googly_eyes.errors import BadRequestError, TooLargeError
 from googly_eyes.photo.formats import MEDIA_TYPES, UPRIGHT, Fidelity, Source, identify, open_photo
 from googly_eyes.photo.jpeg import Coefficients, transform
-from googly_eyes.photo.turbojpeg import CannotTransform
+from googly_eyes.photo.turbojpeg import CannotTransformError
 
 CHROMA = 0.75  # of the samples across and down, in a small copy: its colours may be less fine than its light
 NEUTRAL = (123, 117, 104)  # the mean colour that the detector subtracts: to it, nothing at all
@@ -97,7 +97,7 @@ def edit_photo(
     fidelity: Fidelity = "exact"
     try:
         result, written = _edit_coefficients(data, source, edit, write=write)
-    except CannotTransform:
+    except CannotTransformError:
         photo = _decoded(source)
         result = edit(photo)
         written, fidelity = write_photo(photo) if write else None, source.fidelity
@@ -109,7 +109,8 @@ def edit_photo(
 def read_photo(data: bytes, *, max_bytes: int, max_pixels: int) -> DecodedPhoto:
     """Decode a photo; both limits are held before a pixel is.
 
-    Raises BadRequest (no bytes), TooLarge, UnsupportedMedia (what cannot be read and given back whole) or DamagedPhoto.
+    Raises BadRequestError (no bytes), TooLargeError, UnsupportedMediaError (what cannot be read and given back
+    whole) or DamagedPhotoError.
     """
     return _decoded(_opened(data, max_bytes=max_bytes, max_pixels=max_pixels))
 
@@ -203,9 +204,9 @@ def upright_to_sensor(photo: Photo) -> Matrix:
 def _opened(data: bytes, *, max_bytes: int, max_pixels: int) -> Source:
     """Header and limits."""
     if not data:
-        raise BadRequest("The photo is empty. Send the bytes of an image file.", code="empty_photo")
+        raise BadRequestError("The photo is empty. Send the bytes of an image file.", code="empty_photo")
     if len(data) > max_bytes:
-        raise TooLarge(
+        raise TooLargeError(
             f"The photo has {len(data) / 1e6:.1f} MB; {max_bytes / 1e6:.1f} MB are allowed. Send a smaller copy.",
             bytes=len(data),
             max_bytes=max_bytes,
@@ -213,7 +214,7 @@ def _opened(data: bytes, *, max_bytes: int, max_pixels: int) -> Source:
     source = open_photo(identify(data), data)
     width, height = source.file.size
     if width * height > max_pixels:
-        raise TooLarge(
+        raise TooLargeError(
             f"The photo has {width} x {height} pixels; {max_pixels / 1e6:g} million are allowed. Send a smaller copy.",
             pixels=width * height,
             max_pixels=max_pixels,
@@ -229,7 +230,7 @@ def _edit_coefficients(
     data: bytes, source: Source, edit: Callable[[Photo], T], *, write: bool
 ) -> tuple[T, bytes | None]:
     if source.stored is None:
-        raise CannotTransform("it is no JPEG, or one in inks")
+        raise CannotTransformError("it is no JPEG, or one in inks")
     results: list[T] = []
 
     def edit_lent(coefficients: Coefficients) -> None:

@@ -1,7 +1,7 @@
 """libturbojpeg's lossless transform by ctypes: the coefficients of a JPEG lent to a function, then written.
 
 It is a system library, which may be missing, too old, for another processor or other than its header says: it is tried
-out once, on a picture of its own. Whatever cannot be done raises CannotTransform.
+out once, on a picture of its own. Whatever cannot be done raises CannotTransformError.
 """
 
 import ctypes
@@ -44,7 +44,7 @@ Edit = Callable[[Sequence[Blocks]], None]
 Complete = Callable[[memoryview], bytes]
 
 
-class CannotTransform(Exception):
+class CannotTransformError(Exception):
     """The JPEG, or the machine, is none for the transform. The reason is for who looks into it."""
 
 
@@ -53,11 +53,11 @@ def lend(data: bytes, layout: JpegLayout, edit: Edit, complete: Complete | None)
 
     The JPEG is baseline, and without metadata but for a JFIF header; `complete` makes the answer of it, and without it
     nothing is written. Both have what they are given only while they run, and what they raise comes out unchanged.
-    Raises CannotTransform, maybe after `edit` has been called: then that was for nothing.
+    Raises CannotTransformError, maybe after `edit` has been called: then that was for nothing.
     """
     library = _library()
     if library is None:
-        raise CannotTransform("libturbojpeg is not on this machine, or not as it should be")
+        raise CannotTransformError("libturbojpeg is not on this machine, or not as it should be")
     return _run(library, data, _Loan(layout, edit), complete)
 
 
@@ -118,7 +118,7 @@ class _Loan:
         """Nothing may be raised from here, into C: it is kept in `error`."""
         try:
             if (component, row.y, plane.width, plane.height) != next(self._expected, None):
-                raise CannotTransform("its rows come in another order than they should")
+                raise CannotTransformError("its rows come in another order than they should")
             self._rows[component].append(address)
             self._left -= 1
             if self._left == 0:
@@ -178,7 +178,7 @@ def _blocks(layout: JpegLayout, number: int, addresses: Sequence[int]) -> Blocks
     steps = {after - before for before, after in pairwise(addresses)} or {length}
     step = steps.pop()
     if steps or step < length:
-        raise CannotTransform("its rows are not kept side by side")
+        raise CannotTransformError("its rows are not kept side by side")
     memory = _Memory(
         {
             "version": 3,
@@ -209,7 +209,7 @@ def _run(library: Any, data: bytes, loan: _Loan, complete: Complete | None) -> b
             error, loan.error = loan.error, None
             raise error
         if status or not loan.done:
-            raise CannotTransform(library.tjGetErrorStr2(handle).decode("ascii", "replace"))
+            raise CannotTransformError(library.tjGetErrorStr2(handle).decode("ascii", "replace"))
         if complete is None:
             return None
         memory = _Memory({"version": 3, "typestr": "|u1", "data": (written.value, True), "shape": (size.value,)})
@@ -272,7 +272,7 @@ def _works(library: Any) -> bool:
 
         changed = _run(library, picture, _Loan(layout, change), bytes)
         _run(library, changed or b"", _Loan(layout, change), None)
-    except (CannotTransform, *MALFORMED):
+    except (CannotTransformError, *MALFORMED):
         return False
     expected = np.zeros((*levels.shape, BLOCK, BLOCK))
     expected[..., 0, 0] = BLOCK * (levels - MIDDLE)
@@ -290,7 +290,7 @@ def _compressed(library: Any, grey: Samples) -> bytes:
         how = (width, 3 * width, height, PIXELS_RGB)
         into = (ctypes.byref(written), ctypes.byref(size))
         if library.tjCompress2(handle, pixels, *how, *into, SAMPLING_420, BEST_QUALITY, 0) != 0:
-            raise CannotTransform(library.tjGetErrorStr2(handle).decode("ascii", "replace"))
+            raise CannotTransformError(library.tjGetErrorStr2(handle).decode("ascii", "replace"))
         return ctypes.string_at(written, size.value)
     finally:
         library.tjFree(written)

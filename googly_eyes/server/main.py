@@ -37,8 +37,8 @@ from googly_eyes.api.request import Message
 from googly_eyes.api.response import Reply, error_reply
 from googly_eyes.detection.detector import Detector
 from googly_eyes.detection.registry import load_detector
-from googly_eyes.errors import BadRequest, GooglyError, SettingError, TooLarge
-from googly_eyes.settings import Settings, load_settings
+from googly_eyes.errors import BadRequestError, GooglyError, SettingError, TooLargeError
+from googly_eyes.settings import Settings, count_processors, load_settings
 
 HOST, PORT = "127.0.0.1", 8000
 WAITING = 30  # photos; together with those in work, what a server of two processors does in some ten seconds
@@ -52,10 +52,9 @@ MAX_ANSWER = 2**30  # bytes that are kept in memory for a slow client, where Wai
 MAX_COUNT = 1000
 TICK_S = 0.25  # how soon a signal is seen
 FINISH_S = 60.0  # for what is under way when the server is told to end
-CLIENTS_OWN = ("GOOGLY_URL", "GOOGLY_SIGN")  # may stand in the same shell, and are no settings of the function
 
 
-class Busy(GooglyError):
+class BusyError(GooglyError):
     """All places are taken, or the server is about to end."""
 
     status = 503
@@ -66,7 +65,7 @@ class Busy(GooglyError):
         self.headers = {"retry-after": str(RETRY_AFTER_S)}
 
 
-class WorkerLost(GooglyError):
+class WorkerLostError(GooglyError):
     """A worker has gone in the middle of a photo: short of memory, or a fault in native code."""
 
     code = "worker_lost"
@@ -111,7 +110,7 @@ class WorkerQueue:
                 self._places.release()
 
     def run(self, job: Callable[[], Reply]) -> Reply:
-        """What `job` gives, when its turn has come; for those that have a place. WorkerLost."""
+        """What `job` gives, when its turn has come; for those that have a place. WorkerLostError."""
         workers = self._workers
         try:
             return workers.submit(job).result()
@@ -119,7 +118,7 @@ class WorkerQueue:
             with self._lock:
                 if self._workers is workers:
                     self._workers = self._start()
-            raise WorkerLost from error
+            raise WorkerLostError from error
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -173,9 +172,9 @@ def create_app(answer: Callable[[Message], Reply], queue: WorkerQueue) -> Flask:
             # The body is read here and not before: one that is refused need not be copied.
             try:
                 if not taken:
-                    raise Busy
+                    raise BusyError
                 return _response(queue.run(partial(answer, _message(request_id))))
-            except (Busy, WorkerLost) as error:
+            except (BusyError, WorkerLostError) as error:
                 return _response(_own_error(error, request_id))
 
     return app
@@ -220,12 +219,12 @@ class _Refusal(ErrorTask):  # type: ignore[misc]
     def execute(self) -> None:
         error = self.request.error
         if isinstance(error, RequestEntityTooLarge):
-            told: GooglyError = TooLarge(
+            told: GooglyError = TooLargeError(
                 f"The body has more than the {self.channel.adj.max_request_body_size} bytes that the largest photo "
                 "can need. Send a smaller copy."
             )
         else:
-            told = BadRequest(f"This is not HTTP as it is read here: {error.body}.", code="bad_http")
+            told = BadRequestError(f"This is not HTTP as it is read here: {error.body}.", code="bad_http")
         reply = error_reply(told, str(uuid.uuid4()))
         self.status = f"{reply.status} {HTTPStatus(reply.status).phrase}"
         self.response_headers.extend(reply.headers.items())
@@ -240,8 +239,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
 
 def _settings() -> Settings:
     """One thread a model, if nothing else is set: it is the photos that are worked on side by side."""
-    environ = {"GOOGLY_THREADS": "1", **os.environ}
-    return load_settings({key: value for key, value in environ.items() if key not in CLIENTS_OWN})
+    return load_settings({"GOOGLY_THREADS": "1", **os.environ})
 
 
 def _prepare_worker(settings: Settings) -> None:
@@ -324,12 +322,14 @@ def _greeting(host: str, port: int) -> str:
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     parser = argparse.ArgumentParser("make serve", description="The API on this machine.")
     parser.add_argument("--host", default=HOST, help="the address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=PORT, help="0 takes any that is free (default: %(default)s)")
     parser.add_argument(
-        "--workers", type=_count, default=workers, help="photos worked on at once (default: a processor each)"
+        "--workers",
+        type=_count,
+        default=count_processors(),
+        help="photos worked on at once (default: a processor each)",
     )
     parser.add_argument(
         "--waiting", type=_count, default=WAITING, help="photos that may wait; the next gets 503 (default: %(default)s)"

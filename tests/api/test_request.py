@@ -4,7 +4,7 @@ import json
 import pytest
 
 from googly_eyes.api.request import Message, preferred_form, read_request
-from googly_eyes.errors import BadOption, BadRequest, UnsupportedMedia
+from googly_eyes.errors import BadOptionError, BadRequestError, UnsupportedMediaError
 from googly_eyes.options import Options
 
 PHOTO = b"\xff\xd8\xff" + bytes(range(256))
@@ -41,7 +41,7 @@ def test_a_body_that_a_door_hands_in_as_base64_is_decoded():
 
 
 def test_a_body_that_is_marked_as_base64_and_is_not_is_refused():
-    assert refused(BadRequest, message("no base64!", "image/jpeg", base64_flag=True)).code == "bad_base64"
+    assert refused(BadRequestError, message("no base64!", "image/jpeg", base64_flag=True)).code == "bad_base64"
 
 
 def test_text_as_the_body_is_taken_for_its_bytes():
@@ -61,14 +61,14 @@ def test_the_query_may_be_encoded():
 
 @pytest.mark.parametrize("query", ["seed=1&seed=1", "seed=1&%73eed=2"])
 def test_an_option_that_is_repeated_in_the_query_is_refused_by_name(query):
-    error = refused(BadOption, message(PHOTO, "image/jpeg", query=query))
+    error = refused(BadOptionError, message(PHOTO, "image/jpeg", query=query))
     assert error.details["option"] == "seed"
     assert "more than once" in error.message
 
 
 @pytest.mark.parametrize("query", ["eyes=1", "eye_size=2", "eye_size", "eye_size=", "=1", "eye_size=0.5+"])
 def test_a_query_that_is_none_of_the_options_is_refused(query):
-    refused(BadOption, message(PHOTO, "image/jpeg", query=query))
+    refused(BadOptionError, message(PHOTO, "image/jpeg", query=query))
 
 
 # ---- JSON ------------------------------------------------------------------------------------------------------------
@@ -112,42 +112,42 @@ def test_base64_in_lines_is_taken(lines):
     ],
 )
 def test_an_image_that_is_not_base64_is_refused_and_never_patched_up(image):
-    assert refused(BadRequest, json_message({"image": image})).code == "bad_base64"
+    assert refused(BadRequestError, json_message({"image": image})).code == "bad_base64"
 
 
 @pytest.mark.parametrize(
     "body", ["{", "not JSON", '{"image": }', b"\xff\xfe\xfd", "[" * 100_000, '{"seed": ' + "9" * 5000 + "}", "\ufeff{}"]
 )
 def test_a_body_that_is_not_json_is_refused(body):
-    assert refused(BadRequest, json_message(body)).code == "bad_json"
+    assert refused(BadRequestError, json_message(body)).code == "bad_json"
 
 
 def test_where_json_breaks_off_is_told():
-    assert "line 1, column 11" in refused(BadRequest, json_message('{"image": }')).message
+    assert "line 1, column 11" in refused(BadRequestError, json_message('{"image": }')).message
 
 
 @pytest.mark.parametrize("body", ["[]", "null", "5", '"text"', "true", "NaN"])
 def test_json_that_is_not_an_object_is_refused(body):
-    error = refused(BadRequest, json_message(body))
+    error = refused(BadRequestError, json_message(body))
     assert error.code == "bad_json"
     assert "not an object" in error.message
 
 
 def test_json_without_an_image_is_refused():
-    assert refused(BadRequest, json_message({"seed": 1})).code == "no_photo"
+    assert refused(BadRequestError, json_message({"seed": 1})).code == "no_photo"
 
 
 def test_a_field_that_is_repeated_is_refused_by_name():
-    assert refused(BadOption, json_message('{"seed": 1, "seed": 2}')).details["option"] == "seed"
+    assert refused(BadOptionError, json_message('{"seed": 1, "seed": 2}')).details["option"] == "seed"
 
 
 @pytest.mark.parametrize("field", ["eyes", "Image", "images", "photo"])
 def test_an_unknown_field_is_refused_by_name(field):
-    assert refused(BadOption, json_message({"image": BASE64, field: 1})).details["option"] == field
+    assert refused(BadOptionError, json_message({"image": BASE64, field: 1})).details["option"] == field
 
 
 def test_an_option_in_the_query_of_a_json_request_is_refused_rather_than_ignored():
-    error = refused(BadOption, json_message({"image": BASE64}, query="eye_size=0.7"))
+    error = refused(BadOptionError, json_message({"image": BASE64}, query="eye_size=0.7"))
     assert error.details["option"] == "eye_size"
     assert "beside the image" in error.message
 
@@ -158,14 +158,14 @@ def test_an_option_in_the_query_of_a_json_request_is_refused_rather_than_ignored
 @pytest.mark.parametrize("content_type", ["application/json", "image/jpeg", "application/x-www-form-urlencoded", ""])
 @pytest.mark.parametrize("body", ["", b""])
 def test_a_request_without_a_body_is_told_how_to_send_a_photo(content_type, body):
-    error = refused(BadRequest, message(body, content_type))
+    error = refused(BadRequestError, message(body, content_type))
     assert error.code == "no_photo"
     assert "image/jpeg" in error.message
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "GZIP, identity"])
 def test_a_compressed_body_is_refused_by_the_name_of_its_coding(coding):
-    error = refused(UnsupportedMedia, message(PHOTO, "image/jpeg", **{"content-encoding": coding}))
+    error = refused(UnsupportedMediaError, message(PHOTO, "image/jpeg", **{"content-encoding": coding}))
     assert error.code == "unsupported_content_encoding"
     assert coding.lower() in error.message
 
@@ -174,14 +174,14 @@ def test_a_compressed_body_is_refused_by_the_name_of_its_coding(coding):
     "content_type", ["text/plain", "multipart/form-data; boundary=x", "video/mp4", "image", "json", ""]
 )
 def test_any_other_content_type_is_refused_with_what_to_send(content_type):
-    error = refused(UnsupportedMedia, message(PHOTO, content_type))
+    error = refused(UnsupportedMediaError, message(PHOTO, content_type))
     assert error.code == "unsupported_content_type"
     assert "image/jpeg" in error.message
     assert "application/json" in error.message
 
 
 def test_a_form_is_told_of_curls_way_to_say_otherwise():
-    error = refused(UnsupportedMedia, message("a=b", "application/x-www-form-urlencoded"))
+    error = refused(UnsupportedMediaError, message("a=b", "application/x-www-form-urlencoded"))
     assert "-H 'Content-Type: image/jpeg'" in error.message
 
 

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from googly_eyes.api.response import as_json, error_reply, faces_reply, json_reply, photo_reply
-from googly_eyes.errors import BadOption, BadRequest, GooglyError, MethodNotAllowed
+from googly_eyes.errors import BadOptionError, BadRequestError, GooglyError, MethodNotAllowedError
 from googly_eyes.types import Box, Face, Point
 
 FACE = Face(
@@ -76,10 +76,10 @@ def test_json_is_written_in_ascii():
 @pytest.mark.parametrize(
     ("error", "status", "told"),
     [
-        (BadRequest("Why."), 400, {"code": "bad_request", "message": "Why."}),
-        (BadRequest("Why.", code="no_photo"), 400, {"code": "no_photo", "message": "Why."}),
+        (BadRequestError("Why."), 400, {"code": "bad_request", "message": "Why."}),
+        (BadRequestError("Why.", code="no_photo"), 400, {"code": "no_photo", "message": "Why."}),
         (
-            BadOption("Why.", option="seed"),
+            BadOptionError("Why.", option="seed"),
             422,
             {"code": "bad_option", "message": "Why.", "details": {"option": "seed"}},
         ),
@@ -94,4 +94,4 @@ def test_an_error_is_told_with_its_code_its_message_and_its_details(error, statu
 
 
 def test_an_error_brings_its_own_headers():
-    assert error_reply(MethodNotAllowed("No.", allow="POST"), "id").headers["allow"] == "POST"
+    assert error_reply(MethodNotAllowedError("No.", allow="POST"), "id").headers["allow"] == "POST"

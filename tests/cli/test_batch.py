@@ -13,7 +13,7 @@ from googly_eyes.cli.batch import in_order, run_batch
 from googly_eyes.cli.plan import Job
 from googly_eyes.cli.records import faces_json
 from googly_eyes.cli.report import Reporter
-from googly_eyes.errors import BadRequest, Busy, TooLarge, Unreachable, UnsupportedMedia
+from googly_eyes.errors import BadRequestError, BusyError, TooLargeError, UnreachableError, UnsupportedMediaError
 from googly_eyes.options import Options
 from googly_eyes.types import Box, Face, Point
 from testing.command import FakeService, files_in
@@ -96,8 +96,8 @@ def test_a_bad_photo_is_reported_and_the_others_are_processed(results, capsys):
     Path("out/f.jpg").write_bytes(b"earlier")
     service = FakeService(
         {
-            JPEG + b"a.jpg": BadRequest("Bad."),
-            JPEG + b"b.jpg": TooLarge("Large."),
+            JPEG + b"a.jpg": BadRequestError("Bad."),
+            JPEG + b"b.jpg": TooLargeError("Large."),
             JPEG + b"c.jpg": RuntimeError("a fault"),
         }
     )
@@ -116,7 +116,7 @@ def test_a_bad_photo_is_reported_and_the_others_are_processed(results, capsys):
 
 def test_an_error_that_holds_for_every_photo_ends_the_run(results):
     jobs = jobs_for("a.jpg", "b.jpg", "c.jpg", "d.jpg")
-    service = FakeService({JPEG + b"a.jpg": Busy("Busy."), JPEG + b"b.jpg": Unreachable("Gone.")})
+    service = FakeService({JPEG + b"a.jpg": BusyError("BusyError."), JPEG + b"b.jpg": UnreachableError("Gone.")})
     assert errors_of(run(jobs, service, results, at_once=1)) == ["busy", "unreachable"]
     assert len(service.photos) <= 3
 
@@ -124,8 +124,10 @@ def test_an_error_that_holds_for_every_photo_ends_the_run(results):
 def test_messages_of_the_api_are_replaced_by_those_of_the_command(results, capsys):
     service = FakeService(
         {
-            JPEG + b"a.jpg": UnsupportedMedia("If it is base64, send it as JSON.", code="text"),
-            JPEG + b"b.jpg": BadRequest("The photo is empty. Send the bytes of an image file.", code="empty_photo"),
+            JPEG + b"a.jpg": UnsupportedMediaError("If it is base64, send it as JSON.", code="text"),
+            JPEG + b"b.jpg": BadRequestError(
+                "The photo is empty. Send the bytes of an image file.", code="empty_photo"
+            ),
         }
     )
     run(jobs_for("a.jpg", "b.jpg"), service, results)
@@ -137,7 +139,7 @@ def test_messages_of_the_api_are_replaced_by_those_of_the_command(results, capsy
 
 def test_quiet_prints_errors_only(results, capsys):
     jobs = jobs_for("a.jpg", "b.jpg")
-    run(jobs, FakeService({JPEG + b"a.jpg": BadRequest("Bad.")}), results, quiet=True)
+    run(jobs, FakeService({JPEG + b"a.jpg": BadRequestError("Bad.")}), results, quiet=True)
     assert results.getvalue() == ""
     assert capsys.readouterr().err == "googly: a.jpg: Bad.\n"
 

@@ -9,7 +9,7 @@ import pytest
 
 from googly_eyes.cli import main as cli_main
 from googly_eyes.cli.main import main
-from googly_eyes.errors import BadRequest, SettingError
+from googly_eyes.errors import BadRequestError, SettingError
 from testing.command import files_in
 
 ODD_NAMES = ("line\nend.jpg", "\x1b[31mred.jpg", "back\u202egpj.jpg", "caf\udce9.jpg", "\x9bcsi.jpg", "tab\t.jpg")
@@ -95,7 +95,7 @@ def test_quiet_prints_errors_only(album, capfd, fake_service, photo):
     assert run(capfd, "-q", "album") == (0, [], [])
     assert run(capfd, "-q", "album") == (0, [], [])
     (album / "bad.jpg").write_bytes(b"bad")
-    fake_service.errors[b"bad"] = BadRequest("Bad.")
+    fake_service.errors[b"bad"] = BadRequestError("Bad.")
     assert run(capfd, "-q", "album") == (
         1,
         [],
@@ -105,7 +105,7 @@ def test_quiet_prints_errors_only(album, capfd, fake_service, photo):
 
 def test_the_number_of_failures_is_printed_for_several_photos(album, capfd, fake_service):
     (album / "bad.jpg").write_bytes(b"bad")
-    fake_service.errors[b"bad"] = BadRequest("Bad.")
+    fake_service.errors[b"bad"] = BadRequestError("Bad.")
     status, lines, errors = run(capfd, "album/*.jpg", "missing/*")
     assert status == 1
     assert len(lines) == 2
@@ -151,13 +151,13 @@ def test_control_characters_in_names_are_escaped_in_every_line(album, capfd, nam
 
 
 def test_messages_of_a_service_are_escaped(album, capfd, fake_service, photo):
-    fake_service.errors[photo] = BadRequest("\x1b]0;title\x07\nBad.")
+    fake_service.errors[photo] = BadRequestError("\x1b]0;title\x07\nBad.")
     assert run(capfd, "album/a.jpg")[2] == [r"googly: album/a.jpg: \x1b]0;title\x07\nBad."]
 
 
 def test_the_faces_go_to_a_file_with_one_record_per_photo(album, capfd, fake_service):
     (album / "bad.jpg").write_bytes(b"bad")
-    fake_service.errors[b"bad"] = BadRequest("Bad.")
+    fake_service.errors[b"bad"] = BadRequestError("Bad.")
     assert run(capfd, "album", "-o", "out", "--faces", "f.json")[0] == 1
     records = json.loads(Path("f.json").read_text())
     assert [(record["photo"], record.get("result"), record.get("error")) for record in records] == [

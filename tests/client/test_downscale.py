@@ -5,7 +5,7 @@ from PIL import Image
 
 from googly_eyes.client.downscale import Copy, onto_photo, smaller_copy
 from googly_eyes.detection.finder import find
-from googly_eyes.errors import TooLarge
+from googly_eyes.errors import TooLargeError
 from googly_eyes.options import Options
 from googly_eyes.photo.photo import edit_photo
 from googly_eyes.pipeline import draw_eyes, googlify
@@ -27,7 +27,7 @@ def test_the_copy_is_the_largest_that_fits():
     assert size(smaller_copy(photo, 10**9).jpeg) == (2560, 1280)
     between = len(smaller_copy(photo, 10**9).jpeg) - 1
     assert size(smaller_copy(photo, between).jpeg) == (1280, 640)
-    with pytest.raises(TooLarge):
+    with pytest.raises(TooLargeError):
         smaller_copy(photo, 1000)
 
 

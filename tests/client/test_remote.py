@@ -13,17 +13,17 @@ from googly_eyes.client import remote
 from googly_eyes.client.in_process import InProcessService
 from googly_eyes.client.remote import RemoteService
 from googly_eyes.errors import (
-    BadOption,
-    BadRequest,
-    BadUrl,
-    Busy,
-    DamagedPhoto,
-    Forbidden,
-    NotGoogly,
-    ServerFailed,
-    TooLarge,
-    Unreachable,
-    UnsupportedMedia,
+    BadOptionError,
+    BadRequestError,
+    BadUrlError,
+    BusyError,
+    DamagedPhotoError,
+    ForbiddenError,
+    NotGooglyError,
+    ServerFailedError,
+    TooLargeError,
+    UnreachableError,
+    UnsupportedMediaError,
 )
 from googly_eyes.options import Options
 from googly_eyes.photo.photo import edit_photo
@@ -109,8 +109,8 @@ def test_no_service_can_ask_for_hours(no_waiting):
 
 @pytest.mark.parametrize(
     ("answer", "error"),
-    [(Answer(429), Busy), (Answer(503), Busy), (Answer(502, b"Internal Server Error"), ServerFailed),
-     (refusal(500, "internal_error"), ServerFailed), (BREAK_OFF, Unreachable)],
+    [(Answer(429), BusyError), (Answer(503), BusyError), (Answer(502, b"Internal Server Error"), ServerFailedError),
+     (refusal(500, "internal_error"), ServerFailedError), (BREAK_OFF, UnreachableError)],
 )  # fmt: skip
 def test_what_does_not_pass_is_told_after_five_attempts(answer, error):
     with scripted(answer) as server, pytest.raises(error) as caught:
@@ -120,14 +120,14 @@ def test_what_does_not_pass_is_told_after_five_attempts(answer, error):
 
 
 def test_a_failure_is_told_with_the_id_that_finds_it_in_the_log():
-    with scripted(refusal(500, "internal_error")) as server, pytest.raises(ServerFailed, match="42"):
+    with scripted(refusal(500, "internal_error")) as server, pytest.raises(ServerFailedError, match="42"):
         RemoteService(server.url).googlify(PHOTO, Options())
 
 
 @pytest.mark.parametrize(
     ("status", "code", "error"),
-    [(400, "bad_request", BadRequest), (400, "damaged_photo", DamagedPhoto), (415, "heic", UnsupportedMedia),
-     (422, "bad_option", BadOption)],
+    [(400, "bad_request", BadRequestError), (400, "damaged_photo", DamagedPhotoError),
+     (415, "heic", UnsupportedMediaError), (422, "bad_option", BadOptionError)],
 )  # fmt: skip
 def test_the_apis_errors_are_the_pipelines_and_never_tried_again(status, code, error):
     with scripted(refusal(status, code, allowed=[1])) as server, pytest.raises(error) as caught:
@@ -146,7 +146,7 @@ def test_the_apis_errors_are_the_pipelines_and_never_tried_again(status, code, e
      Answer(400, b"no")],
 )  # fmt: skip
 def test_an_answer_that_is_not_of_this_api_is_told(answer):
-    with scripted(answer) as server, pytest.raises(NotGoogly, match="Is the address right"):
+    with scripted(answer) as server, pytest.raises(NotGooglyError, match="Is the address right"):
         RemoteService(server.url).googlify(PHOTO, Options())
     assert len(server.asked) == 1
 
@@ -154,12 +154,12 @@ def test_an_answer_that_is_not_of_this_api_is_told(answer):
 def test_nobody_there_is_told():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(Unreachable, match=r"127\.0\.0\.1:\d+/ does not answer \(Connection refused\)"):
+    with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:\d+/ does not answer \(Connection refused\)"):
         RemoteService(f"http://127.0.0.1:{port}").googlify(PHOTO, Options())
 
 
 def test_a_403_to_an_unsigned_request_tells_how_to_sign():
-    with scripted(Answer(403, {"Message": "Forbidden"})) as server, pytest.raises(Forbidden, match="--sign"):
+    with scripted(Answer(403, {"Message": "Forbidden"})) as server, pytest.raises(ForbiddenError, match="--sign"):
         RemoteService(server.url).googlify(PHOTO, Options())
     assert len(server.asked) == 1
 
@@ -172,7 +172,7 @@ def keys(monkeypatch):
 
 def test_a_403_to_a_signed_request_names_the_key_and_what_it_lacks(keys):
     answer = Answer(403, {"Message": "Forbidden."}, {"x-amzn-ErrorType": "AccessDeniedException"})
-    with scripted(answer) as server, pytest.raises(Forbidden, match=r"AKIAEXAMPLE.*InvokeFunctionUrl.*Forbidden"):
+    with scripted(answer) as server, pytest.raises(ForbiddenError, match=r"AKIAEXAMPLE.*InvokeFunctionUrl.*Forbidden"):
         RemoteService(server.url, sign=True, region="eu-west-1").googlify(PHOTO, Options())
     assert "Credential=AKIAEXAMPLE/" in server.asked[0].headers["authorization"]
     assert "/eu-west-1/lambda/aws4_request" in server.asked[0].headers["authorization"]
@@ -207,12 +207,12 @@ def test_a_function_url_is_signed_without_being_told_and_no_other_is(keys):
     ],
 )
 def test_what_is_no_address_is_told(url):
-    with pytest.raises(BadUrl):
+    with pytest.raises(BadUrlError):
         RemoteService(url)
 
 
 def test_no_session_token_goes_over_a_network_in_the_clear(keys):
-    with pytest.raises(BadUrl, match="https"):
+    with pytest.raises(BadUrlError, match="https"):
         RemoteService("http://example.org/", sign=True, region="eu-west-1")
 
 
@@ -272,6 +272,6 @@ def test_faces_alone_of_a_large_photo_are_in_its_own_pixels():
 
 
 def test_when_even_the_copy_is_too_large_that_is_told():
-    with scripted(refusal(413, "too_large")) as server, pytest.raises(TooLarge):
+    with scripted(refusal(413, "too_large")) as server, pytest.raises(TooLargeError):
         RemoteService(server.url).googlify(PHOTO, Options())
     assert len(server.asked) == 2

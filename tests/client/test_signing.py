@@ -4,7 +4,7 @@ import pytest
 import requests
 
 from googly_eyes.client.signing import Signer, function_region
-from googly_eyes.errors import Forbidden
+from googly_eyes.errors import ForbiddenError
 from local.function_url_events import HttpRequest
 from local.sigv4 import Keys, RefusedError, verify
 
@@ -80,14 +80,14 @@ def test_a_profile_lends_its_keys_and_its_region(tmp_path, monkeypatch):
 
 
 def test_without_credentials_region_or_profile_the_way_to_them_is_told(keys, monkeypatch):
-    with pytest.raises(Forbidden, match="AWS_REGION or --region"):
+    with pytest.raises(ForbiddenError, match="AWS_REGION or --region"):
         Signer(None)
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    with pytest.raises(Forbidden, match=r"nobody.*aws sso login"):
+    with pytest.raises(ForbiddenError, match=r"nobody.*aws sso login"):
         Signer("eu-west-1")
     monkeypatch.delenv("AWS_PROFILE")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    with pytest.raises(Forbidden, match=r"no AWS credentials.*aws sso login"):
+    with pytest.raises(ForbiddenError, match=r"no AWS credentials.*aws sso login"):
         Signer("eu-west-1")
 
 
@@ -100,7 +100,7 @@ def test_a_single_sign_on_that_has_run_out_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     monkeypatch.setenv("AWS_PROFILE", "photos")
-    with pytest.raises(Forbidden, match="aws sso login"):
+    with pytest.raises(ForbiddenError, match="aws sso login"):
         sent(Signer(None))
 
 

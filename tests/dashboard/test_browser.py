@@ -1,6 +1,6 @@
-"""The dashboard as a person meets it: a real server, the real page, a real browser.
+"""Test the dashboard in a real browser with a real server.
 
-With SCREENSHOT=docs/dashboard.png the README's picture of the page is taken anew (make screenshot).
+`make screenshot` sets SCREENSHOT=docs/dashboard.png, and the last test then writes the screenshot of the README.
 """
 
 import os
@@ -13,15 +13,14 @@ import requests
 from PIL import Image
 from selenium.webdriver.common.keys import Keys
 
-from bench.load import ROOT, running_server
-from testing.browser import chromium, dashboard, no_chromium
+from testing.browser import chromium, dashboard
 from testing.opened import opened_by
 from testing.page import NAME, Page, downloaded
+from testing.paths import ROOT
 from testing.people import as_jpeg, group, noise
+from testing.server_process import running_server
 
-if no_chromium():
-    pytest.skip(no_chromium(), allow_module_level=True)
-
+pytestmark = pytest.mark.browser
 SCREENSHOT_SEED = 9
 
 
@@ -55,14 +54,14 @@ def page(driver, address):
 
 @pytest.fixture
 def friends(tmp_path):
-    """A photo of drawn people in a file whose name has a blank and two dots."""
+    """Return the path of a photo of drawn people; its name contains a space and two dots."""
     path = tmp_path / NAME
     path.write_bytes(as_jpeg(group()[0], quality=92))
     return path
 
 
-def test_what_is_downloaded_is_the_apis_answer_to_what_was_set(page, server, address, friends, tmp_path):
-    page.give(friends)
+def test_the_download_is_the_apis_answer_for_the_options_on_the_page(page, server, address, friends, tmp_path):
+    page.upload(friends)
     first = page.until(lambda: page.shown("after"))
     page.enlarge_eyes(4)
     larger = page.until(lambda: page.shown("after") != first and page.shown("after"))
@@ -87,8 +86,8 @@ def test_what_is_downloaded_is_the_apis_answer_to_what_was_set(page, server, add
     assert not others
 
 
-def test_the_line_between_before_and_after_is_moved_by_keys(page, friends):
-    page.give(friends)
+def test_the_home_and_end_keys_move_the_slider(page, friends):
+    page.upload(friends)
     page.until(lambda: page.shown("after"))
     line = page.shadow("input")
     width = page.shadow(".pair").size["width"]
@@ -99,7 +98,7 @@ def test_the_line_between_before_and_after_is_moved_by_keys(page, friends):
     assert page.shadow(".line").rect["x"] - middle == pytest.approx(width / 2, abs=3)
 
 
-def test_the_camera_is_started_by_its_tab_and_its_picture_is_done(page):
+def test_the_camera_tab_starts_the_camera_and_its_photo_is_done(page):
     page.settled()
     assert not page.all("video")
     page.click("Camera")
@@ -108,31 +107,31 @@ def test_the_camera_is_started_by_its_tab_and_its_picture_is_done(page):
     page.until(lambda: "camera.jpg" in page.text() and "No face was found" in page.text())
 
 
-def test_a_narrow_window_shows_all_of_it_without_scrolling_sideways(page, friends):
+def test_a_narrow_window_needs_no_horizontal_scrolling(page, friends):
     page.driver.set_window_size(390, 844)
-    page.give(friends)
+    page.upload(friends)
     page.until(lambda: page.shown("after"))
     page.click("Highlight faces")
     page.until(lambda: page.shown("over"))
-    wider = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert page.driver.execute_script(wider) <= 0
+    overflow = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.driver.execute_script(overflow) <= 0
     assert page.shadow(".pair").size["width"] > 250
 
 
-def test_a_file_over_the_pages_limit_is_told_and_the_others_are_done(page, friends, tmp_path):
+def test_a_file_over_the_upload_limit_is_reported_and_the_others_are_done(page, friends, tmp_path):
     (tmp_path / "film.jpg").write_bytes(bytes(4_000_000))
     (tmp_path / "notes.jpg").write_bytes(b"hello")
-    page.give(tmp_path / "film.jpg", friends, tmp_path / "notes.jpg")
+    page.upload(tmp_path / "film.jpg", friends, tmp_path / "notes.jpg")
     page.until(lambda: "This is text and no photo" in page.text() and "6 faces" in page.text())
     assert "3.0MB or smaller" in page.text()
 
 
-def test_when_the_server_goes_the_page_says_so_and_goes_on_when_it_is_back(driver, friends):
+def test_the_page_reports_a_stopped_server_and_continues_after_its_restart(driver, friends):
     with running_server() as server:
         port = server.port
         with dashboard(f"http://127.0.0.1:{port}") as running:
             page = Page(driver, running.address)
-            page.give(friends)
+            page.upload(friends)
             page.until(lambda: page.shown("after"))
             server.process.terminate()
             server.process.wait(30)
@@ -144,23 +143,24 @@ def test_when_the_server_goes_the_page_says_so_and_goes_on_when_it_is_back(drive
 
 
 def test_no_part_of_a_photo_is_written_to_disk(page, running, tmp_path):
-    """What the page is given goes through Starlette, which keeps over 1 MB in files if it is not told otherwise."""
+    """Check that Starlette keeps the upload in memory; by default it writes more than 1 MB to a temporary file."""
     large = tmp_path / "noise.jpg"
     large.write_bytes(as_jpeg(noise(1400, 1000), quality=95))
     assert 1_500_000 < large.stat().st_size < 3_000_000
     with opened_by(running.pid) as opened:
-        page.give(large)
+        page.upload(large)
         page.until(lambda: page.shown("after"))
-    assert opened.looks > 100
-    elsewhere = [name for name in opened.names if not name.startswith(str(ROOT))]  # the project may itself lie there
-    assert not [name for name in elsewhere if "(deleted)" in name or name.startswith(tempfile.gettempdir())]
+    assert opened.samples > 100
+    # The project itself may be in the temporary folder.
+    outside = [name for name in opened.names if not name.startswith(str(ROOT))]
+    assert not [name for name in outside if "(deleted)" in name or name.startswith(tempfile.gettempdir())]
 
 
-def test_the_picture_of_the_page_shows_all_that_it_does_and_is_small(page, friends, tmp_path):
+def test_the_screenshot_shows_the_whole_page_and_is_small(page, friends, tmp_path):
     target = Path(os.environ.get("SCREENSHOT", tmp_path / "page.png"))
     size = {"width": 1240, "height": 946}
     page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {**size, "deviceScaleFactor": 1, "mobile": False})
-    page.give(friends)
+    page.upload(friends)
     first = page.until(lambda: page.shown("after"))
     page.enlarge_eyes(4)
     page.until(lambda: page.shown("after") != first)
@@ -172,7 +172,7 @@ def test_the_picture_of_the_page_shows_all_that_it_does_and_is_small(page, frien
     page.settled()
     download = page.one("[data-testid=stDownloadButton]").rect
     assert download["y"] + download["height"] < size["height"]
-    time.sleep(1)  # for what fades in
+    time.sleep(1)  # until animations have ended
     page.driver.save_screenshot(str(target))
     with Image.open(target) as picture:
         assert picture.size == tuple(size.values())

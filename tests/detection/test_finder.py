@@ -8,10 +8,11 @@ from PIL import Image, ImageFilter
 
 from bench.accuracy import matched as matched_with
 from bench.scenes import middle_of, turnable, turned
-from googly_eyes.detection import finder
-from googly_eyes.detection.candidates import NOTHING, Candidates, join
+from googly_eyes.detection import search
+from googly_eyes.detection.candidates import NO_CANDIDATES, Candidates, concatenate
 from googly_eyes.detection.detector import CROP_CONTEXT
-from googly_eyes.detection.finder import CROP_SIDE, Found, find, level_crop
+from googly_eyes.detection.finder import Found, find
+from googly_eyes.detection.geometry import CROP_SIDE, level_crop
 from googly_eyes.detection.retinaface import RetinaFace
 from googly_eyes.options import DETAILS
 from googly_eyes.photo.photo import small_copy
@@ -110,7 +111,7 @@ class Counting:
 
     def __init__(self, detector):
         self.detector = detector
-        self.convincing = detector.convincing
+        self.min_upright_score = detector.min_upright_score
         self.scans = []
         self.crops = 0
 
@@ -166,7 +167,7 @@ class SeeingThings(Counting):
         seen = super().scan(pixels, threshold)
         landmarks = np.array([[12, 12], [20, 12], [16, 17], [13, 22], [19, 22]], np.float32)
         nothing = Candidates(np.float32([0.34]), np.float32([[8, 4, 24, 28]]), landmarks[None])
-        return join([seen, nothing])
+        return concatenate([seen, nothing])
 
 
 def test_something_small_that_a_close_look_shows_to_be_nothing_is_no_reason_to_look_again(retinaface):
@@ -225,7 +226,7 @@ def test_a_turned_photo_is_looked_at_in_other_turns_and_an_upright_one_is_not(re
 
 def test_no_more_crops_are_taken_than_are_allowed_and_the_answer_says_so(detector, crowd_and_truths, monkeypatch):
     photo = photo_from(as_jpeg(crowd_and_truths[0]))
-    monkeypatch.setattr(finder, "MAX_CROPS", 20)
+    monkeypatch.setattr(search, "MAX_CROPS", 20)
     counting = Counting(detector)
     found = find(photo, counting, min_score=0.9)
     assert found.stopped_early
@@ -320,7 +321,7 @@ def candidate(score, box, landmarks=LANDMARKS):
 class Told:
     """Sees `seen` in every look, and in a crop what `shown` makes of it: a score and landmarks, or None."""
 
-    convincing = 0.5
+    min_upright_score = 0.5
 
     def __init__(self, seen, shown):
         self.seen = seen
@@ -336,7 +337,7 @@ class Told:
 
     def _inspected(self, pixels):
         shown = self.shown(pixels)
-        return NOTHING if shown is None else candidate(shown[0], finder.EXPECTED, shown[1])
+        return NO_CANDIDATES if shown is None else candidate(shown[0], search.EXPECTED_BOX, shown[1])
 
 
 def plain_photo(width=640, height=480):
@@ -382,7 +383,7 @@ def test_a_likely_piece_that_shows_nothing_is_tried_on_its_side():
         return (0.99, LANDMARKS) if pixels[:40].mean() > pixels[-40:].mean() + 100 else None
 
     upright = candidate(0.99, (50, 50, 200, 230))
-    told = Told(join([upright, candidate(0.6, (300, 200, 350, 260))]), shown)
+    told = Told(concatenate([upright, candidate(0.6, (300, 200, 350, 260))]), shown)
     [_, found] = find(photo_from(as_jpeg(stripes)), told, min_score=0.85).faces
     assert len(told.scans) == 1
     along = np.arctan2(found.left_eye.y - found.right_eye.y, found.left_eye.x - found.right_eye.x)
@@ -397,18 +398,18 @@ def test_high_looks_on_in_any_case(retinaface):
 
 @pytest.mark.parametrize(("size", "scans"), [((100, 80), [200]), ((330, 200), [640]), ((500, 400), [640, 1000])])
 def test_a_small_photo_is_enlarged_to_twice_its_size_and_never_looked_at_twice_alike(size, scans):
-    told = Told(NOTHING, lambda _: None)
+    told = Told(NO_CANDIDATES, lambda _: None)
     find(plain_photo(*size), told, min_score=0.9)
     assert sorted({max(scan) for scan in told.scans}) == scans
     assert len(told.scans) == 3 + len(scans)
 
 
 def test_equal_faces_come_from_left_to_right():
-    both = join([candidate(0.95, (400, 200, 450, 260)), candidate(0.95, (100, 200, 150, 260))])
+    both = concatenate([candidate(0.95, (400, 200, 450, 260)), candidate(0.95, (100, 200, 150, 260))])
     faces = find(plain_photo(), Told(both, lambda _: (0.99, LANDMARKS)), min_score=0.9, detail="fast").faces
     assert [face.box.x0 < 200 for face in faces] == [True, False]
 
 
-def test_a_look_that_was_cut_short_is_told():
-    cut = replace(candidate(0.95, (100, 200, 150, 260)), cut_short=True)
+def test_a_look_that_was_truncated_is_told():
+    cut = replace(candidate(0.95, (100, 200, 150, 260)), truncated=True)
     assert find(plain_photo(), Told(cut, lambda _: (0.99, LANDMARKS)), min_score=0.9).stopped_early

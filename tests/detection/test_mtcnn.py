@@ -111,11 +111,11 @@ def test_a_face_that_is_not_quite_where_it_is_expected_is_looked_at_where_it_is(
 def test_the_better_of_the_two_looks_at_a_crop_counts(mtcnn, monkeypatch):
     looks = iter([(0.95, 0.4, 0.5), (0.3, 0.97, 0.6)])
 
-    def judged(_session, _copies, squares):
+    def run_onet(_session, _levels, squares):
         scores = np.array(next(looks), np.float32)
         return Candidates(scores, squares * scores[:, None], np.zeros((3, 5, 2), np.float32))
 
-    monkeypatch.setattr(module, "_judged", judged)
+    monkeypatch.setattr(module, "_run_onet", run_onet)
     first, second, neither = mtcnn.inspect(np.zeros((3, 224, 224, 3), np.uint8), 0.9)
     assert (first.scores.tolist(), second.scores.tolist(), len(neither)) == (
         [pytest.approx(0.95)],
@@ -127,7 +127,7 @@ def test_the_better_of_the_two_looks_at_a_crop_counts(mtcnn, monkeypatch):
 def test_a_large_square_is_averaged_and_not_sampled():
     """Of noise, a hundred pixels to one of the crop: what is averaged varies a tenth as much, what is sampled half."""
     grains = np.random.default_rng(0).integers(0, 256, (240, 240, 3), dtype=np.uint8)
-    [crop] = module._crops(module._pyramid(grains), np.array([[0, 0, 240, 240]], np.float32), 24)
+    [crop] = module._cut_squares(module._pyramid(grains), np.array([[0, 0, 240, 240]], np.float32), 24)
     assert crop[1:-1, 1:-1].std() < 0.15 * grains.std()
     assert crop.mean() == pytest.approx(grains.mean(), abs=2)
 
@@ -161,8 +161,8 @@ def test_however_much_looks_like_a_face_the_later_networks_see_no_more_than_the_
         return run_graph(name, batch)
 
     monkeypatch.setattr(session, "run_graph", counted)
-    monkeypatch.setattr(module, "MOST_PROPOSED", 7)
-    monkeypatch.setattr(module, "MOST_REFINED", 3)
+    monkeypatch.setattr(module, "MAX_PROPOSALS", 7)
+    monkeypatch.setattr(module, "MAX_REFINED", 3)
     monkeypatch.setattr(module, "PNET_SCORE", 0)
     monkeypatch.setattr(module, "RNET_SCORE", 0)
     mtcnn.scan(pixels(noise(200, 150)), 0)
@@ -183,7 +183,7 @@ def test_a_crop_is_the_part_of_the_picture_that_it_says(x, y, size, side, second
     copies = [ramp[None], ramp.reshape(second, 120 // second, second, 120 // second, 3).mean(axis=(1, 3))[None].round()]
     copies[1] = copies[1].astype(np.uint8)
     square = np.array([[x, y, x + size, y + size]], np.float32)
-    [crop] = module._crops(copies, square, side)
+    [crop] = module._cut_squares(copies, square, side)
     centres = (np.arange(side) + 0.5) / side * size
     across, down = np.meshgrid(x + centres - 0.5, y + centres - 0.5)
     margin = 120 / second
@@ -196,8 +196,5 @@ def test_a_crop_is_the_part_of_the_picture_that_it_says(x, y, size, side, second
 
 def test_a_model_of_the_other_detector_is_refused_with_the_names_of_the_settings():
     for kind, other in ((Mtcnn, "retinaface"), (RetinaFace, "mtcnn")):
-        if (MODELS / f"{other}.tflite").exists():
-            with pytest.raises(
-                SettingError, match=rf"{other}\.tflite is no model of .*GOOGLY_DETECTOR and GOOGLY_MODEL"
-            ):
-                kind(MODELS / f"{other}.tflite", threads=1)
+        with pytest.raises(SettingError, match=rf"{other}\.tflite is no model of .*GOOGLY_DETECTOR and GOOGLY_MODEL"):
+            kind(MODELS / f"{other}.tflite", threads=1)

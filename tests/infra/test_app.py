@@ -1,4 +1,4 @@
-"""The CDK app: ends with one line, and not with a traceback, when something is missing or wrong."""
+"""Test the CDK app: an error is one line, not a traceback."""
 
 import json
 import os
@@ -11,12 +11,12 @@ import pytest
 from infra.app import MODEL, build
 from testing.paths import ROOT
 
-ADVICE = "infra: there is no models/retinaface.tflite, and it goes into the image; make it with: make model"
+MISSING_MODEL = "infra: models/retinaface.tflite is missing, and the image needs it; create it with: make model"
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A folder with what the image needs."""
+    """Return a folder with a Dockerfile and a model."""
     (tmp_path / MODEL).parent.mkdir()
     (tmp_path / MODEL).write_bytes(b"")
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
@@ -31,14 +31,14 @@ def test_the_stack_is_built_from_the_context_and_the_folder(root):
     assert function["Properties"]["Timeout"] == 30
 
 
-def test_a_missing_model_ends_with_the_command_that_makes_it(root):
+def test_a_missing_model_is_reported_with_the_command_that_creates_it(root):
     (root / MODEL).rename(root / MODEL.with_name("mtcnn.tflite"))
     with pytest.raises(SystemExit) as end:
         build(cdk.App(), root)
-    assert end.value.code == ADVICE
+    assert end.value.code == MISSING_MODEL
 
 
-def test_a_bad_context_value_ends_the_command_with_one_line(tmp_path):
+def test_a_wrong_context_value_is_reported_in_one_line(tmp_path):
     environment = os.environ | {"CDK_CONTEXT_JSON": json.dumps({"memory_mb": "99999"}), "CDK_OUTDIR": str(tmp_path)}
     done = subprocess.run(
         app_command(), cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120
@@ -48,14 +48,14 @@ def test_a_bad_context_value_ends_the_command_with_one_line(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_without_the_virtual_environment_the_command_says_how_to_make_it(tmp_path):
+def test_a_missing_virtual_environment_is_reported_with_the_command_that_creates_it(tmp_path):
     (tmp_path / "infra").symlink_to(ROOT / "infra")
     done = subprocess.run(app_command(), cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
-    assert done.stderr == "infra: .venv is not set up for this; run once: make synth\n"
+    assert done.stderr == "infra: .venv lacks the packages for the CDK; install them with: make synth\n"
 
 
-def test_cdk_json_sends_nothing_home_and_asks_for_no_notices():
+def test_cdk_json_disables_telemetry_and_notices():
     settings = json.loads((ROOT / "cdk.json").read_text())
     assert settings["versionReporting"] is False
     assert settings["notices"] is False
@@ -63,5 +63,5 @@ def test_cdk_json_sends_nothing_home_and_asks_for_no_notices():
 
 
 def app_command() -> list[str]:
-    """What the CDK command line runs, by the shell, for a bare `cdk synth` in the root."""
+    """Return the command that the CDK command line runs for a bare `cdk synth` in the root."""
     return ["sh", "-c", json.loads((ROOT / "cdk.json").read_text())["app"]]

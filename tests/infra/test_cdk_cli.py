@@ -1,7 +1,7 @@
-"""`make deploy` and `make destroy` with the CDK command line for real, against a moto server on this machine.
+"""Run `make deploy` and `make destroy` with the real CDK command line against a moto server on this machine.
 
-Each fixture is one step on top of the one before it. What moto does not check stands in infra/README.md. Where npm's
-registry is out of reach, and the command line not installed yet, the tests say "not proven" and are skipped.
+Each fixture continues from the fixture before it. infra/README.md lists the behaviour that moto does not check. The
+tests are skipped if the CDK command line is not installed and npm's registry is out of reach.
 """
 
 import json
@@ -16,48 +16,42 @@ from typing import Any
 import boto3
 import pytest
 
-from infra.app import MODEL
 from testing.aws_stand_in import moto_server
 from testing.paths import ROOT
 
 REGION = "eu-central-1"
-# moto takes any; they are not keys of any account.
+# moto accepts any keys.
 KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
-# moto knows change sets and earlier parameters only in part, and nobody is there to approve.
+# moto supports change sets and previous parameters only in part, and no person can approve.
 UNATTENDED = ("--method=direct", "--no-previous-parameters", "--require-approval=never")
-# What make has no business making here: what is installed is what is tested.
-READY = (".venv/infra.installed", "node_modules/.package-lock.json", "models/mtcnn.tflite")
+# Targets that make must not rebuild here: the tests use the installed packages.
+READY = (".venv/infra.installed", "node_modules/.package-lock.json", "models/retinaface.tflite", "models/mtcnn.tflite")
 
-# The conftest has already put the AWS settings of the machine out of reach; the others are the container engine's.
+# conftest.py has replaced the machine's AWS settings; the other variables are those of the container engine.
 PASSED_ON = ("AWS_", "BOTO_", "CONTAINER", "DOCKER_", "XDG_")
 
-# What npm says when it reaches no registry, and not when something is wrong with what it got there.
+# Error codes of npm if it cannot reach the registry, as opposed to an error in the download.
 NPM_OFFLINE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ENETUNREACH", "ETIMEDOUT", "ENOTCACHED")
 
-# moto warns of the resources that its CloudFormation passes over.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning"),
-    pytest.mark.skipif(
-        not (ROOT / MODEL).is_file(), reason="not proven: only RetinaFace is deployed, and its weights are not here"
-    ),
-]
+# moto warns about resources that its CloudFormation does not support.
+pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
 
 
 @dataclass(frozen=True)
 class Account:
-    """The stand-in for an AWS account; `folder` is the home of whom works in it."""
+    """The moto server in place of an AWS account; `folder` is HOME for the commands."""
 
     endpoint: str
     folder: Path
 
     @property
     def environment(self) -> dict[str, str]:
-        """All that a process needs to work in this account and no other; nothing of the machine's own AWS settings."""
+        """Return the environment for a process that uses this account, without the machine's AWS settings."""
         passed_on = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}
         return passed_on | KEYS | {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
-            # The CDK library unpacked, 20 seconds' work, is the one thing that is taken from the real home.
+            # Unpacking the CDK library takes 20 seconds, so the cache of the real home is used.
             "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(Path.home() / ".cache/aws/jsii/package-cache"),
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_REGION": REGION,
@@ -72,16 +66,15 @@ class Account:
         )
 
     def make(self, target: str, *flags: str) -> str:
-        """Run a target with flags for the CDK; returns what it printed. Writes nothing that a real deployment told."""
+        """Run a target with flags for the CDK and return its output. Files of a real deployment are not changed."""
         ready = [option for name in READY for option in ("-o", name)]
         cdk_flags = f"CDK_FLAGS={' '.join(flags)} --output={self.folder / 'cdk.out'}"
-        done = self.run("make", *ready, target, f"DEPLOYED={self.told}", cdk_flags)
+        done = self.run("make", *ready, target, f"DEPLOYED={self.outputs_file}", cdk_flags)
         assert done.returncode == 0, f"make {target}\n{done.stdout}\n{done.stderr}"
         return done.stderr + done.stdout
 
     @property
-    def told(self) -> Path:
-        """The CDK's --outputs-file."""
+    def outputs_file(self) -> Path:
         return self.folder / "deployed.json"
 
     def docker_calls(self) -> list[list[str]]:
@@ -102,10 +95,10 @@ class Account:
 
 @dataclass(frozen=True)
 class Deployed:
-    """What make printed, what the CDK wrote to its outputs file, and what the account then had."""
+    """The output of make, the outputs file of the CDK, and the resources in the account afterwards."""
 
     printed: str
-    told: dict[str, str]
+    outputs: dict[str, str]
     function: dict[str, Any]
     url: dict[str, Any]
     log_days: int
@@ -114,7 +107,7 @@ class Deployed:
 
 @pytest.fixture(scope="module")
 def command_line() -> None:
-    """The CDK command line in node_modules as the lock says; npm installs it where it is not."""
+    """Install the locked CDK command line in node_modules if it is missing there."""
     installed = ROOT / "node_modules/aws-cdk/package.json"
     wanted = json.loads((ROOT / "package.json").read_text())["devDependencies"]["aws-cdk"]
     if installed.is_file() and json.loads(installed.read_text())["version"] == wanted:
@@ -132,24 +125,24 @@ def command_line() -> None:
 def account(command_line: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     folder = tmp_path_factory.mktemp("account")
     docker = folder / "docker"
-    # An engine has its images and its settings at home.
+    # The container engine keeps its images and settings in the real home.
     script = f'HOME="{Path.home()}" exec "{sys.executable}" "{ROOT / "testing/cdk_docker.py"}" "$@"'
     docker.write_text(f"#!/bin/sh\n{script}\n")
     docker.chmod(0o755)
     with pytest.MonkeyPatch.context() as patch, moto_server() as endpoint:
-        patch.setenv("MOTO_LAMBDA_STUB_ECR", "false")  # an image has to be in ECR before a function can have it
+        patch.setenv("MOTO_LAMBDA_STUB_ECR", "false")  # a function's image must exist in ECR
         yield Account(endpoint, folder)
 
 
 @pytest.fixture(scope="module")
 def deployed(account: Account) -> Deployed:
-    return look(account, account.make("deploy", *UNATTENDED))
+    return inspect(account, account.make("deploy", *UNATTENDED))
 
 
 @pytest.fixture(scope="module")
 def changed(deployed: Deployed, account: Account) -> Deployed:
     flags = ("-c memory_mb=2048", "-c alarm_email=me@example.org")
-    return look(account, account.make("deploy", *UNATTENDED, *flags))
+    return inspect(account, account.make("deploy", *UNATTENDED, *flags))
 
 
 @pytest.fixture(scope="module")
@@ -158,44 +151,44 @@ def destroyed(changed: Deployed, account: Account) -> Account:
     return account
 
 
-def test_an_account_is_bootstrapped_by_its_first_deployment_only(deployed, changed):
+def test_only_the_first_deployment_bootstraps_the_account(deployed, changed):
     assert "Environment aws://123456789012/eu-central-1 bootstrapped" in deployed.printed
     assert "bootstrapped" not in changed.printed
 
 
-def test_an_account_out_of_reach_is_neither_bootstrapped_nor_not(account):
-    nowhere = Account("http://localhost:9", account.folder)
-    done = nowhere.run(sys.executable, "-m", "infra.bootstrapped")
+def test_the_bootstrap_status_of_an_unreachable_account_is_unknown(account):
+    unreachable = Account("http://localhost:9", account.folder)
+    done = unreachable.run(sys.executable, "-m", "infra.bootstrapped")
     assert done.returncode == 2
     assert done.stderr.startswith("infra: /cdk-bootstrap/hnb659fds/version cannot be read: ")
     assert "Traceback" not in done.stderr
 
 
-def test_a_deployment_tells_url_function_policy_and_a_curl_line(deployed):
-    told = deployed.told
-    assert set(told) == {"Url", "FunctionName", "MayCallPolicyArn", "Curl"}
-    assert told["Url"] == deployed.url["FunctionUrl"]
-    assert told["FunctionName"] == deployed.function["Configuration"]["FunctionName"]
-    assert told["MayCallPolicyArn"].startswith("arn:aws:iam::123456789012:policy/")
-    assert told["Curl"].startswith(f'curl --fail-with-body --aws-sigv4 "aws:amz:{REGION}:lambda"')
-    assert told["Curl"].endswith(told["Url"])
+def test_the_outputs_are_url_function_policy_and_curl_line(deployed):
+    outputs = deployed.outputs
+    assert set(outputs) == {"Url", "FunctionName", "MayCallPolicyArn", "Curl"}
+    assert outputs["Url"] == deployed.url["FunctionUrl"]
+    assert outputs["FunctionName"] == deployed.function["Configuration"]["FunctionName"]
+    assert outputs["MayCallPolicyArn"].startswith("arn:aws:iam::123456789012:policy/")
+    assert outputs["Curl"].startswith(f'curl --fail-with-body --aws-sigv4 "aws:amz:{REGION}:lambda"')
+    assert outputs["Curl"].endswith(outputs["Url"])
 
 
 def test_make_deploy_ends_with_the_url_and_the_curl_line(deployed):
-    assert deployed.printed.endswith(f"\n{deployed.told['Url']}\n\n{deployed.told['Curl']}\n")
+    assert deployed.printed.endswith(f"\n{deployed.outputs['Url']}\n\n{deployed.outputs['Curl']}\n")
 
 
-def test_the_deployed_url_asks_for_signatures(deployed):
+def test_the_deployed_url_requires_signatures(deployed):
     assert deployed.url["AuthType"] == "AWS_IAM"
 
 
-def test_the_deployed_function_has_memory_time_and_log_of_the_defaults(deployed):
+def test_the_deployed_function_has_the_default_memory_timeout_and_log_retention(deployed):
     assert deployed.function["Configuration"]["MemorySize"] == 3008
     assert deployed.function["Configuration"]["Timeout"] == 60
     assert deployed.log_days == 30
 
 
-def test_the_function_runs_the_image_that_was_built_and_pushed(deployed, account):
+def test_the_deployed_function_has_the_image_that_was_built_and_pushed(deployed, account):
     calls = account.docker_calls()
     [build] = [call for call in calls[:5] if call[0] == "build"]
     assert build[build.index("--platform") + 1] == "linux/amd64"
@@ -209,15 +202,11 @@ def test_the_function_runs_the_image_that_was_built_and_pushed(deployed, account
     assert deployed.function["Code"]["ResolvedImageUri"].endswith(image["imageDigest"])
 
 
-@pytest.mark.skipif(
-    not os.environ.get("CONTAINER_ENGINE"),
-    reason="not proven: no container engine, a stand-in was pushed",
-)
-def test_the_image_that_was_pushed_is_the_engines_own(deployed, account):
+def test_the_pushed_image_is_the_one_that_the_engine_built(deployed, account, engine):
     pushed = deployed.function["Code"]["ImageUri"]
     [tagged] = [call for call in account.docker_calls() if call[0] == "tag" and call[2] == pushed]
-    inspect = [os.environ["CONTAINER_ENGINE"], "inspect", tagged[1]]
-    [built] = json.loads(subprocess.run(inspect, check=True, capture_output=True).stdout)
+    done = subprocess.run([engine, "inspect", tagged[1]], check=True, capture_output=True)
+    [built] = json.loads(done.stdout)
     repository, tag = pushed.split("/", 1)[1].rsplit(":", 1)
     [found] = account.client("ecr").batch_get_image(repositoryName=repository, imageIds=[{"imageTag": tag}])["images"]
     manifest = json.loads(found["imageManifest"])
@@ -227,16 +216,16 @@ def test_the_image_that_was_pushed_is_the_engines_own(deployed, account):
 
 
 def test_a_changed_context_key_changes_the_function_and_keeps_its_url(deployed, changed):
-    assert changed.told == deployed.told
+    assert changed.outputs == deployed.outputs
     assert changed.function["Configuration"]["MemorySize"] == 2048
     assert changed.function["Configuration"]["Timeout"] == 60
 
 
-def test_an_address_in_the_context_adds_the_topic_of_the_alarms(deployed, changed):
+def test_an_alarm_address_adds_a_topic(deployed, changed):
     assert (deployed.topics, changed.topics) == (0, 1)
 
 
-def test_destroy_takes_the_stack_away_with_function_role_and_topic(destroyed):
+def test_destroy_deletes_the_stack_with_function_role_and_topic(destroyed):
     active = destroyed.client("cloudformation").list_stacks(StackStatusFilter=["CREATE_COMPLETE", "UPDATE_COMPLETE"])
     assert [stack["StackName"] for stack in active["StackSummaries"]] == ["CDKToolkit"]
     assert destroyed.client("lambda").list_functions()["Functions"] == []
@@ -246,15 +235,15 @@ def test_destroy_takes_the_stack_away_with_function_role_and_topic(destroyed):
     assert not [name for name in roles if name.startswith("GooglyEyes")]
 
 
-def look(account: Account, printed: str) -> Deployed:
-    told = json.loads(account.told.read_text())["GooglyEyes"]
-    function = account.function(told["FunctionName"])
+def inspect(account: Account, printed: str) -> Deployed:
+    outputs = json.loads(account.outputs_file.read_text())["GooglyEyes"]
+    function = account.function(outputs["FunctionName"])
     [log_group] = account.client("logs").describe_log_groups(logGroupNamePrefix="GooglyEyes-")["logGroups"]
     return Deployed(
         printed=printed,
-        told=told,
+        outputs=outputs,
         function=function,
-        url=account.client("lambda").get_function_url_config(FunctionName=told["FunctionName"]),
+        url=account.client("lambda").get_function_url_config(FunctionName=outputs["FunctionName"]),
         log_days=log_group["retentionInDays"],
         topics=len(account.client("sns").list_topics()["Topics"]),
     )

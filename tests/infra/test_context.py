@@ -1,4 +1,4 @@
-"""Context keys: read from text and from JSON alike, refused with key, value and range."""
+"""Test the context keys: values from text and JSON, and errors with key, value and allowed values."""
 
 import re
 from dataclasses import fields
@@ -23,7 +23,7 @@ def test_an_empty_context_gives_the_defaults():
     )
 
 
-def test_text_from_the_command_line_and_json_from_a_file_are_read_alike():
+def test_text_from_the_command_line_and_json_from_a_file_give_the_same_settings():
     as_text = {"memory_mb": "1769", "timeout_s": "30", "log_days": "7", "reserved_concurrency": "5"}
     assert read_context(as_text) == read_context({name: int(value) for name, value in as_text.items()})
     assert read_context(as_text) == Deployment(memory_mb=1769, timeout_s=30, log_days=7, reserved_concurrency=5)
@@ -37,7 +37,7 @@ def test_text_from_the_command_line_and_json_from_a_file_are_read_alike():
         ("reserved_concurrency", 1, 1000),
     ],
 )
-def test_a_range_includes_its_ends_and_nothing_beyond(key, lowest, highest):
+def test_a_range_includes_its_bounds(key, lowest, highest):
     assert getattr(read_context({key: lowest}), key) == lowest
     assert getattr(read_context({key: str(highest)}), key) == highest
     for beyond in (lowest - 1, highest + 1):
@@ -73,29 +73,29 @@ def test_every_retention_of_cloudwatch_is_allowed(days):
         ("monthly_budget_usd", "9.99"),
     ],
 )
-def test_a_value_that_is_not_allowed_is_refused_with_key_value_and_range(key, value):
+def test_a_value_that_is_not_allowed_is_refused_with_key_value_and_allowed_values(key, value):
     with pytest.raises(ContextError, match=re.escape(f"context {key}={value}: allowed is {allowed(key)}")):
         read_context({key: value})
 
 
 @pytest.mark.parametrize("key", ["reserved_concurrency", "alarm_email", "monthly_budget_usd"])
-def test_what_is_off_by_default_can_be_turned_off_again(key):
+def test_a_key_that_is_off_by_default_accepts_off(key):
     assert getattr(read_context({key: "off"}), key) is None
 
 
 @pytest.mark.parametrize("key", ["memory", "memory-mb", "MEMORY_MB"])
-def test_an_unknown_key_is_refused_with_the_keys_there_are(key):
+def test_an_unknown_key_is_refused_with_the_list_of_keys(key):
     with pytest.raises(ContextError, match=f"context {key}: not a key of this app; the keys are memory_mb, timeout_s"):
         read_context({key: 2048})
 
 
-def test_the_keys_of_the_cdk_itself_are_left_alone():
+def test_keys_of_the_cdk_itself_are_ignored():
     cdk_keys = {"aws:cdk:version-reporting": False, "@aws-cdk/core:x": True, "cli-telemetry": False,
                 "availability-zones:account=1:region=x": ["a"], "acknowledged-issue-numbers": [1]}  # fmt: skip
     assert read_context(cdk_keys) == Deployment()
 
 
-def test_a_budget_without_an_address_is_refused_since_it_would_warn_nobody():
+def test_a_budget_without_an_address_is_refused():
     with pytest.raises(ContextError, match="monthly_budget_usd=5: set alarm_email too"):
         read_context({"monthly_budget_usd": "5"})
     assert read_context({"monthly_budget_usd": "5", "alarm_email": "me@example.org"}).monthly_budget_usd == 5

@@ -1,4 +1,4 @@
-"""The template: what it promises, what two linters find in it, and a snapshot for all the rest."""
+"""Test the CloudFormation template: assertions on its meaning, two linters, and a snapshot of the whole."""
 
 import json
 import os
@@ -6,9 +6,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import aws_cdk as cdk
@@ -25,10 +23,11 @@ from cfnlint.config import ManualArgs
 from infra.context import Deployment
 from infra.stack import GooglyEyes
 from testing.paths import ROOT
+from testing.scripted import Answer, scripted
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
-# Everything that can be switched on.
+# Every optional setting is on.
 FULL = Deployment(
     memory_mb=2048,
     timeout_s=30,
@@ -48,7 +47,7 @@ def new_app() -> cdk.App:
 
 @pytest.fixture(scope="session")
 def image_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The image is no business of these tests: they need a folder with a Dockerfile."""
+    """Return a folder with a minimal Dockerfile; these tests build no image."""
     folder = tmp_path_factory.mktemp("image")
     (folder / "Dockerfile").write_text("FROM scratch\n")
     return folder
@@ -80,7 +79,7 @@ def either(request: pytest.FixtureRequest, templates: dict[str, Template]) -> Te
 
 
 # ---- the function -------------------------------------------------------------------------------------------------
-def test_the_function_is_an_image_with_the_memory_and_time_of_the_issue_and_json_logs(default):
+def test_the_default_function_is_an_x86_64_image_with_3008_mb_60_s_and_json_logs(default):
     default.has_resource_properties(
         "AWS::Lambda::Function",
         {
@@ -94,7 +93,7 @@ def test_the_function_is_an_image_with_the_memory_and_time_of_the_issue_and_json
     )
 
 
-def test_the_context_reaches_the_function(full):
+def test_the_settings_apply_to_the_function(full):
     full.has_resource_properties(
         "AWS::Lambda::Function",
         {"Architectures": ["arm64"], "MemorySize": 2048, "Timeout": 30, "ReservedConcurrentExecutions": 5},
@@ -102,7 +101,7 @@ def test_the_context_reaches_the_function(full):
 
 
 @pytest.mark.parametrize(("architecture", "platform"), [("x86_64", "linux/amd64"), ("arm64", "linux/arm64")])
-def test_the_image_is_built_for_the_processor_of_the_function(architecture, platform, image_directory):
+def test_the_image_platform_matches_the_function_architecture(architecture, platform, image_directory):
     app = new_app()
     GooglyEyes(app, "GooglyEyes", deployment=Deployment(architecture=architecture), image_directory=image_directory)
     assets = json.loads((Path(app.synth().directory) / "GooglyEyes.assets.json").read_text())
@@ -111,7 +110,7 @@ def test_the_image_is_built_for_the_processor_of_the_function(architecture, plat
     assert image["source"]["directory"] == str(image_directory)
 
 
-def test_the_function_may_write_its_own_log_and_nothing_else(either):
+def test_the_function_may_only_write_its_own_log(either):
     role = only(either, "AWS::IAM::Role")
     either.has_resource_properties("AWS::IAM::Role", {"ManagedPolicyArns": Match.absent(), "Policies": Match.absent()})
     either.has_resource_properties(
@@ -129,19 +128,19 @@ def test_the_function_may_write_its_own_log_and_nothing_else(either):
 
 
 @pytest.mark.parametrize(("name", "days"), [("default", 30), ("full", 7)])
-def test_the_log_ends_after_its_days_and_goes_with_the_stack(name, days, templates):
+def test_the_log_has_its_retention_and_is_deleted_with_the_stack(name, days, templates):
     templates[name].has_resource(
         "AWS::Logs::LogGroup", {"Properties": {"RetentionInDays": days}, "DeletionPolicy": "Delete"}
     )
 
 
-# ---- who may call -------------------------------------------------------------------------------------------------
-def test_the_url_takes_signed_requests_only(either):
+# ---- callers ------------------------------------------------------------------------------------------------------
+def test_the_url_requires_signed_requests(either):
     either.resource_count_is("AWS::Lambda::Url", 1)
     either.has_resource_properties("AWS::Lambda::Url", {"AuthType": "AWS_IAM", "Cors": Match.absent()})
 
 
-def test_the_policy_gives_both_permissions_for_this_function_through_its_url_only(either):
+def test_the_callers_policy_grants_both_permissions_for_this_url_only(either):
     function = {"Fn::GetAtt": [only(either, "AWS::Lambda::Function"), "Arn"]}
     [policy] = either.find_resources("AWS::IAM::ManagedPolicy").values()
     by_action = {s["Action"]: s for s in policy["Properties"]["PolicyDocument"]["Statement"]}
@@ -161,8 +160,8 @@ def test_the_policy_gives_both_permissions_for_this_function_through_its_url_onl
     }
 
 
-def test_nobody_is_let_in_from_outside(either):
-    """No statement allows everybody; the one that names `*` denies, to everybody, what comes without TLS."""
+def test_no_statement_allows_a_public_principal(either):
+    """The only statement with the principal `*` is a Deny of requests without TLS."""
     either.resource_count_is("AWS::Lambda::Permission", 0)
     allowing = [s for s in statements(either.to_json()) if s["Effect"] == "Allow" and "Principal" in s]
     assert allowing
@@ -171,20 +170,20 @@ def test_nobody_is_let_in_from_outside(either):
         assert "*" not in json.dumps(statement["Principal"]), statement
 
 
-def test_no_permission_reaches_beyond_the_stack(either):
-    """Actions are named one by one, and resources are references to what the stack itself makes."""
+def test_no_permission_has_a_wildcard(either):
+    """Actions are listed, and resources are references to resources of the stack."""
     for statement in statements(either.to_json()):
         if statement["Effect"] == "Allow":
             assert "*" not in json.dumps(statement["Action"]), statement
             assert "*" not in json.dumps(statement.get("Resource", "")), statement
 
 
-# ---- what watches it ----------------------------------------------------------------------------------------------
+# ---- alarms and budget --------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("metric", "statistic", "threshold"),
     [("Url5xxCount", "Sum", 1), ("Throttles", "Sum", 1), ("Duration", "Maximum", 54_000)],
 )
-def test_an_alarm_watches_errors_throttles_and_nearly_timed_out_requests(metric, statistic, threshold, default):
+def test_there_are_alarms_on_errors_throttles_and_requests_close_to_the_timeout(metric, statistic, threshold, default):
     default.resource_count_is("AWS::CloudWatch::Alarm", 3)
     default.has_resource_properties(
         "AWS::CloudWatch::Alarm",
@@ -204,12 +203,12 @@ def test_the_duration_alarm_follows_the_timeout(full):
     full.has_resource_properties("AWS::CloudWatch::Alarm", {"MetricName": "Duration", "Threshold": 27_000})
 
 
-def test_without_an_address_nobody_is_written_to(default):
+def test_without_an_address_alarms_send_no_mail(default):
     default.resource_count_is("AWS::SNS::Topic", 0)
     default.all_resources_properties("AWS::CloudWatch::Alarm", {"AlarmActions": Match.absent()})
 
 
-def test_with_an_address_every_alarm_writes_to_it(full):
+def test_with_an_address_every_alarm_sends_mail_to_it(full):
     topic = {"Ref": only(full, "AWS::SNS::Topic")}
     full.all_resources_properties("AWS::CloudWatch::Alarm", {"AlarmActions": [topic]})
     full.has_resource_properties(
@@ -217,7 +216,7 @@ def test_with_an_address_every_alarm_writes_to_it(full):
     )
 
 
-def test_the_topic_takes_letters_from_this_accounts_alarms_and_over_tls_only(full):
+def test_the_topic_accepts_messages_only_from_this_accounts_alarms_and_over_tls(full):
     topic = {"Ref": only(full, "AWS::SNS::Topic")}
     full.has_resource_properties(
         "AWS::SNS::TopicPolicy",
@@ -246,11 +245,11 @@ def test_the_topic_takes_letters_from_this_accounts_alarms_and_over_tls_only(ful
     )
 
 
-def test_a_budget_is_off_until_it_is_asked_for(default):
+def test_a_budget_is_off_by_default(default):
     default.resource_count_is("AWS::Budgets::Budget", 0)
 
 
-def test_the_budget_warns_when_most_is_spent_and_when_all_is_forecast(full):
+def test_the_budget_warns_at_80_percent_spent_and_100_percent_forecast(full):
     subscribers = [{"SubscriptionType": "EMAIL", "Address": "me@example.org"}]
     full.has_resource_properties(
         "AWS::Budgets::Budget",
@@ -267,7 +266,7 @@ def test_the_budget_warns_when_most_is_spent_and_when_all_is_forecast(full):
     )
 
 
-# ---- what it tells at the end -------------------------------------------------------------------------------------
+# ---- outputs ------------------------------------------------------------------------------------------------------
 def test_the_outputs_are_url_function_policy_and_curl_line(default):
     url = {"Fn::GetAtt": [only(default, "AWS::Lambda::Url"), "FunctionUrl"]}
     outputs = {name: output["Value"] for name, output in default.to_json()["Outputs"].items()}
@@ -280,18 +279,20 @@ def test_the_outputs_are_url_function_policy_and_curl_line(default):
 
 @pytest.mark.parametrize("token", [None, "to+ken/of=the==session"])
 @pytest.mark.skipif(not shutil.which("curl"), reason="not proven: curl is not on this machine")
-def test_the_curl_line_signs_a_photo_with_the_keys_of_the_shell(token, default, listener, tmp_path):
-    line = pasted(default, region="eu-central-1", url=listener.url)
+def test_the_curl_line_signs_with_the_keys_of_the_environment(token, default, tmp_path):
     (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8 a photo \x00\xff\xd9")
     keys = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret/with+signs"}
     environment = {"PATH": os.environ["PATH"], **keys} | ({"AWS_SESSION_TOKEN": token} if token else {})
-    subprocess.run(["sh", "-c", line], cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=30)
+    with scripted(Answer(200, b"an answer")) as server:
+        line = resolved_curl_line(default, region="eu-central-1", url=server.url)
+        subprocess.run(["sh", "-c", line], cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=30)
 
-    method, path, headers, body = listener.requests[-1]
-    assert (method, path, body) == ("POST", "/", b"\xff\xd8 a photo \x00\xff\xd9")
-    assert headers["content-type"] == "image/jpeg"
-    assert headers.get("x-amz-security-token") == token
-    assert headers["authorization"] == signature(listener.url, headers, body, "AKIDEXAMPLE", "secret/with+signs")
+    [request] = server.asked
+    assert (request.path, request.body) == ("/", b"\xff\xd8 a photo \x00\xff\xd9")
+    assert request.headers["content-type"] == "image/jpeg"
+    assert request.headers.get("x-amz-security-token") == token
+    expected = authorization(server.url, request.headers, request.body, "AKIDEXAMPLE", "secret/with+signs")
+    assert request.headers["authorization"] == expected
     assert (tmp_path / "googly.jpg").read_bytes() == b"an answer"
 
 
@@ -303,8 +304,8 @@ def test_cdk_nag_finds_nothing(name, image_directory):
     app.synth()  # raises when there is a finding
 
 
-def test_cdk_nag_would_find_the_managed_execution_role(image_directory):
-    """That the test above can fail: the role that the CDK gives a function by itself is a finding."""
+def test_cdk_nag_reports_the_managed_execution_role(image_directory):
+    """Show that the test above can fail: the default role of the CDK is a finding."""
     app = checked_by_nag()
     stack = GooglyEyes(app, "GooglyEyes", deployment=Deployment(), image_directory=image_directory)
     role = stack.node.find_child("Googly").node.find_child("Role")
@@ -318,7 +319,7 @@ def test_cfn_lint_finds_nothing(either):
     assert lint_template(either.to_json()) == []
 
 
-def test_cfn_lint_would_find_a_memory_that_lambda_does_not_have(default):
+def test_cfn_lint_reports_a_memory_size_that_lambda_does_not_offer(default):
     template = default.to_json()
     template["Resources"][only(default, "AWS::Lambda::Function")]["Properties"]["MemorySize"] = 99_999
     assert lint_template(template)
@@ -326,7 +327,7 @@ def test_cfn_lint_would_find_a_memory_that_lambda_does_not_have(default):
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)
 def test_the_template_is_the_one_in_the_snapshot(name, templates):
-    """UPDATE_SNAPSHOTS=1 writes the snapshots anew; read the difference before it is committed."""
+    """Compare with the snapshot. UPDATE_SNAPSHOTS=1 rewrites it; review the difference before the commit."""
     snapshot = SNAPSHOTS / f"template-{name}.json"
     text = json.dumps(templates[name].to_json(), indent=2, sort_keys=True) + "\n"
     masked, images = re.subn(r":[0-9a-f]{64}\b", ":<hash of the image>", text)
@@ -334,19 +335,19 @@ def test_the_template_is_the_one_in_the_snapshot(name, templates):
     if os.environ.get("UPDATE_SNAPSHOTS") == "1":
         snapshot.parent.mkdir(exist_ok=True)
         snapshot.write_text(masked)
-    assert snapshot.is_file(), f"{snapshot} is missing; make it with UPDATE_SNAPSHOTS=1"
-    assert masked == snapshot.read_text(), "the template changed; if that is meant: UPDATE_SNAPSHOTS=1"
+    assert snapshot.is_file(), f"{snapshot} is missing; create it with UPDATE_SNAPSHOTS=1"
+    assert masked == snapshot.read_text(), "the template changed; if this is intended: UPDATE_SNAPSHOTS=1"
 
 
 # ---- helpers ------------------------------------------------------------------------------------------------------
 def only(template: Template, kind: str) -> str:
-    """The logical id of the one resource of a kind."""
+    """Return the logical id of the only resource of a type."""
     [logical_id] = template.find_resources(kind)
     return logical_id
 
 
 def statements(part: Any) -> Iterator[dict[str, Any]]:
-    """Every policy statement in a template, wherever it stands."""
+    """Yield every policy statement in a template."""
     if isinstance(part, dict):
         if "Effect" in part:
             yield part
@@ -363,13 +364,13 @@ def checked_by_nag() -> cdk.App:
 
 
 def lint_template(template: dict[str, Any]) -> list[str]:
-    # W3005: the CDK writes every dependency out, also those that a reference implies.
+    # W3005: the CDK also writes the dependencies that a reference implies.
     arguments = ManualArgs(ignore_checks=["W3005"], regions=["eu-central-1", "us-east-1"])
     return [str(found) for found in lint(json.dumps(template), config=arguments)]
 
 
-def pasted(template: Template, *, region: str, url: str) -> str:
-    """The curl line as CloudFormation tells it, with region and URL filled in."""
+def resolved_curl_line(template: Template, *, region: str, url: str) -> str:
+    """Return the curl line of the outputs with region and URL resolved, as CloudFormation does."""
     joiner, parts = template.to_json()["Outputs"]["Curl"]["Value"]["Fn::Join"]
     values = {"AWS::Region": region}
     return joiner.join(
@@ -377,8 +378,8 @@ def pasted(template: Template, *, region: str, url: str) -> str:
     )
 
 
-def signature(url: str, headers: dict[str, str], body: bytes, access_key: str, secret_key: str) -> str:
-    """The Authorization header that botocore computes for the headers that the client says it signed."""
+def authorization(url: str, headers: dict[str, str], body: bytes, access_key: str, secret_key: str) -> str:
+    """Return the Authorization header that botocore computes for the headers that the client signed."""
     signed = re.search(r"SignedHeaders=([^,]+)", headers["authorization"])[1].split(";")
     request = AWSRequest("POST", url, data=body, headers={name: headers[name] for name in signed})
     request.context["timestamp"] = headers["x-amz-date"]
@@ -388,35 +389,3 @@ def signature(url: str, headers: dict[str, str], body: bytes, access_key: str, s
         f"AWS4-HMAC-SHA256 Credential={signer.scope(request)}, SignedHeaders={';'.join(signed)}, "
         f"Signature={signer.signature(string_to_sign, request)}"
     )
-
-
-class Listener(HTTPServer):
-    """A server on loopback that keeps what it is sent."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Keep)
-        self.url = f"http://127.0.0.1:{self.server_port}/"
-        self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
-
-
-class _Keep(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.requests.append((self.command, self.path, headers, body))
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"an answer")
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        pass
-
-
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    with Listener() as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()

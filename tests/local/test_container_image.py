@@ -1,4 +1,4 @@
-"""The container image, built and run as Lambda runs it: it answers what the handler answers in this process."""
+"""Build the container image, run it with Lambda's limits, and compare its responses with those of the handler."""
 
 import base64
 import io
@@ -20,7 +20,7 @@ PHOTOS = ("drawn people", "drawn people, PNG", "astronaut.png", "portrait.jpg", 
 
 @pytest.fixture(scope="module")
 def built(engine):
-    """The engine that has built the image."""
+    """Build the image and return the engine's command."""
     build(engine)
     return engine
 
@@ -33,7 +33,7 @@ def container(built):
 
 @pytest.fixture
 def docker(tmp_path):
-    """An engine by the name of docker that tells of an image's history as docker does with BuildKit; newest first."""
+    """Return the path of a fake docker command that prints an image's history in the format of docker with BuildKit."""
     history = (
         {"CreatedBy": "USER 993:990", "Size": "0"},
         {"CreatedBy": "RUN /bin/sh -c python -c smoke # buildkit", "Size": "2400000"},
@@ -50,7 +50,7 @@ def docker(tmp_path):
 
 
 def photo_named(name):
-    """The bytes of a photo and its media type."""
+    """Return the bytes of a photo and its media type."""
     if name.startswith("drawn people"):
         picture = group(900)[0]
         return (as_png(picture), "image/png") if name.endswith("PNG") else (as_jpeg(picture), "image/jpeg")
@@ -66,7 +66,7 @@ def as_png(picture: Image.Image) -> bytes:
 
 
 def without_id(result):
-    """A result without its request's id, which is Lambda's and another each time."""
+    """Return a result without its request id, which differs for each request."""
     result = {**result, "headers": {**result["headers"]}}
     assert result["headers"].pop("x-request-id")
     if not result["isBase64Encoded"]:
@@ -78,28 +78,28 @@ def faces_of(result):
     return json.loads(result["body"])["faces"]
 
 
-def test_without_a_model_nothing_is_built_and_the_error_names_the_command(monkeypatch, tmp_path):
+def test_build_without_a_model_fails_and_the_error_names_the_command(monkeypatch, tmp_path):
     monkeypatch.setattr("local.container_image.MODELS", tmp_path)
-    with pytest.raises(EngineError, match=rf"^There is no model in {tmp_path}\. Make it with: make model$"):
+    with pytest.raises(EngineError, match=rf"^There is no model in {tmp_path}\. Create it with: make model$"):
         build("/bin/true")
 
 
-def test_an_engine_that_cannot_be_started_is_named(tmp_path):
+def test_an_error_names_the_engine_that_cannot_be_started(tmp_path):
     with pytest.raises(EngineError, match=r"no-engine cannot be started.*CONTAINER_ENGINE"):
         layers(str(tmp_path / "no-engine"))
 
 
-def test_what_a_failing_engine_says_is_told(docker):
-    with pytest.raises(EngineError, match="image inspect failed with 3"), running(docker):
+def test_an_error_has_the_status_of_the_failing_engine_command(docker):
+    with pytest.raises(EngineError, match="image inspect failed with status 3"), running(docker):
         pytest.fail("there is no such container")
 
 
-def test_docker_tells_the_layers_over_the_base_too(docker):
+def test_layers_of_docker_are_those_above_the_base_image(docker):
     assert [layer.size for layer in layers(docker)] == [100_000_000, 2_000_000, 2_400_000, 0]
 
 
 @pytest.mark.parametrize("name", PHOTOS)
-def test_the_image_answers_a_photo_with_the_handlers_own_bytes_and_faces(container, name):
+def test_the_image_returns_the_same_bytes_and_faces_as_the_handler(container, name):
     photo, media_type = photo_named(name)
     events = [
         raw_event(photo, content_type=media_type, query="seed=7"),
@@ -113,7 +113,7 @@ def test_the_image_answers_a_photo_with_the_handlers_own_bytes_and_faces(contain
     assert answers == [without_id(handler(event, None)) for event in events]
 
 
-def test_the_image_refuses_what_the_handler_refuses(container):
+def test_the_image_returns_the_same_errors_as_the_handler(container):
     events = [
         raw_event(b"no photo at all"),
         raw_event(as_jpeg(Image.new("RGB", (64, 64)))[:200]),
@@ -126,62 +126,62 @@ def test_the_image_refuses_what_the_handler_refuses(container):
     assert all(answer["statusCode"] in range(400, GooglyError.status) for answer in answers)
 
 
-def test_the_image_tells_its_health(container):
+def test_the_image_returns_the_same_health_as_the_handler(container):
     [answer] = container.invoke([event("GET", "/health")])
     assert without_id(answer.result) == without_id(handler(event("GET", "/health"), None))
 
 
-def test_nothing_but_the_function_and_its_model_is_in_the_image(container):
-    held = container.execute("find", "/var/task", "-type", "f", "-not", "-name", "*.pyc").split()
+def test_the_image_contains_only_the_function_and_its_models(container):
+    files = container.execute("find", "/var/task", "-type", "f", "-not", "-name", "*.pyc").split()
     modules = {
         f"/var/task/{path.relative_to(ROOT)}"
         for pattern in ("googly_eyes/**/*.py", "lambda_fn/*.py")
         for path in ROOT.glob(pattern)
     }
-    assert set(held) == modules | {f"/var/task/models/{path.name}" for path in ROOT.glob("models/*.tflite")}
+    assert set(files) == modules | {f"/var/task/models/{path.name}" for path in ROOT.glob("models/*.tflite")}
 
 
-def test_every_module_comes_with_bytecode_that_is_taken_as_it_is(container):
+def test_every_module_has_bytecode_that_is_loaded_without_a_check(container):
     check = """
 import importlib.util, pathlib
-for place in ("/var/task", "/opt/venv"):
-    for source in pathlib.Path(place).rglob("*.py"):
+for folder in ("/var/task", "/opt/venv"):
+    for source in pathlib.Path(folder).rglob("*.py"):
         flags = pathlib.Path(importlib.util.cache_from_source(source)).read_bytes()[4:8]
-        assert flags == b"\\x01\\0\\0\\0", source  # PEP 552: a hash that is not checked
+        assert flags == b"\\x01\\0\\0\\0", source  # PEP 552: unchecked hash
 """
     container.execute(container.python, "-c", check)
 
 
-def test_any_user_may_read_all_that_runs(container):
+def test_every_file_is_readable_by_every_user(container):
     assert container.execute("find", "/opt/venv", "/var/task", "-not", "-type", "l", "-not", "-perm", "-o=r") == ""
 
 
-def test_what_is_never_imported_is_not_in_the_image(container):
-    held = container.execute("sh", "-c", "ls /opt/venv/bin /opt/venv/lib/python3*/site-packages").lower()
-    assert not [name for name in ("pip", "google", "ml_dtypes", "tqdm", "setuptools") if f"\n{name}\n" in held]
+def test_the_image_has_no_package_that_is_never_imported(container):
+    names = container.execute("sh", "-c", "ls /opt/venv/bin /opt/venv/lib/python3*/site-packages").lower()
+    assert not [name for name in ("pip", "google", "ml_dtypes", "tqdm", "setuptools") if f"\n{name}\n" in names]
 
 
-def test_it_ran_without_network_rights_or_a_place_to_write(container):
-    """The test of the tests above: had one of these been there, they would not show what Lambda shows."""
+def test_the_container_has_no_network_no_capabilities_and_no_writable_folder(container):
+    """Check the premise of the tests above: with any of these, the container would not behave as on Lambda."""
     assert container.execute("sh", "-c", "id -u; ls /sys/class/net").split() == ["993", "lo"]
     assert "CapBnd:\t0000000000000000" in container.execute("cat", "/proc/1/status")
-    for place in ("/", "/var/task", "/opt/venv"):
+    for folder in ("/", "/var/task", "/opt/venv"):
         with pytest.raises(EngineError, match="Read-only"):
-            container.execute("touch", f"{place}/file")
+            container.execute("touch", f"{folder}/file")
 
 
-def test_the_image_weighs_at_most_115_mb_over_its_base(built):
-    weight = sum(layer.size for layer in layers(built)) / 1e6
-    assert 50 < weight <= MAX_MB
+def test_the_image_adds_at_most_115_mb_to_its_base(built):
+    size_mb = sum(layer.size for layer in layers(built)) / 1e6
+    assert 50 < size_mb <= MAX_MB
 
 
-def test_the_older_runtime_finds_the_same_faces(engine):
+def test_tflite_runtime_finds_the_same_faces(engine):
     build(engine, "googly-eyes-tflite-runtime", runtime="tflite-runtime")
-    asked = json_event(as_jpeg(group(900)[0]), seed=7, answer="faces")
+    event_with_faces = json_event(as_jpeg(group(900)[0]), seed=7, answer="faces")
     with running(engine, "googly-eyes-tflite-runtime") as container:
         assert "tflite_runtime\n" in container.execute("sh", "-c", "ls /opt/venv/lib/python3*/site-packages")
-        [answer] = container.invoke([asked])
-    expected = faces_of(handler(asked, None))
+        [answer] = container.invoke([event_with_faces])
+    expected = faces_of(handler(event_with_faces, None))
     found = faces_of(answer.result)
     assert len(found) == len(expected) > 0
     for face, other in zip(found, expected, strict=True):

@@ -1,4 +1,4 @@
-"""The local function URL with real clients, AWS's emulator and the real handler behind it."""
+"""Test the local function URL with real clients, AWS's emulator and the real handler."""
 
 import base64
 import contextlib
@@ -25,14 +25,15 @@ from local import sigv4
 from local.emulator import EmulatorPool
 from local.function_url import REGION, throwaway_keys
 from testing.events import raw_event
+from testing.needs import needs_curl
 from testing.paths import ROOT
 from testing.people import as_jpeg, group
-from testing.urls import alive, function_url, needs_curl, no_emulator, send, signed, utc_now
+from testing.urls import alive, function_url, send, signed, utc_now
 
-pytestmark = pytest.mark.skipif(bool(no_emulator()), reason=no_emulator())
+pytestmark = pytest.mark.emulator
 PEOPLE = as_jpeg(group(600, 350)[0])
 JPEG = {"Content-Type": "image/jpeg"}
-JPEG_OF_CURL = ("-H", "Content-Type: image/jpeg", "--data-binary", "@photo.jpg")
+CURL_JPEG_OPTIONS = ("-H", "Content-Type: image/jpeg", "--data-binary", "@photo.jpg")
 
 
 @pytest.fixture(scope="module")
@@ -42,46 +43,46 @@ def keys():
 
 @pytest.fixture(scope="module")
 def url(keys):
-    """The real function."""
+    """Return the address of a function URL that calls the real handler."""
     with EmulatorPool(1) as pool, function_url(pool, keys) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
 def echo(emulators, keys):
-    """A function that answers with its event, or does the wrong thing that it is asked for."""
+    """Return the address of a function URL that calls testing.emulated."""
     with function_url(emulators, keys) as address:
         yield address
 
 
-def refusal(response):
+def error_of(response):
     assert response.status_code == 403
     return response.headers["x-amzn-ErrorType"], next(iter(response.json().values()))
 
 
-def googly_as_in_process(seed):
+def base64_body_from_handler(seed):
     return handler(raw_event(PEOPLE, query=f"seed={seed}"), None)["body"]
 
 
-def test_botocores_signature_is_taken_and_the_answer_is_the_handlers_own(url, keys):
+def test_a_request_signed_by_botocore_gets_the_handlers_response(url, keys):
     response = send(signed("POST", f"{url}/?seed=3", keys, body=PEOPLE, headers=JPEG))
     assert response.status_code == 200
     assert response.headers["content-type"] == "image/jpeg"
     assert response.headers["x-googly-faces"] == "6"
-    assert response.content == bytes_of(googly_as_in_process(3))
+    assert response.content == decoded(base64_body_from_handler(3))
 
 
-def test_requests_aws4auth_is_taken(url, keys):
+def test_a_request_signed_by_requests_aws4auth_gets_the_handlers_response(url, keys):
     auth = AWS4Auth(keys.access_key, keys.secret_key, REGION, "lambda", session_token=keys.session_token)
     response = requests.post(f"{url}/?seed=3", data=PEOPLE, headers=JPEG, auth=auth, timeout=60)
-    assert response.content == bytes_of(googly_as_in_process(3))
+    assert response.content == decoded(base64_body_from_handler(3))
 
 
 @needs_curl
-def test_curl_is_taken(url, keys, tmp_path):
+def test_a_request_signed_by_curl_gets_the_handlers_response(url, keys, tmp_path):
     (tmp_path / "photo.jpg").write_bytes(PEOPLE)
-    curl(url + "/?seed=3", keys, tmp_path, *JPEG_OF_CURL)
-    assert (tmp_path / "googly.jpg").read_bytes() == bytes_of(googly_as_in_process(3))
+    run_curl(url + "/?seed=3", keys, tmp_path, *CURL_JPEG_OPTIONS)
+    assert (tmp_path / "googly.jpg").read_bytes() == decoded(base64_body_from_handler(3))
 
 
 @needs_curl
@@ -97,13 +98,13 @@ def test_curl_is_taken(url, keys, tmp_path):
 def test_curl_with_a_wrong_key_is_refused(echo, keys, tmp_path, wrong, kind):
     (tmp_path / "photo.jpg").write_bytes(PEOPLE)
     with pytest.raises(subprocess.CalledProcessError):
-        curl(echo, replace(keys, **wrong), tmp_path, "-i", *JPEG_OF_CURL)
+        run_curl(echo, replace(keys, **wrong), tmp_path, "-i", *CURL_JPEG_OPTIONS)
     status, *headers = (tmp_path / "googly.jpg").read_text().splitlines()
     assert status.startswith("HTTP/1.1 403 ")
     assert f"x-amzn-errortype: {kind}".lower() in [header.lower() for header in headers]
 
 
-def test_json_is_taken_and_given(url, keys):
+def test_a_json_request_gets_a_json_response(url, keys):
     body = json.dumps({"image": base64.b64encode(PEOPLE).decode(), "answer": "faces"}).encode()
     answer = send(signed("POST", f"{url}/", keys, body=body, headers={"Content-Type": "application/json"})).json()
     assert len(answer["faces"]) == 6
@@ -112,18 +113,18 @@ def test_json_is_taken_and_given(url, keys):
 @pytest.mark.parametrize(
     "address", ["/a%20b", "/ü", "/a/b/../c", "/", "/?b=2&a=1", "/?flag=", "/?x=a%2Cb", "/?x=%C3%BC"]
 )
-def test_addresses_of_any_kind_are_taken_when_signed_by_botocore(echo, keys, address):
+def test_paths_and_queries_signed_by_botocore_are_accepted(echo, keys, address):
     response = send(signed("POST", requests.utils.requote_uri(echo + address), keys, body=b"{}"))
     assert response.status_code == 200, response.text
 
 
-def test_an_event_of_the_functions_own_form_is_built(echo, keys):
+def test_the_function_gets_an_event_of_payload_format_2(echo, keys):
     event = send(signed("POST", f"{echo}/x?a=1", keys, body=b"\x00\xff", headers=JPEG)).json()
     assert (event["rawPath"], event["rawQueryString"], event["isBase64Encoded"]) == ("/x", "a=1", True)
     assert event["requestContext"]["authorizer"]["iam"]["accessKey"] == keys.access_key
 
 
-def test_status_headers_cookies_and_binary_bodies_come_back(echo, keys):
+def test_status_headers_cookies_and_binary_body_are_returned(echo, keys):
     response = send(signed("GET", f"{echo}/png", keys))
     assert (response.status_code, response.content) == (201, b"\x89PNG")
     assert response.headers["content-type"] == "image/png"
@@ -131,96 +132,96 @@ def test_status_headers_cookies_and_binary_bodies_come_back(echo, keys):
 
 
 def test_an_unsigned_request_is_refused(echo):
-    kind, text = refusal(requests.get(echo, timeout=10))
+    kind, text = error_of(requests.get(echo, timeout=10))
     assert kind == "AccessDeniedException"
     assert text.startswith("Forbidden")
 
 
 def test_a_wrong_secret_is_refused(echo, keys):
-    kind, text = refusal(send(signed("GET", echo + "/", replace(keys, secret_key="0" * 40))))
+    kind, text = error_of(send(signed("GET", echo + "/", replace(keys, secret_key="0" * 40))))
     assert kind == "InvalidSignatureException"
     assert "does not match" in text
 
 
 def test_an_unknown_key_is_refused(echo, keys):
-    kind, _ = refusal(send(signed("GET", echo + "/", replace(keys, access_key="ASIA0000000000000000"))))
+    kind, _ = error_of(send(signed("GET", echo + "/", replace(keys, access_key="ASIA0000000000000000"))))
     assert kind == "UnrecognizedClientException"
 
 
 def test_another_region_or_service_is_refused(echo, keys):
-    _, text = refusal(send(signed("GET", echo + "/", keys, region="eu-west-1")))
+    _, text = error_of(send(signed("GET", echo + "/", keys, region="eu-west-1")))
     assert "valid region, not 'eu-west-1'" in text
-    _, text = refusal(send(signed("GET", echo + "/", keys, service="execute-api")))
+    _, text = error_of(send(signed("GET", echo + "/", keys, service="execute-api")))
     assert "correct service: 'lambda'" in text
 
 
-@pytest.mark.parametrize(("minutes", "told"), [(6, "Signature expired"), (-6, "Signature not yet current")])
-def test_a_clock_that_is_minutes_off_is_refused(emulators, keys, monkeypatch, minutes, told):
-    checked = sigv4.verify
+@pytest.mark.parametrize(("minutes", "message"), [(6, "Signature expired"), (-6, "Signature not yet current")])
+def test_a_clock_difference_over_five_minutes_is_refused(emulators, keys, monkeypatch, minutes, message):
+    verify = sigv4.verify
     monkeypatch.setattr(
         "local.function_url.verify",
-        lambda request, keys, *, region, now: checked(
+        lambda request, keys, *, region, now: verify(
             request, keys, region=region, now=now + timedelta(minutes=minutes)
         ),
     )
     with function_url(emulators, keys) as address:
-        kind, text = refusal(send(signed("GET", address + "/", keys)))
+        kind, text = error_of(send(signed("GET", address + "/", keys)))
     assert kind == "InvalidSignatureException"
-    assert text.startswith(told)
+    assert text.startswith(message)
 
 
 def test_a_changed_body_is_refused(echo, keys):
     prepared = signed("POST", echo + "/", keys, body=b"one")
     prepared.prepare_body(b"two", None)
-    assert refusal(send(prepared))[0] == "InvalidSignatureException"
+    assert error_of(send(prepared))[0] == "InvalidSignatureException"
 
 
 def test_a_changed_query_or_path_is_refused(echo, keys):
-    for spoilt in ("/?seed=2", "/x?seed=1"):
+    for changed in ("/?seed=2", "/x?seed=1"):
         prepared = signed("GET", f"{echo}/?seed=1", keys)
-        prepared.url = echo + spoilt
-        assert refusal(send(prepared))[0] == "InvalidSignatureException"
+        prepared.url = echo + changed
+        assert error_of(send(prepared))[0] == "InvalidSignatureException"
 
 
-def test_a_payload_hash_that_is_not_the_bodys_is_refused(echo, keys):
+def test_a_payload_hash_that_does_not_match_the_body_is_refused(echo, keys):
     wrong = hashlib.sha256(b"another").hexdigest()
     for claimed in (wrong, "UNSIGNED-PAYLOAD"):
         prepared = signed("POST", echo + "/", keys, body=b"one", headers={"X-Amz-Content-SHA256": claimed})
-        assert refusal(send(prepared))[0] == "InvalidSignatureException"
+        assert error_of(send(prepared))[0] == "InvalidSignatureException"
 
 
 def test_an_unsigned_amz_header_is_refused(echo, keys):
     prepared = signed("GET", echo + "/", keys)
     prepared.headers["X-Amz-Meta-Extra"] = "1"
-    assert "not signed: x-amz-meta-extra" in refusal(send(prepared))[1]
+    assert "not signed: x-amz-meta-extra" in error_of(send(prepared))[1]
 
 
 def test_a_missing_or_wrong_session_token_is_refused(echo, keys):
     for token in ("", "another"):
-        kind, text = refusal(send(signed("GET", echo + "/", replace(keys, session_token=token))))
+        kind, text = error_of(send(signed("GET", echo + "/", replace(keys, session_token=token))))
         assert (kind, text) == ("UnrecognizedClientException", sigv4.INVALID_TOKEN)
 
 
 def test_an_expired_session_is_refused(emulators, keys):
     with function_url(emulators, replace(keys, expires=utc_now() - timedelta(seconds=1))) as address:
-        assert refusal(send(signed("GET", address + "/", keys)))[0] == "ExpiredTokenException"
+        assert error_of(send(signed("GET", address + "/", keys)))[0] == "ExpiredTokenException"
 
 
-HALVES = (
+INCOMPLETE_AUTHORIZATIONS = (
     "AWS4-HMAC-SHA256",
     "AWS4-HMAC-SHA256 Credential=a",
     "AWS4-X Credential=a, Signature=b, SignedHeaders=host",
 )
 
 
-@pytest.mark.parametrize("header", HALVES)
-def test_half_an_authorization_is_refused(echo, header):
+@pytest.mark.parametrize("header", INCOMPLETE_AUTHORIZATIONS)
+def test_an_incomplete_authorization_is_refused(echo, header):
     response = requests.get(echo, headers={"Authorization": header, "X-Amz-Date": "20260101T000000Z"}, timeout=10)
-    assert refusal(response)[0] == "IncompleteSignatureException"
+    assert error_of(response)[0] == "IncompleteSignatureException"
 
 
 @pytest.mark.parametrize("path", ["/raise", "/exit", "/not-json", "/no-answer", "/large", "/sleep"])
-def test_a_function_that_fails_is_a_502_and_the_next_request_is_answered(echo, keys, path):
+def test_a_failing_function_is_a_502_and_the_next_request_succeeds(echo, keys, path):
     response = send(signed("GET", echo + path, keys))
     assert (response.status_code, response.text) == (502, "Internal Server Error")
     assert send(signed("GET", echo + "/echo", keys)).status_code == 200
@@ -233,65 +234,58 @@ def test_a_request_over_six_megabytes_is_a_413(echo, keys):
 
 
 @needs_curl
-@pytest.mark.parametrize("ends_it", [signal.SIGTERM, signal.SIGINT])
-def test_the_command_prints_a_line_that_works_and_ends_without_leaving_anything(tmp_path, ends_it):
+@pytest.mark.parametrize("stop_signal", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_prints_a_working_curl_line_and_leaves_no_process(tmp_path, stop_signal):
     command = [sys.executable, "-m", "local.function_url", "--port", "0"]
     server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
-        told = [server.stdout.readline() for _ in range(7)]
-        line = told[-1].strip()
+        greeting = [server.stdout.readline() for _ in range(7)]
+        line = greeting[-1].strip()
         assert line.startswith("curl --fail-with-body --aws-sigv4")
         (tmp_path / "photo.jpg").write_bytes(PEOPLE)
         subprocess.run(["bash", "-c", line], cwd=tmp_path, check=True, capture_output=True, env=_without_proxy())
         with Image.open(io.BytesIO((tmp_path / "googly.jpg").read_bytes())) as picture:
             assert picture.size == (600, 350)
-        started = _children(server.pid)
-        assert sum("aws-lambda-rie" in command for command in alive(started)) == 2
+        children = _child_pids(server.pid)
+        assert sum("aws-lambda-rie" in command for command in alive(children)) == 2
     finally:
-        server.send_signal(ends_it)
+        server.send_signal(stop_signal)
         server.communicate(timeout=20)
     assert server.returncode == 0
-    assert alive(started) == []
+    assert alive(children) == []
 
 
-def test_a_port_that_is_taken_is_told_in_a_sentence():
+def test_a_port_in_use_is_reported_in_one_line():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        done = subprocess.run(
-            [sys.executable, "-m", "local.function_url", "--port", port],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=20,
-        )
+        done = run_command("--port", port)
     assert done.returncode == 1
-    assert done.stderr == f"Port {port} of 127.0.0.1 cannot be had: Address already in use. Name another: PORT=\n"
+    assert done.stderr == f"Cannot listen on 127.0.0.1:{port}: Address already in use. Use another port: PORT=9001\n"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.org"])  # noqa: S104
-def test_nothing_but_loopback_is_listened_on(host):
-    done = subprocess.run(
-        [sys.executable, "-m", "local.function_url", "--host", host],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=20,
-    )
+def test_only_loopback_addresses_are_allowed(host):
+    done = run_command("--host", host)
     assert done.returncode == 2
-    assert re.search(r"is no loopback address", done.stderr)
+    assert re.search(r"is not a loopback address", done.stderr)
 
 
-def bytes_of(body):
+def run_command(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "local.function_url", *arguments],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=20,
+    )  # fmt: skip
+
+
+def decoded(body):
     return base64.b64decode(body)
 
 
-def curl(address, keys, folder, *more):
+def run_curl(address, keys, folder, *options):
     command = [
         "curl", "--silent", "--fail-with-body", "--aws-sigv4", f"aws:amz:{REGION}:lambda",
         "--user", f"{keys.access_key}:{keys.secret_key}", "-H", f"x-amz-security-token: {keys.session_token}",
-        "-o", "googly.jpg", *more, address,
+        "-o", "googly.jpg", *options, address,
     ]  # fmt: skip
     subprocess.run(command, cwd=folder, check=True, env=_without_proxy())
 
@@ -300,8 +294,7 @@ def _without_proxy():
     return {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
 
 
-def _children(parent):
-    """The processes that this one started."""
+def _child_pids(parent):
     found = set()
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):

@@ -21,7 +21,7 @@ def event_of(*, method="POST", path="/", query="", body=b"", **headers):
     return build_event(request, access_key="ASIAKEY", request_id="some-id")
 
 
-def test_the_event_says_who_asked_for_what():
+def test_the_event_has_path_query_cookies_headers_and_caller():
     event = event_of(path="/a%20b", query="x=1&x=2&y=", host="example", user_agent="curl/8", cookie="a=1; b=2")
     assert (event["version"], event["rawPath"], event["rawQueryString"]) == ("2.0", "/a%20b", "x=1&x=2&y=")
     assert event["queryStringParameters"] == {"x": "1,2", "y": ""}
@@ -34,47 +34,47 @@ def test_the_event_says_who_asked_for_what():
     assert context["authorizer"]["iam"]["accessKey"] == "ASIAKEY"
 
 
-def test_empty_parts_are_left_out():
+def test_empty_fields_are_omitted():
     assert not {"cookies", "queryStringParameters", "body"} & event_of().keys()
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", "application/xml; charset=utf-8"])
-def test_text_goes_in_as_text(content_type):
+def test_a_text_body_is_text_in_the_event(content_type):
     event = event_of(body="grüße".encode(), content_type=content_type)
     assert (event["body"], event["isBase64Encoded"]) == ("grüße", False)
 
 
 @pytest.mark.parametrize("content_type", ["image/jpeg", "application/octet-stream", ""])
-def test_all_else_goes_in_as_base64(content_type):
+def test_a_binary_body_is_base64_in_the_event(content_type):
     event = event_of(body=b"\xff\xd8photo", content_type=content_type)
     assert (base64.b64decode(event["body"]), event["isBase64Encoded"]) == (b"\xff\xd8photo", True)
 
 
-def test_an_event_over_six_megabytes_is_refused_to_the_byte():
+def test_the_largest_event_has_exactly_max_event_bytes():
     event = {"body": ""}
-    room = MAX_EVENT - len(encode_event(event))
-    assert len(encode_event({"body": "x" * room})) == MAX_EVENT
+    body_size = MAX_EVENT - len(encode_event(event))
+    assert len(encode_event({"body": "x" * body_size})) == MAX_EVENT
     with pytest.raises(EventTooLargeError):
-        encode_event({"body": "x" * (room + 1)})
+        encode_event({"body": "x" * (body_size + 1)})
 
 
-def test_a_result_becomes_an_answer():
-    answer = read_result({
+def test_a_result_becomes_a_response():
+    response = read_result({
         "statusCode": 201, "headers": {"X-Seed": 7, "Content-Type": "image/png"}, "body": "iVBORw==",
         "isBase64Encoded": True, "cookies": ["a=1", "b=2"],
     })  # fmt: skip
-    assert (answer.status, answer.body) == (201, b"\x89PNG")
-    assert ("x-seed", "7") in answer.headers
-    assert [value for name, value in answer.headers if name == "set-cookie"] == ["a=1", "b=2"]
+    assert (response.status, response.body) == (201, b"\x89PNG")
+    assert ("x-seed", "7") in response.headers
+    assert [value for name, value in response.headers if name == "set-cookie"] == ["a=1", "b=2"]
 
 
-def test_a_result_without_a_status_is_json_itself():
-    answer = read_result({"faces": 3})
-    assert (answer.status, answer.body) == (200, b'{"faces":3}')
-    assert answer.headers == [("content-type", "application/json")]
+def test_a_result_without_a_status_is_sent_as_json():
+    response = read_result({"faces": 3})
+    assert (response.status, response.body) == (200, b'{"faces":3}')
+    assert response.headers == [("content-type", "application/json")]
 
 
-def test_headers_that_belong_to_the_server_are_renamed():
+def test_headers_that_aws_sets_are_renamed():
     names = [name for name, _ in read_result({"statusCode": 200, "headers": {"Date": "now"}}).headers]
     assert "x-amzn-remapped-date" in names
     assert "date" not in names
@@ -86,13 +86,13 @@ def test_headers_that_belong_to_the_server_are_renamed():
     {"statusCode": 200, "body": "not base64", "isBase64Encoded": True},
     {"statusCode": 200, "headers": {"x": "two\nlines"}},
 ])  # fmt: skip
-def test_what_cannot_be_sent_is_refused(result):
+def test_an_invalid_result_is_refused(result):
     with pytest.raises(InvalidResultError):
         read_result(result)
 
 
 @given(st.binary(max_size=200), st.sampled_from(["image/jpeg", "text/plain", "application/json"]))
-def test_no_byte_of_a_body_is_lost(body, content_type):
+def test_the_body_is_the_same_after_a_round_trip(body, content_type):
     event = event_of(body=body, content_type=content_type)
     text = event.get("body", "")
     assert (base64.b64decode(text) if event["isBase64Encoded"] else text.encode()) == body

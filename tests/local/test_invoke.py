@@ -9,9 +9,8 @@ from lambda_fn.handler import handler
 from testing.events import raw_event
 from testing.paths import ROOT
 from testing.people import as_jpeg, group
-from testing.urls import no_emulator
 
-pytestmark = pytest.mark.skipif(bool(no_emulator()), reason=no_emulator())
+pytestmark = pytest.mark.emulator
 
 
 def invoke(*arguments, **environment):
@@ -21,7 +20,7 @@ def invoke(*arguments, **environment):
     )  # fmt: skip
 
 
-def test_a_photo_goes_through_the_emulator_and_is_written(tmp_path):
+def test_a_photo_is_sent_through_the_emulator_and_the_result_is_written(tmp_path):
     photo, out = tmp_path / "two words.jpg", tmp_path / "out.jpg"
     photo.write_bytes(as_jpeg(group(600, 350)[0]))
     done = invoke(photo, out)
@@ -33,20 +32,20 @@ def test_a_photo_goes_through_the_emulator_and_is_written(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"), [(None, "No such file"), (b"no photo at all", "photo"), (b"", "empty")]
+    ("content", "message"), [(None, "No such file"), (b"no photo at all", "photo"), (b"", "empty")]
 )  # fmt: skip
-def test_what_is_no_photo_is_told_in_a_sentence_and_nothing_is_written(tmp_path, content, told):
+def test_a_file_that_is_not_a_photo_is_reported_and_nothing_is_written(tmp_path, content, message):
     photo, out = tmp_path / "photo.jpg", tmp_path / "out.jpg"
     if content is not None:
         photo.write_bytes(content)
     done = invoke(photo, out)
     assert done.returncode == 1
-    assert told in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not out.exists()
 
 
-def test_a_function_that_does_not_start_is_told_with_its_reason(tmp_path):
+def test_a_function_that_does_not_start_is_reported_with_the_reason(tmp_path):
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(as_jpeg(group(300, 200)[0]))
     done = invoke(photo, tmp_path / "out.jpg", GOOGLY_MODEL=str(tmp_path / "none.tflite"))

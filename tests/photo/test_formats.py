@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, TiffImagePlugin
 
-from googly_eyes.errors import DamagedPhoto, UnsupportedMedia
+from googly_eyes.errors import DamagedPhotoError, UnsupportedMediaError
 from googly_eyes.photo import turbojpeg
 from googly_eyes.photo.photo import edit_photo, write_photo
 from testing.jpegs import segment
@@ -72,7 +72,7 @@ def rewritten(data):
 
 
 def code_of(data):
-    with pytest.raises(UnsupportedMedia) as refused:
+    with pytest.raises(UnsupportedMediaError) as refused:
         photo_from(data)
     return refused.value.code
 
@@ -800,7 +800,7 @@ def test_an_animation_is_refused(kind):
     ],
 )
 def test_what_is_no_photo_is_refused_and_told_why(start, code):
-    with pytest.raises(UnsupportedMedia) as refused:
+    with pytest.raises(UnsupportedMediaError) as refused:
         photo_from(start)
     assert refused.value.code == code
     assert len(refused.value.message) > 40
@@ -813,7 +813,7 @@ def test_what_is_no_photo_is_refused_and_told_why(start, code):
 @pytest.mark.parametrize("part", [0.3, 0.6, 0.9])
 def test_a_truncated_photo_is_refused_as_damaged(kind, part):
     data = saved(picture(next(reversed(MODES[kind]))), kind)
-    with pytest.raises(DamagedPhoto):
+    with pytest.raises(DamagedPhotoError):
         photo_from(data[: int(len(data) * part)])
 
 
@@ -822,13 +822,13 @@ def test_a_png_with_a_wrong_checksum_is_refused_as_damaged(kind):
     data = bytearray(saved(picture(), "PNG"))
     at = data.index(kind)
     data[at + 4 + int.from_bytes(data[at - 4 : at])] ^= 4
-    with pytest.raises(DamagedPhoto):
+    with pytest.raises(DamagedPhotoError):
         photo_from(bytes(data))
 
 
 @pytest.mark.parametrize("kind", list(MODES))
 def test_a_signature_alone_is_refused_as_damaged(kind):
-    with pytest.raises(DamagedPhoto):
+    with pytest.raises(DamagedPhotoError):
         photo_from(saved(picture(next(iter(MODES[kind]))), kind)[:16])
 
 

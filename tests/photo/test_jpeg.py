@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from googly_eyes.draw import draw
-from googly_eyes.errors import DamagedPhoto
+from googly_eyes.errors import DamagedPhotoError
 from googly_eyes.photo import turbojpeg
 from googly_eyes.photo.headers import jpeg_is_complete, jpeg_layout
 from googly_eyes.photo.jpeg import Coefficients, transform
@@ -310,7 +310,7 @@ def test_all_that_is_taken_of_the_library_is_given_back(monkeypatch):
     edited(whole, nothing, write=False)
     with pytest.raises(ZeroDivisionError):
         edited(whole, lambda _: 1 / 0)
-    with pytest.raises(DamagedPhoto):
+    with pytest.raises(DamagedPhotoError):
         edited(whole[: len(whole) * 9 // 10], nothing)
     assert calls["tjTransform"] == calls["tjInitTransform"] == calls["tjDestroy"] == calls["tjFree"] == 4
 
@@ -327,7 +327,7 @@ def test_threads_get_what_one_gets(tmp_path):
 def test_a_jpeg_that_breaks_off_is_damaged_as_it_is_without_the_library(share, options):
     data = saved(picture((300, 200)), **options)
     shown = []
-    with pytest.raises(DamagedPhoto):
+    with pytest.raises(DamagedPhotoError):
         edited(data[: int(len(data) * share)], shown.append)
     assert shown == []
 
@@ -410,7 +410,7 @@ def test_a_header_that_pillow_and_the_library_read_differently_leads_to_no_broke
 def test_a_frame_that_lists_fewer_components_than_it_says_is_damaged():
     data = saved(picture((64, 48)))
     at = data.index(b"\xff\xc0")
-    with pytest.raises(DamagedPhoto):
+    with pytest.raises(DamagedPhotoError):
         edited(data[: at + 2] + b"\0\x0b" + data[at + 4 : at + 13] + data[at + 19 :], nothing)
 
 
@@ -430,7 +430,7 @@ def test_inks_go_through_pixels():
 
 def test_arithmetic_coding_is_not_for_the_transform():
     data = saved(picture((64, 48))).replace(b"\xff\xc0\x00\x11", b"\xff\xc9\x00\x11")
-    with pytest.raises(turbojpeg.CannotTransform, match="arithmetic"):
+    with pytest.raises(turbojpeg.CannotTransformError, match="arithmetic"):
         transform(data, "YCbCr", nothing, bytes)
 
 

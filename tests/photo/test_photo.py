@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from googly_eyes.errors import BadRequest, GooglyError, TooLarge
+from googly_eyes.errors import BadRequestError, GooglyError, TooLargeError
 from googly_eyes.photo.photo import NEUTRAL, crop, read_photo, small_copy, upright_to_sensor, write_photo
 from testing.photos import photo_from, shared_photo, stored
 
@@ -80,13 +80,13 @@ def chunk(kind, body):
 
 
 def test_no_bytes_are_a_bad_request():
-    with pytest.raises(BadRequest) as refused:
+    with pytest.raises(BadRequestError) as refused:
         photo_from(b"")
     assert refused.value.code == "empty_photo"
 
 
 def test_a_photo_over_the_byte_limit_is_refused_whatever_it_is():
-    with pytest.raises(TooLarge, match=r"3.0 MB; 2.5 MB") as refused:
+    with pytest.raises(TooLargeError, match=r"3.0 MB; 2.5 MB") as refused:
         read_photo(bytes(3_000_000), max_bytes=2_500_000, max_pixels=1)
     assert refused.value.details == {"bytes": 3_000_000, "max_bytes": 2_500_000}
 
@@ -94,7 +94,7 @@ def test_a_photo_over_the_byte_limit_is_refused_whatever_it_is():
 def test_the_byte_limit_itself_is_allowed():
     data = stored(picture(), 1)
     assert read_photo(data, max_bytes=len(data), max_pixels=64 * 48).width == 64
-    with pytest.raises(TooLarge):
+    with pytest.raises(TooLargeError):
         read_photo(data, max_bytes=len(data) - 1, max_pixels=64 * 48)
 
 
@@ -103,7 +103,7 @@ def test_the_pixel_limit_holds_for_every_format(kind):
     buffer = io.BytesIO()
     picture().save(buffer, kind)
     assert read_photo(buffer.getvalue(), max_bytes=10**6, max_pixels=64 * 48).height == 48
-    with pytest.raises(TooLarge, match="64 x 48") as refused:
+    with pytest.raises(TooLargeError, match="64 x 48") as refused:
         read_photo(buffer.getvalue(), max_bytes=10**6, max_pixels=64 * 48 - 1)
     assert refused.value.details == {"pixels": 3072, "max_pixels": 3071}
 
@@ -111,7 +111,7 @@ def test_the_pixel_limit_holds_for_every_format(kind):
 @pytest.mark.parametrize("side", [9_000, 12_000, 30_000, 2**31 - 1])
 def test_a_huge_png_of_few_bytes_is_refused_from_its_header(side):
     bomb = png_header(side, side) + chunk(b"IDAT", b"no pixels at all") + chunk(b"IEND", b"")
-    with pytest.raises(TooLarge, match=f"{side} x {side}"):
+    with pytest.raises(TooLargeError, match=f"{side} x {side}"):
         read_photo(bomb, max_bytes=10**6, max_pixels=64_000_000)
 
 

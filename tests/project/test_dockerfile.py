@@ -1,4 +1,4 @@
-"""The Dockerfile, its allow-list and its locks, as far as they can be held to their promises without an engine."""
+"""The three Dockerfiles, their allow-lists and their locks, without a container engine."""
 
 import importlib
 import json
@@ -6,68 +6,103 @@ import re
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
 from testing.dockerfiles import SECRET, index_of, instructions, pinned, stages
 from testing.paths import ROOT
 
-RUNTIMES = ("litert", "tflite-runtime")
+FUNCTION, SERVER, DASHBOARD = FILES = ("Dockerfile", "local/Dockerfile", "dashboard/Dockerfile")
+RUNTIMES = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime"}
+LOCKS = {FUNCTION: "image-litert.txt", SERVER: "server-image.txt", DASHBOARD: "dashboard-image.txt"}
+SERVED_BY_FLASK = {"blinker", "click", "flask", "itsdangerous", "jinja2", "markupsafe", "waitress", "werkzeug"}
+IMPORTED_BY_THE_FUNCTION = {"numpy", "pillow", "pybase64"}
+REQUIRED_BY_AWSLAMBDARIC = {"simplejson", "snapshot-restore-py"}
 
 
-def test_only_the_function_its_models_and_its_locks_reach_the_builder():
-    lines = (ROOT / ".dockerignore").read_text().splitlines()
+def sent(file):
+    """Return the files of the checkout that the builder gets, by the .dockerignore of the Dockerfile."""
+    beside = ROOT / f"{file}.dockerignore"
+    lines = (beside if beside.exists() else ROOT / ".dockerignore").read_text().splitlines()
     first, *allowed = [line for line in lines if line and not line.startswith("#")]
     assert first == "*"
-    assert sorted(allowed) == [
-        "!googly_eyes/**/*.py",
-        "!lambda_fn/*.py",
-        "!models/*.tflite",
-        "!requirements/image-*.txt",
-    ]
+    assert all(line.startswith("!") for line in allowed)
+    return {path.relative_to(ROOT) for line in allowed for path in ROOT.glob(line[1:])}
 
 
-def test_both_stages_stand_on_the_base_that_a_build_may_name():
-    assert instructions()[0] == ("ARG", "BASE_IMAGE=python:3.11-slim-bookworm")
-    builder, runtime = stages()
+def copied(file):
+    """Return the sources of the COPY instructions of the first stage."""
+    return [rest.split()[0] for name, rest in stages(file)[0] if name == "COPY"]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_hadolint_finds_nothing(file):
+    hadolint = [str(Path(sys.executable).parent / "hadolint"), "--no-color", file]
+    done = subprocess.run(hadolint, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_builder_gets_every_source_and_no_cache_or_secret(file):
+    files = sent(file)
+    for source in copied(file):
+        pattern = source.replace("${TFLITE_RUNTIME}", "*").rstrip("/")
+        assert [path for path in files if path.match(pattern) or Path(pattern) in path.parents], source
+    assert {path.suffix for path in files} <= {".py", ".tflite", ".txt", ".toml"}
+    assert not [path for path in files if "__pycache__" in path.parts or path.name == "secrets.toml"]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_both_stages_have_the_same_base_image_which_a_build_may_replace(file):
+    assert instructions(file)[0] == ("ARG", "BASE_IMAGE=python:3.11-slim-bookworm")
+    builder, runtime = stages(file)
     assert [builder[0], runtime[0]] == [("FROM", "${BASE_IMAGE} AS builder"), ("FROM", "${BASE_IMAGE}")]
 
 
-def test_an_edit_of_the_function_does_not_install_the_dependencies_again():
-    builder, runtime = stages()
-    assert (
-        index_of(builder, "RUN", "pip ")
-        < index_of(builder, "COPY", "models")
-        < index_of(builder, "COPY", "googly_eyes")
-    )
-    assert index_of(runtime, "COPY", "/opt/venv") < index_of(runtime, "COPY", "/var/task")
+@pytest.mark.parametrize("file", FILES)
+def test_a_change_of_the_code_does_not_install_the_dependencies_again(file):
+    builder, runtime = stages(file)
+    assert index_of(builder, "RUN", "pip ") < index_of(builder, "COPY", "googly_eyes")
+    assert index_of(runtime, "COPY", "/opt/venv") < index_of(runtime, "RUN", "/opt/venv/bin/python")
 
 
-def test_every_package_is_checked_against_its_hash_and_none_is_built():
-    [install] = [rest for name, rest in instructions() if name == "RUN" and "pip " in rest]
+@pytest.mark.parametrize("file", FILES)
+def test_every_package_is_checked_against_its_hash_and_none_is_built(file):
+    [install] = [rest for name, rest in instructions(file) if name == "RUN" and "pip " in rest]
     assert {"--require-hashes", "--only-binary=:all:", "--no-deps"} <= set(install.split())
 
 
-def test_the_smoke_test_runs_on_what_is_shipped():
-    _, runtime = stages()
-    assert index_of(runtime, "COPY", "/var/task") < index_of(runtime, "RUN", "handler(event, None)")
-    [(_, rest)] = [found for found in runtime if found[0] == "RUN"]
-    assert "import awslambdaric" in rest
+@pytest.mark.parametrize("file", [FUNCTION, SERVER])
+def test_the_models_are_where_an_installed_package_has_them(file):
+    assert ("COPY", "models/*.tflite googly_eyes/models/") in stages(file)[0]
 
 
-@pytest.mark.parametrize("file", ["Dockerfile", "local/Dockerfile"])
-def test_the_jpeg_library_comes_along_and_the_build_fails_without_it(file):
-    """Its folder is one that the loader looks into by itself, as no ldconfig runs."""
+@pytest.mark.parametrize("file", FILES)
+def test_the_image_runs_as_a_user_and_a_group_without_rights(file):
+    _, runtime = stages(file)
+    user, group = dict(runtime)["USER"].split(":")
+    assert int(user) > 0
+    assert int(group) > 0
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_no_secret_is_an_argument_of_the_build_or_stays_in_the_image(file):
+    arguments = {rest.split("=")[0] for name, rest in instructions(file) if name == "ARG"}
+    assert arguments <= {"BASE_IMAGE", "TFLITE_RUNTIME"}
+    assert not [rest for _, rest in instructions(file) if SECRET.search(rest)]
+
+
+@pytest.mark.parametrize("file", [FUNCTION, SERVER])
+def test_the_build_fails_without_the_jpeg_library(file):
     builder, runtime = stages(file)
-    [(_, install)] = [found for found in builder if found[0] == "RUN" and "libturbojpeg0" in found[1]]
-    assert "/opt/turbojpeg/usr/lib/" in install
+    assert "libturbojpeg0" in builder[index_of(builder, "RUN", "apt-get")][1]
     assert ("COPY", "--from=builder /opt/turbojpeg /") in runtime
-    [(_, smoke)] = [found for found in runtime if found[0] == "RUN"]
-    assert re.search(r"assert .*fidelity'?\]? == 'exact'", smoke)
+    assert re.search(r"assert .*fidelity'?\]? == 'exact'", runtime[index_of(runtime, "RUN", "assert")][1])
 
 
-def test_the_runtime_interface_client_starts_a_handler_that_exists():
-    _, runtime = stages()
+def test_the_entry_point_of_the_function_starts_a_handler_that_exists():
+    _, runtime = stages(FUNCTION)
     found = dict(runtime)
     assert json.loads(found["ENTRYPOINT"])[1:] == ["-m", "awslambdaric"]
     [handler] = json.loads(found["CMD"])
@@ -75,37 +110,39 @@ def test_the_runtime_interface_client_starts_a_handler_that_exists():
     assert callable(getattr(importlib.import_module(module), function))
 
 
-def test_the_image_runs_as_a_user_and_a_group_without_rights():
-    _, runtime = stages()
-    user, group = dict(runtime)["USER"].split(":")
-    assert int(user) > 0
-    assert int(group) > 0
+@pytest.mark.parametrize(("runtime", "package"), RUNTIMES.items())
+def test_the_lock_of_the_function_has_the_packages_that_it_imports_and_no_more(runtime, package):
+    assert (
+        set(pinned(f"image-{runtime}.txt"))
+        == IMPORTED_BY_THE_FUNCTION | {package, "awslambdaric"} | REQUIRED_BY_AWSLAMBDARIC
+    )
 
 
-def test_no_secret_can_be_given_to_the_build_or_stays_in_the_image():
-    arguments = {rest.split("=")[0] for name, rest in instructions() if name == "ARG"}
-    assert arguments == {"BASE_IMAGE", "TFLITE_RUNTIME"}
-    assert not [rest for _, rest in instructions() if SECRET.search(rest)]
+def test_the_lock_of_the_server_has_the_packages_that_it_imports_and_no_more():
+    assert set(pinned("server-image.txt")) == IMPORTED_BY_THE_FUNCTION | {"ai-edge-litert"} | SERVED_BY_FLASK
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
-def test_the_locks_of_the_image_hold_what_is_imported_and_no_more(runtime):
-    package = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime"}[runtime]
-    base = {re.match(r"[a-z0-9-]+", name).group() for name in project()["dependencies"]}
-    asked_by_awslambdaric = {"simplejson", "snapshot-restore-py"}
-    held = pinned(f"image-{runtime}.txt")
-    assert set(held) == base | {package, "awslambdaric"} | asked_by_awslambdaric
+def test_the_lock_of_the_dashboard_has_no_model_runtime_no_server_and_no_tables():
+    never = {"ai-edge-litert", "flask", "waitress", "pandas", "pyarrow", "altair"}
+    assert not never & set(pinned("dashboard-image.txt"))
+    assert not {"ai-edge-litert", "flask"} & set(pinned("dashboard.txt"))
 
 
-def test_the_image_has_the_versions_that_the_tests_ran_with():
+@pytest.mark.parametrize("lock", ["base.txt", "dashboard.txt", "infra.txt", "models.txt", *LOCKS.values()])
+def test_a_package_has_the_version_that_the_tests_ran_with(lock):
     tested = pinned("dev.txt")
-    assert all(versions == tested[name] for name, versions in pinned("image-litert.txt").items())
+    assert all(versions == tested[name] for name, versions in pinned(lock).items())
+
+
+def test_every_dependency_of_the_project_is_locked():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert {re.match(r"[a-z0-9-]+", name).group() for name in project["dependencies"]} <= set(pinned("base.txt"))
 
 
 @pytest.mark.slow  # asks the package index
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("processor", ["aarch64", "x86_64"])
-def test_every_package_of_the_image_has_a_wheel_for_both_processors(processor, runtime, tmp_path):
+def test_every_package_of_the_function_has_a_wheel_for_both_processors(processor, runtime, tmp_path):
     lock = ROOT / "requirements" / f"image-{runtime}.txt"
     # Debian bookworm has glibc 2.36. With --no-config, as a constraint of the project's has no hash.
     uv = [sys.executable, "-m", "uv", "--no-config", "pip", "install", "--dry-run", "--target", str(tmp_path)]
@@ -115,7 +152,3 @@ def test_every_package_of_the_image_has_a_wheel_for_both_processors(processor, r
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert len(re.findall(r"^ \+ ", done.stderr, re.MULTILINE)) == len(pinned(lock.name))
-
-
-def project():
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -1,6 +1,9 @@
-"""The GitHub workflows: no stored key, no action that can change under us, no more rights than they need."""
+"""The GitHub workflows: checked by the tools for them, and against the rest of the project."""
 
-import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,69 +12,102 @@ import yaml
 from infra.context import Deployment, allowed, read_context
 from testing.paths import ROOT
 
-WORKFLOWS = ROOT / ".github" / "workflows"
-NAMES = sorted(path.name for path in WORKFLOWS.glob("*.yml"))
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+TEST, RELEASE, DEPLOY = "test", "release", "deploy"
+find_problems = runpy.run_path(str(ROOT / ".ci" / "check_release.py"))["find_problems"]
 
 
 def load(name: str) -> dict[str, Any]:
-    workflow = yaml.safe_load((WORKFLOWS / name).read_text())
-    workflow["on"] = workflow.pop(True)  # YAML 1.1 takes the word for a truth value
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / f"{name}.yml").read_text())
+    workflow["on"] = workflow.pop(True)  # YAML 1.1 reads this key as a boolean
     return workflow
 
 
 def steps(workflow: dict[str, Any]) -> list[dict[str, Any]]:
-    return [step for job in workflow["jobs"].values() for step in job["steps"]]
+    return [step for job in workflow["jobs"].values() for step in job.get("steps", [])]
 
 
-def test_the_workflows_are_a_test_on_every_push_and_a_deployment_by_hand_only():
-    assert NAMES == ["deploy.yml", "test.yml"]
-    assert "push" in load("test.yml")["on"]
-    assert set(load("deploy.yml")["on"]) == {"workflow_dispatch"}
+def tool(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).parent / name), *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_they_run_the_commands_that_a_person_runs():
-    assert [step["run"] for step in steps(load("test.yml")) if "run" in step] == ["make test"]
-    [run] = [step["run"] for step in steps(load("deploy.yml")) if "run" in step]
-    assert run.startswith("make deploy ")
+def test_zizmor_finds_no_weakness():
+    done = tool("zizmor", "--offline", "--quiet", "--no-config", *WORKFLOWS)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_no_secret_is_stored_for_them(name):
-    text = (WORKFLOWS / name).read_text()
-    assert not re.search(r"secrets\s*[.\[]|secrets:", text)
-    assert "aws-access-key-id" not in text.lower().replace("_", "-")
+def test_the_workflows_and_the_compose_file_follow_their_schemas():
+    for schema, files in (("github-workflows", WORKFLOWS), ("compose-spec", [ROOT / "compose.yaml"])):
+        done = tool("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *files)
+        assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_action_is_pinned_by_its_commit(name):
-    used = [step["uses"] for step in steps(load(name)) if "uses" in step]
-    assert used
-    for action in used:
-        assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action), action
+def test_every_push_is_tested_a_tag_is_released_and_a_person_deploys():
+    assert {name: set(load(name)["on"]) for name in (TEST, RELEASE, DEPLOY)} == {
+        TEST: {"push", "pull_request", "workflow_call"},
+        RELEASE: {"push"},
+        DEPLOY: {"workflow_dispatch"},
+    }
+    assert load(RELEASE)["on"]["push"] == {"tags": ["v*"]}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_nothing_that_somebody_typed_becomes_shell_code(name):
-    for step in steps(load(name)):
-        assert "${{" not in step.get("run", "")
+def test_the_package_is_tested_on_linux_macos_and_windows():
+    systems = load(TEST)["jobs"]["package"]["strategy"]["matrix"]["system"]
+    assert [system.partition("-")[0] for system in systems] == ["ubuntu", "macos", "windows"]
 
 
-def test_only_the_deployment_may_ask_for_a_token_and_neither_may_write_the_repository():
-    test, deploy = load("test.yml"), load("deploy.yml")
-    assert test["permissions"] == deploy["permissions"] == {"contents": "read"}
-    assert "permissions" not in test["jobs"]["test"]
-    assert deploy["jobs"]["deploy"]["permissions"] == {"contents": "read", "id-token": "write"}
+def test_a_release_is_published_only_after_the_tests():
+    jobs = load(RELEASE)["jobs"]
+    assert jobs["test"]["uses"].endswith(".github/workflows/test.yml")
+    assert jobs["publish"]["needs"] == "test"
 
 
-def test_the_deployment_takes_a_role_by_oidc():
-    [credentials] = [step for step in steps(load("deploy.yml")) if "configure-aws-credentials" in step.get("uses", "")]
+@pytest.mark.parametrize("name", [TEST, RELEASE, DEPLOY])
+def test_only_publishing_and_deploying_may_request_a_token_and_none_may_write_to_the_repository(name):
+    granted = load(name)["permissions"] | {
+        f"{job}: {scope}": right
+        for job, declared in load(name)["jobs"].items()
+        for scope, right in declared.get("permissions", {}).items()
+    }
+    tokens = {RELEASE: {"publish: id-token"}, DEPLOY: {"deploy: id-token"}}
+    assert {scope for scope, right in granted.items() if right != "read"} == tokens.get(name, set())
+
+
+def test_the_deployment_assumes_a_role_by_oidc():
+    [credentials] = [step for step in steps(load(DEPLOY)) if "configure-aws-credentials" in step.get("uses", "")]
     assert credentials["with"] == {"role-to-assume": "${{ vars.AWS_ROLE_ARN }}", "aws-region": "${{ vars.AWS_REGION }}"}
 
 
 def test_the_inputs_of_the_deployment_are_context_keys_with_their_defaults():
-    """And choices: make puts them into a shell line, so nobody may type one."""
-    inputs = load("deploy.yml")["on"]["workflow_dispatch"]["inputs"]
+    """All are choices: make puts them into a shell command, so no input may be free text."""
+    inputs = load(DEPLOY)["on"]["workflow_dispatch"]["inputs"]
     assert read_context({name: declared["default"] for name, declared in inputs.items()}) == Deployment()
     for name, declared in inputs.items():
         assert declared["type"] == "choice"
         assert ", ".join(declared["options"]) == allowed(name)
+
+
+@pytest.fixture
+def releasable(tmp_path):
+    """A checkout of version 1.2.3 that can be published."""
+    (tmp_path / "googly_eyes").mkdir()
+    (tmp_path / "googly_eyes" / "__init__.py").write_text('__version__ = "1.2.3"\n')
+    (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## 1.2.3\n")
+    (tmp_path / "pyproject.toml").write_text('[project.urls]\nRepository = "https://googly.test/"\n')
+    return tmp_path
+
+
+def test_a_release_needs_the_tag_of_its_version(releasable):
+    assert find_problems("v1.2.3", releasable) == []
+    assert "v1.2.4" in find_problems("v1.2.4", releasable)[0]
+
+
+def test_a_release_needs_a_section_in_the_changelog(releasable):
+    (releasable / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n")
+    assert find_problems("v1.2.3", releasable) == ["CHANGELOG.md has no section for 1.2.3."]
+
+
+def test_a_release_needs_the_addresses_of_the_repository(releasable):
+    (releasable / "pyproject.toml").write_text('[project.urls]\nRepository = "https://googly-eyes.example/"\n')
+    assert "examples" in find_problems("v1.2.3", releasable)[0]

@@ -21,7 +21,6 @@ import requests
 from PIL import Image
 from werkzeug.test import create_environ
 
-from bench.load import running_server, workers_of
 from googly_eyes.api.response import Reply, json_reply
 from googly_eyes.options import Options
 from googly_eyes.pipeline import googlify
@@ -30,6 +29,7 @@ from googly_eyes.settings import MODELS, load_settings
 from testing.paths import ROOT
 from testing.people import as_jpeg, group, landscape, noise
 from testing.photos import stored
+from testing.server_process import running_server, worker_pids
 
 SETTINGS = load_settings({})
 PEOPLE = as_jpeg(group(600, 350)[0])
@@ -222,7 +222,7 @@ def test_a_lost_worker_fails_the_photo_it_had_and_the_next_is_done():
     with started("--workers", "1") as (process, port, _), ThreadPoolExecutor(1) as sender:
         url = f"http://127.0.0.1:{port}/?seed=3"
         done = requests.post(url, PEOPLE, headers=JPEG, timeout=60).content
-        [worker] = workers_of(process.pid)
+        [worker] = worker_pids(process.pid)
         before = _cpu_ticks(worker)
         sent = sender.submit(requests.post, url, SLOW, headers=JPEG, timeout=60)
         _until(lambda: _cpu_ticks(worker) > before + 10)
@@ -237,8 +237,8 @@ def test_a_lost_worker_fails_the_photo_it_had_and_the_next_is_done():
 def test_no_worker_outlives_the_server(number):
     with started("--workers", "2") as (process, port, _):
         requests.post(f"http://127.0.0.1:{port}/", PEOPLE, headers=JPEG, timeout=60)
-        _until(lambda: len(workers_of(process.pid)) == 2)
-        workers = workers_of(process.pid)
+        _until(lambda: len(worker_pids(process.pid)) == 2)
+        workers = worker_pids(process.pid)
         process.send_signal(number)
         process.wait(30)
         _until(lambda: not any(_runs(worker) for worker in workers))

@@ -1,0 +1,67 @@
+"""Geometry of candidates: crops around them, affine maps, roll and proportions. Angles are in radians.
+
+Roll is the angle of the line from the right to the left eye, clockwise as seen: 0 for an upright face.
+"""
+
+from collections.abc import Iterator
+from math import cos, hypot, pi, sin
+
+import numpy as np
+
+from googly_eyes.detection.candidates import Candidates
+from googly_eyes.detection.detector import CROP_CONTEXT
+from googly_eyes.types import Floats, Matrix
+
+CROP_SIDE = 160  # pixels, of a refinement crop; as exact as 224 with more context around the face, at half the cost
+
+
+def level_crop(box: Floats, roll: float) -> Matrix:
+    """Return the affine map (2, 3) from the pixels of a crop, CROP_SIDE square, to those of the upright photo.
+
+    The crop is centred on `box` (4,), CROP_CONTEXT times as large, and rotated so that a face with `roll` is level.
+    """
+    centre = (box[:2] + box[2:]) / 2
+    scale = CROP_CONTEXT * max(box[2:] - box[:2]) / CROP_SIDE
+    linear = scale * np.array([[cos(roll), -sin(roll)], [sin(roll), cos(roll)]])
+    return np.column_stack([linear, centre - linear @ (CROP_SIDE / 2, CROP_SIDE / 2)])
+
+
+def transform_candidates(candidates: Candidates, matrix: Matrix) -> Candidates:
+    """Map candidates by an affine map (2, 3); a rotated box becomes the bounding box of the ellipse inscribed in it."""
+    linear, shift = matrix[:, :2], matrix[:, 2]
+    centres = (candidates.boxes[:, :2] + candidates.boxes[:, 2:]) / 2 @ linear.T + shift
+    half_sizes = np.sqrt(((candidates.boxes[:, 2:] - candidates.boxes[:, :2]) / 2) ** 2 @ (linear.T**2))
+    boxes = np.concatenate([centres - half_sizes, centres + half_sizes], axis=1)
+    landmarks = candidates.landmarks @ linear.T + shift
+    return Candidates(candidates.scores, boxes.astype(np.float32), landmarks.astype(np.float32))
+
+
+def box_heights(candidates: Candidates) -> Floats:
+    """Return the heights (n,) of the boxes."""
+    heights: Floats = candidates.boxes[:, 3] - candidates.boxes[:, 1]
+    return heights
+
+
+def rolls(candidates: Candidates) -> Floats:
+    """Return the rolls (n,), in -pi..pi."""
+    eye_lines = candidates.landmarks[:, 1] - candidates.landmarks[:, 0]
+    angles: Floats = np.arctan2(eye_lines[:, 1], eye_lines[:, 0])
+    return angles
+
+
+def roll_differences(angles: Floats, roll: float) -> Floats:
+    """Return the absolute differences (n,) of `angles` from `roll`, in 0..pi."""
+    differences: Floats = np.abs((angles - roll + pi) % (2 * pi) - pi)
+    return differences
+
+
+def frontal_ratio(candidate: Candidates) -> float:
+    """Return the eye distance over the eye-mouth distance of the first candidate: about 1 in front, 0 in profile."""
+    right_eye, left_eye, _, mouth_right, mouth_left = candidate.landmarks[0]
+    height = hypot(*(mouth_right + mouth_left - right_eye - left_eye) / 2)
+    return hypot(*(left_eye - right_eye)) / height if height else 0.0
+
+
+def one_by_one(candidates: Candidates) -> Iterator[Candidates]:
+    """Yield each candidate as candidates of length 1."""
+    return (candidates.take(np.array([index])) for index in range(len(candidates)))
