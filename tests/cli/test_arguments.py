@@ -136,6 +136,7 @@ def test_a_wrong_option_is_one_line_in_terms_of_the_command_line(row, capsys):
         (["--jobs", "0", "a.jpg"], "argument -j/--jobs: must be a whole number from 1 to 64, not '0'"),
         (["-j", "many", "a.jpg"], "argument -j/--jobs: must be a whole number from 1 to 64, not 'many'"),
         (["--colour", "a.jpg"], "unrecognized arguments: --colour"),
+        (["--recur", "a.jpg"], "unrecognized arguments: --recur"),
         (["--pupil-size-range", "0.6", "0.4", "a.jpg"], None),
         (["--pupil-size-range", "0.4", "a.jpg"], None),
         (["--pupil-size-range", "a.jpg"], None),

@@ -25,7 +25,7 @@ SEED = 7
 
 @pytest.fixture(scope="module")
 def expected(detector):
-    """The result of the pipeline in this process."""
+    """Return a function that runs the pipeline in this process."""
 
     def result_of(data, **options):
         return googlify(data, Options(**{"seed": SEED, **options}), detector, own_settings({}))
