@@ -24,7 +24,8 @@ from googly_eyes.detection.registry import load_detector
 from googly_eyes.draw import draw
 from googly_eyes.eyes import make_eyes
 from googly_eyes.photo import turbojpeg
-from googly_eyes.photo.photo import Photo, crop, edit_photo, read_photo, small_copy, write_photo
+from googly_eyes.photo.photo import Photo, decode_photo, open_photo
+from googly_eyes.photo.views import crop, small_copy
 from googly_eyes.settings import MAX_MB_ON_LAMBDA, load_settings
 from googly_eyes.types import Face
 
@@ -42,7 +43,7 @@ EYE_SIZE, PUPIL_SIZES = 0.5, (0.4, 0.6)
 
 def bench_fidelity(rounds: int) -> None:
     """Each kind in a process of its own: the heap that other work leaves behind makes either way up to 5 % slower."""
-    if not turbojpeg.is_there():
+    if not turbojpeg.is_available():
         print("\nnot measured: libturbojpeg is not on this machine (Debian and Ubuntu: libturbojpeg0)")
         return
     for size in MEGAPIXELS:
@@ -53,9 +54,10 @@ def bench_fidelity(rounds: int) -> None:
 def main(size: str, kind: str, rounds: str) -> None:
     detector = load_detector(load_settings({}))
     photo = photos.grainy(MEGAPIXELS[size], **KINDS[kind])
-    found = edit_photo(photo, lambda seen: find(seen, detector, min_score=0.9).faces, write=False, **LIMITS)
+    with open_photo(photo, **LIMITS) as opened:
+        faces = find(opened, detector, min_score=0.9).faces
     library = turbojpeg._library()  # noqa: SLF001 - the floor is measured without anything of ours around it
-    _bench(f"{size}, {kind}", photo, found.result, library, int(rounds))
+    _bench(f"{size}, {kind}", photo, faces, library, int(rounds))
 
 
 def _bench(title: str, photo: bytes, faces: tuple[Face, ...], library: ctypes.CDLL, rounds: int) -> None:
@@ -63,10 +65,10 @@ def _bench(title: str, photo: bytes, faces: tuple[Face, ...], library: ctypes.CD
     closely = partial(_work, faces=faces, closely=True)
     jobs: dict[str, Callable[[], object]] = {
         "identity transform": partial(_identity, library, photo),
-        "exact: work on the photo": lambda: edit_photo(photo, work, **LIMITS).data,
+        "exact: work on the photo": partial(_exact, photo, work),
         "kept: work on the photo": partial(_kept, photo, work),
         "Pillow's defaults: the same": partial(_defaults, photo, work),
-        "exact: work, with crops": lambda: edit_photo(photo, closely, **LIMITS).data,
+        "exact: work, with crops": partial(_exact, photo, closely),
         "kept: work, with crops": partial(_kept, photo, closely),
     }
     parts = ["work on the photo", "work, with crops"]
@@ -122,14 +124,20 @@ def _work(photo: Photo, faces: tuple[Face, ...], *, closely: bool = False) -> No
     draw(photo, make_eyes(faces, eye_size=EYE_SIZE, pupil_size_range=PUPIL_SIZES, random=Random(1)))
 
 
+def _exact(photo: bytes, work: Callable[[Photo], None]) -> bytes:
+    with open_photo(photo, **LIMITS) as opened:
+        work(opened)
+        return opened.encode().data
+
+
 def _kept(photo: bytes, work: Callable[[Photo], None]) -> bytes:
-    decoded = read_photo(photo, **LIMITS)
+    decoded = decode_photo(photo, **LIMITS)
     work(decoded)
-    return write_photo(decoded)
+    return decoded.encode().data
 
 
 def _defaults(photo: bytes, work: Callable[[Photo], None]) -> bytes:
-    decoded = read_photo(photo, **LIMITS)
+    decoded = decode_photo(photo, **LIMITS)
     work(decoded)
     data = io.BytesIO()
     decoded.image.save(data, "JPEG")
@@ -138,7 +146,7 @@ def _defaults(photo: bytes, work: Callable[[Photo], None]) -> bytes:
 
 def _identity(library: ctypes.CDLL, photo: bytes) -> bytes:
     handle, written, size = library.tjInitTransform(), ctypes.c_void_p(), ctypes.c_ulong()
-    how = turbojpeg._Transform()  # noqa: SLF001 - no options, no filter
+    how = turbojpeg._TransformOptions()  # noqa: SLF001 - no options, no filter
     library.tjTransform(handle, photo, len(photo), 1, ctypes.byref(written), ctypes.byref(size), ctypes.byref(how), 0)
     copied = ctypes.string_at(written, size.value)
     library.tjFree(written)

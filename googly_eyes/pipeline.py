@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from random import Random, SystemRandom
 
 from googly_eyes.detection.detector import Detector
-from googly_eyes.detection.finder import Found, find
+from googly_eyes.detection.finder import find
 from googly_eyes.draw import draw
 from googly_eyes.eyes import make_eyes
 from googly_eyes.options import MAX_SEED, Options
-from googly_eyes.photo.formats import Fidelity
-from googly_eyes.photo.photo import Photo, edit_photo
+from googly_eyes.photo.photo import Photo, open_photo
+from googly_eyes.photo.registry import Fidelity
 from googly_eyes.settings import Settings
 from googly_eyes.types import Face
 
@@ -37,33 +37,29 @@ class Result:
 def googlify(data: bytes, options: Options, detector: Detector, settings: Settings) -> Result:
     """Put googly eyes on every face. The same photo, seed and options give the same bytes.
 
-    Raises the errors of `read_photo`.
+    Raises the errors of `open_photo`.
     """
     watch = _Stopwatch()
     seed = SystemRandom().randint(0, MAX_SEED) if options.seed is None else options.seed
-    drawn = options.answer != "faces"
-
-    def put_eyes_on(photo: Photo) -> Found:
+    encoded = None
+    with open_photo(data, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels) as photo:
         watch.lap("read")
         found = find(photo, detector, min_score=options.min_score, detail=options.detail)
         watch.lap("find")
-        if drawn:
+        if options.answer != "faces":
             draw_eyes(photo, found.faces, options, seed)
             watch.lap("draw")
-        return found
-
-    edited = edit_photo(data, put_eyes_on, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels, write=drawn)
-    if drawn:
-        watch.lap("write")
+            encoded = photo.encode()
+            watch.lap("write")
     return Result(
-        edited.result.faces,
-        seed,
-        edited.media_type,
-        edited.data,
-        watch.laps,
-        edited.fidelity,
-        edited.dropped,
-        edited.result.stopped_early,
+        faces=found.faces,
+        seed=seed,
+        media_type=photo.media_type,
+        photo=encoded.data if encoded else None,
+        timings=watch.laps,
+        fidelity=encoded.fidelity if encoded else None,
+        dropped=encoded.dropped if encoded else (),
+        stopped_early=found.stopped_early,
     )
 
 

@@ -7,6 +7,14 @@ Right and left are the person's own, so an upright person's right eye has the sm
 from dataclasses import dataclass
 from math import hypot
 
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
+Matrix = npt.NDArray[np.float64]
+Area = tuple[int, int, int, int]  # x0, y0, x1, y1 in whole pixels; x1 and y1 are not included
+
 
 @dataclass(frozen=True, slots=True)
 class Point:

@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 from googly_eyes import __version__
 from googly_eyes.options import TABLE, Option, as_text
-from googly_eyes.photo.formats import APPENDED_DATA, SECOND_PICTURES, Fidelity
+from googly_eyes.photo.registry import APPENDED_DATA, SECOND_PICTURES, Fidelity
 
 Json = dict[str, Any]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pybase64 import b64encode
 
 from googly_eyes.errors import GooglyError
-from googly_eyes.photo.formats import Fidelity
+from googly_eyes.photo.registry import Fidelity
 from googly_eyes.types import Face
 
 FACES_HEADER = "x-googly-faces"

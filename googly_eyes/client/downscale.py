@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from PIL import Image
 
 from googly_eyes.errors import TooLarge
-from googly_eyes.photo.photo import Photo, small_copy
+from googly_eyes.photo.photo import Photo
+from googly_eyes.photo.views import small_copy
 from googly_eyes.types import Box, Face, Point
 
 # Long sides that are tried in turn. The largest has twice the pixels of the finder's largest look, and a face that one

@@ -44,8 +44,8 @@ from googly_eyes.errors import (
     UnsupportedMedia,
 )
 from googly_eyes.options import Options, as_text
-from googly_eyes.photo.formats import MEDIA_TYPES, Fidelity, identify
-from googly_eyes.photo.photo import edit_photo
+from googly_eyes.photo.photo import open_photo
+from googly_eyes.photo.registry import Fidelity, identify
 from googly_eyes.pipeline import Result, draw_eyes
 from googly_eyes.settings import MAX_MB_ON_LAMBDA, own_settings
 from googly_eyes.types import Box, Face, Point
@@ -92,28 +92,30 @@ class RemoteService:
     def _whole(self, photo: bytes, options: Options) -> Result:
         start = time.perf_counter()
         answer = self._ask(photo, options)
-        result = self._read(answer, MEDIA_TYPES[identify(photo)], wants_photo=options.answer == "photo")
+        result = self._read(answer, identify(photo).media_type, wants_photo=options.answer == "photo")
         return replace(result, timings={"request": _ms_since(start)})
 
     def _in_two_steps(self, photo: bytes, options: Options) -> Result:
         """The faces from a smaller copy; the eyes drawn here."""
         settings = own_settings()
-        edit_here = partial(edit_photo, photo, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
+        opened = partial(open_photo, photo, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
         start = time.perf_counter()
-        seen = edit_here(lambda whole: smaller_copy(whole, self._max_bytes or FUNCTION_BYTES), write=False)
-        copy = seen.result
+        with opened() as whole:
+            copy = smaller_copy(whole, self._max_bytes or FUNCTION_BYTES)
         timings = {"copy": _ms_since(start)}
         start = time.perf_counter()
         answer = self._ask(copy.jpeg, replace(options, answer="faces"))
-        found = self._read(answer, seen.media_type, wants_photo=False)
+        found = self._read(answer, whole.media_type, wants_photo=False)
         timings["request"] = _ms_since(start)
         found = replace(found, faces=onto_photo(found.faces, copy), timings=timings)
         if options.answer == "faces":
             return found
         start = time.perf_counter()
-        drawn = edit_here(lambda whole: draw_eyes(whole, found.faces, options, found.seed))
+        with opened() as whole:
+            draw_eyes(whole, found.faces, options, found.seed)
+            encoded = whole.encode()
         timings["draw"] = _ms_since(start)
-        return replace(found, photo=drawn.data, fidelity=drawn.fidelity, dropped=drawn.dropped)
+        return replace(found, photo=encoded.data, fidelity=encoded.fidelity, dropped=encoded.dropped)
 
     def _ask(self, photo: bytes, options: Options) -> Mapping[str, Any]:
         attempts = Retrying(

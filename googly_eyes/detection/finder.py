@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from googly_eyes.detection.candidates import NOTHING, Candidates, iou, join, nms
 from googly_eyes.detection.detector import CROP_CONTEXT, IN_CROP, Detector
-from googly_eyes.photo.photo import Photo, crop, small_copy, turned
+from googly_eyes.photo.photo import Photo
+from googly_eyes.photo.views import crop, rotate, small_copy
 from googly_eyes.types import Box, Face, Point
 
 LONG_SIDE = 640  # pixels, of a look: more finds smaller faces and costs with its square
@@ -133,7 +134,7 @@ class _Search:
             return NOTHING
         self._looks.add((scale, turn))
         width, height = max(1, round(self._photo.width * scale)), max(1, round(self._photo.height * scale))
-        pixels, to_copy = turned(small_copy(self._photo, width, height), turn)
+        pixels, to_copy = rotate(small_copy(self._photo, width, height), turn)
         seen = self._detector.scan(pixels, HINT)
         self.stopped |= seen.cut_short
         self._trust.setdefault(turn, float(np.sum(seen.scores[seen.scores >= LIKELY])))

@@ -18,7 +18,8 @@ import numpy.typing as npt
 from googly_eyes.detection.candidates import NOTHING, Candidates, Floats, nms
 from googly_eyes.detection.detector import IN_CROP
 from googly_eyes.detection.tflite import Session, wrong_model
-from googly_eyes.photo.photo import Pixels, shrunk
+from googly_eyes.photo.views import shrink
+from googly_eyes.types import Pixels
 
 WINDOW, STRIDE = 12, 2  # pixels, of P-net
 RNET_SIDE, ONET_SIDE = 24, 48  # pixels
@@ -91,7 +92,7 @@ def _pyramid(pixels: Pixels) -> list[Pixels]:
     height, width, _ = pixels.shape
     copies, scale = [pixels], WINDOW / SMALLEST_FACE
     while min(height, width) * scale >= WINDOW:
-        copies.append(shrunk(copies[-1], ceil(width * scale), ceil(height * scale)))
+        copies.append(shrink(copies[-1], ceil(width * scale), ceil(height * scale)))
         scale *= SHRINK
     return [copy[None] for copy in copies]
 

@@ -31,7 +31,6 @@ from googly_eyes.client.remote import FUNCTION_BYTES
 from googly_eyes.detection.retinaface import RetinaFace
 from googly_eyes.errors import GooglyError
 from googly_eyes.options import TABLE, Choice, Number, NumberRange, Options, WholeNumber, as_text
-from googly_eyes.photo.photo import write_photo
 from googly_eyes.pipeline import draw_eyes, googlify
 from googly_eyes.settings import own_settings
 from googly_eyes.types import Box, Face, Point
@@ -187,7 +186,7 @@ def test_a_photo_over_the_limit_is_done_at_full_size(tmp_path, detector, request
     found = [_as_answered(face) for face in expected(copy.jpeg, detector, answer="faces").faces]
     photo = photo_from(data)
     draw_eyes(photo, onto_photo(found, copy), Options(), SEED)
-    assert written == write_photo(photo)
+    assert written == photo.encode().data
 
     # The eyes found in the copy, a smaller JPEG, are those found in the photo to a pixel of the close look, in which
     # they are some 45 apart; O-net sees half as many pixels. The detectors themselves place them to 5 %.

@@ -14,7 +14,7 @@ from googly_eyes.detection.detector import CROP_CONTEXT
 from googly_eyes.detection.finder import CROP_SIDE, Found, find, level_crop
 from googly_eyes.detection.retinaface import RetinaFace
 from googly_eyes.options import DETAILS
-from googly_eyes.photo.photo import small_copy
+from googly_eyes.photo.views import small_copy
 from googly_eyes.types import Point
 from testing.people import Place, as_jpeg, blank, crowd, face, group, landscape, noise, scene, somebody
 from testing.photos import photo_from, stored
