@@ -17,7 +17,7 @@ def read_orientation(exif: bytes | None) -> int:
     try:
         tags.load(exif or b"")
         return valid_orientation(tags.get(ORIENTATION))
-    except Exception:  # noqa: BLE001 - Pillow raises many kinds
+    except Exception:
         return 1
 
 

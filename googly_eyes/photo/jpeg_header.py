@@ -181,9 +181,10 @@ def _marker_places(data: bytes | memoryview) -> Iterator[int]:
 def _components(frame: bytes, tables: dict[int, tuple[int, ...]]) -> tuple[JpegComponent, ...]:
     count = frame[5]
     rows = [struct.unpack_from("BBB", frame, 6 + 3 * index) for index in range(count)]
+    if count == 1:  # one sample per pixel, whatever its factors (T.81, A.2.2)
+        rows = [(name, 0x11, number) for name, _, number in rows]
     return tuple(
-        # The only component of a frame has one sample per pixel, whatever its factors (T.81, A.2.2).
-        JpegComponent(name, *((factors >> 4, factors & 15) if count > 1 else (1, 1)), number, tables.get(number, ()))
+        JpegComponent(name, factors >> 4, factors & 15, number, tables.get(number, ()))
         for name, factors, number in rows
     )
 

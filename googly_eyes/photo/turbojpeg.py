@@ -55,7 +55,7 @@ class Transform:
     """
 
     def __init__(self, data: bytes, header: JpegHeader, library: Any = None) -> None:
-        self._library = library or _library()
+        self._library: Any = library or _library()
         if self._library is None:
             raise CannotTransformError("libturbojpeg is not on this machine, or fails its test")
         self._data = data
@@ -107,7 +107,7 @@ class Transform:
     def _run(self) -> None:
         try:
             self._written = self._transform()
-        except BaseException as error:  # noqa: BLE001 - raised again by `read` or `write`
+        except BaseException as error:
             traceback.clear_frames(error.__traceback__)  # they refer to memory that has been freed
             self._error = error
         finally:
@@ -149,7 +149,7 @@ class Transform:
             self._blocks = [_as_array(self._header, number, rows) for number, rows in enumerate(self._rows)]
             self._has_read.set()
             self._may_continue.wait()
-        except BaseException as error:  # noqa: BLE001 - raised again by `read`
+        except BaseException as error:
             self._error = error
             return FAILURE
         return FAILURE if self._finish is None else SUCCESS
@@ -248,7 +248,7 @@ def _declare(library: Any) -> None:
 
 
 def _works(library: Any) -> bool:
-    """Return True if the library reads the blocks of a picture of known squares, and writes them as they are changed."""
+    """Return True if the library reads the blocks of a known picture and writes them as they are changed."""
     levels = np.arange(36, dtype=np.uint8).reshape(6, 6) * 7
     try:
         picture = _compress(library, levels.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1))

@@ -211,7 +211,7 @@ def test_one_bad_photo_of_several_says_what_to_do_and_the_others_are_done(page, 
     opened = give(page(server), ("notes.jpg", b"hello"), ("friends.jpg", PEOPLE), ("cut.jpg", PEOPLE[:2000]))
     assert len(pairs(opened)) == 1
     text, cut = errors(opened)
-    assert "This is text and no photo" in text
+    assert "This is text, not a photo" in text
     assert "This JPEG is damaged" in cut
 
 

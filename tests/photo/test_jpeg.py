@@ -249,11 +249,14 @@ def test_an_exception_of_the_body_is_raised_unchanged_and_ends_the_edit():
     class BodyError(BaseException):
         pass
 
+    def fail(_):
+        assert len(editing_threads()) == 1
+        raise BodyError
+
     for _ in range(3):
-        with pytest.raises(BodyError), opened(saved(picture((64, 48)))):
-            assert len(editing_threads()) == 1
-            raise BodyError
-    assert editing_threads() == []
+        with pytest.raises(BodyError):
+            edited(saved(picture((64, 48))), fail)
+        assert editing_threads() == []
 
 
 def test_a_photo_that_is_not_encoded_ends_the_edit():
@@ -475,7 +478,7 @@ def test_without_the_library_everything_goes_through_pixels(without_library):
 
 @pytest.mark.parametrize("behaviour", ["order", "address", "copies", "nothing"])
 def test_a_library_with_other_row_addresses_is_not_used(monkeypatch, behaviour):
-    """Simulate other versions: rows in another order, one address for all, copies, and a filter that is never called."""
+    """Simulate other versions: rows in another order, one address for all, copies, and no filter call."""
     real = turbojpeg.Transform._take_row
     first = []
     copies = {}

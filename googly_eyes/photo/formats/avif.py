@@ -4,6 +4,7 @@ import io
 import struct
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 from PIL import AvifImagePlugin
 
@@ -32,7 +33,7 @@ def open_source(data: bytes) -> Source:
     if not profile and not all(_is_srgb(body) for kind, body in properties if kind == b"colr"):
         raise FORMAT.refusal("unsupported_colour")
     orientation = read_orientation(file.info.get("exif"))
-    options = {
+    options: dict[str, Any] = {
         **QUALITY,
         "subsampling": _subsampling(codings),
         "icc_profile": profile,

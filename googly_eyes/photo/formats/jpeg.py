@@ -140,7 +140,7 @@ def _density(file: JpegImagePlugin.JpegImageFile) -> Density | None:
         return density if all(density[1:]) and density != JFIF_NO_DENSITY else None
     try:
         return _exif_density(file.info.get("exif"))
-    except Exception:  # noqa: BLE001 - Pillow raises many kinds
+    except Exception:
         return None
 
 

@@ -72,7 +72,7 @@ def _check_layout(tags: TiffImagePlugin.ImageFileDirectory_v2) -> None:
     """Raise UnsupportedMedia for pixels that Pillow cannot read and write without loss."""
     bits = tags.get(BITS, (1,))
     extra = tags.get(EXTRA_SAMPLES, ())
-    photometric = tags.get(PHOTOMETRIC)
+    photometric: Any = tags.get(PHOTOMETRIC)
     if len(bits) > 1 and max(bits) == 16:
         raise FORMAT.refusal("sixteen_bit_colour")
     is_supported = bits in LAYOUTS.get(photometric, set())

@@ -4,6 +4,7 @@ import io
 import struct
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 from PIL import WebPImagePlugin
 
@@ -25,7 +26,7 @@ def open_source(data: bytes) -> Source:
     file = WebPImagePlugin.WebPImageFile(io.BytesIO(data))
     orientation = read_orientation(file.info.get("exif"))
     is_lossless = b"VP8L" in kinds
-    options = {
+    options: dict[str, Any] = {
         **(LOSSLESS if is_lossless else LOSSY),
         "icc_profile": file.info.get("icc_profile"),
         "exif": orientation_exif(orientation) if orientation != 1 else b"",
