@@ -77,7 +77,10 @@ class Transform:
         Call `write` or `close` afterwards, also if this raises, and do not use the blocks any more from then on.
         Raises CannotTransformError.
         """
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise CannotTransformError("no thread can be started") from error
         self._has_read.wait()
         if self._error is not None:
             raise self._error
@@ -93,7 +96,7 @@ class Transform:
         if self._error is not None:
             raise self._error
         if self._written is None:
-            raise RuntimeError("the coefficients have been written already")
+            raise RuntimeError("the edit of this JPEG has ended")
         written, self._written = self._written, None
         return written
 
@@ -130,7 +133,7 @@ class Transform:
             if status != SUCCESS:
                 raise CannotTransformError(library.tjGetErrorStr2(handle).decode("ascii", "replace"))
             if self._finish is None:
-                raise CannotTransformError("its rows are not all there")
+                raise CannotTransformError("the library has not passed all rows")
             memory = _Memory({"version": 3, "typestr": "|u1", "data": (output.value, True), "shape": (size.value,)})
             return self._finish(np.asarray(memory).data)
         finally:

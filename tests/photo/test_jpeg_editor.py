@@ -268,7 +268,7 @@ def test_a_photo_that_is_not_encoded_ends_the_edit():
 def test_a_photo_is_encoded_once():
     with opened(saved(picture((64, 48)))) as photo:
         photo.encode()
-        with pytest.raises(RuntimeError, match="already"):
+        with pytest.raises(RuntimeError, match="ended"):
             photo.encode()
 
 
@@ -461,6 +461,14 @@ def test_eyes_in_an_rgb_jpeg_are_grey():
 
 def test_cmyk_goes_through_pixels():
     assert edited(saved(picture((64, 48), "CMYK")), nothing).fidelity == "kept"
+
+
+def test_without_a_free_thread_a_jpeg_goes_through_pixels(monkeypatch):
+    def fail(_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    assert edited(saved(picture((64, 48))), nothing).fidelity == "kept"
 
 
 def test_arithmetic_coding_cannot_be_edited():
