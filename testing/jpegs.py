@@ -27,7 +27,7 @@ QUALITIES = [35, 85, 98]
 
 @dataclass(frozen=True)
 class Dct:
-    """The stored picture: per component blocks (rows, columns, 8, 8), quantization table (8, 8) and sampling factors."""
+    """The stored picture: per component blocks (rows, columns, 8, 8), table (8, 8) and sampling factors."""
 
     planes: list[np.ndarray]
     tables: list[np.ndarray]

@@ -61,7 +61,7 @@ class JpegHeader:
     """The headers of a JPEG up to its first scan.
 
     `kind` is the marker of the frame (BASELINE, PROGRESSIVE ...), `bits` the bits per sample. `scanned` is the number
-    of components in the first scan, `widest` the maximum number of bits that a Huffman table gives to an AC coefficient.
+    of components in the first scan, `widest` the maximum number of bits of an AC coefficient in the Huffman tables.
     """
 
     kind: int

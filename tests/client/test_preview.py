@@ -50,5 +50,5 @@ def test_the_colour_profile_is_kept_where_it_is_one_of_rgb():
 
 
 def test_what_is_no_photo_is_refused_with_the_apis_words():
-    with pytest.raises(GooglyError, match="no photo"):
+    with pytest.raises(GooglyError, match="not a photo"):
         make_preview(b"hello", 1400)
