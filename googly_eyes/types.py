@@ -16,6 +16,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 Matrix = npt.NDArray[np.float64]
+Area = tuple[int, int, int, int]  # x0, y0, x1, y1 in whole pixels; x1 and y1 are not included
 
 LANDMARKS = ("right_eye", "left_eye", "nose", "mouth_right", "mouth_left")  # in the order of the detectors' output
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from PIL import Image
 
 from googly_eyes.errors import TooLargeError
-from googly_eyes.photo.photo import Photo, small_copy
+from googly_eyes.photo.photo import Photo
+from googly_eyes.photo.views import small_copy
 from googly_eyes.types import Box, Face, Point
 
 # Long sides to try, in pixels. At the first, a copy has twice the pixels of the detector's largest pass.

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from googly_eyes.photo.formats import identify, open_photo
-from googly_eyes.photo.photo import read_photo, small_copy
+from googly_eyes.photo.photo import decode_photo, read_source
+from googly_eyes.photo.views import small_copy
 from googly_eyes.settings import own_settings
 
 JPEG_QUALITY = 90
@@ -24,10 +24,10 @@ class Preview:
 def make_preview(data: bytes, long_side: int) -> Preview:
     """Return a copy of at most `long_side` pixels, with the photo's colour profile (except that of a PNG).
 
-    Raises the errors of `read_photo`, with the limits of `own_settings`.
+    Raises the errors of `open_photo`, with the limits of `own_settings`.
     """
     settings = own_settings()
-    photo = read_photo(data, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
+    photo = decode_photo(data, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
     scale = min(1.0, long_side / max(photo.width, photo.height))
     pixels = small_copy(photo, max(1, round(photo.width * scale)), max(1, round(photo.height * scale)))
     jpeg = io.BytesIO()
@@ -37,5 +37,5 @@ def make_preview(data: bytes, long_side: int) -> Preview:
 
 def _rgb_profile(data: bytes) -> bytes | None:
     # The copy is RGB, for which a grey or CMYK profile would be wrong.
-    file = open_photo(identify(data), data).file
+    file = read_source(data).file
     return file.info.get("icc_profile") if file.mode == "RGB" else None

@@ -15,8 +15,8 @@ from googly_eyes.client.signing import Signer, function_region
 from googly_eyes.client.transport import Transport, check_url
 from googly_eyes.errors import BadRequestError, TooLargeError
 from googly_eyes.options import Options
-from googly_eyes.photo.formats import MEDIA_TYPES, identify
-from googly_eyes.photo.photo import edit_photo
+from googly_eyes.photo.photo import open_photo
+from googly_eyes.photo.registry import identify
 from googly_eyes.pipeline import draw_eyes
 from googly_eyes.settings import MAX_MB_ON_LAMBDA, own_settings
 from googly_eyes.types import Result
@@ -53,26 +53,28 @@ class RemoteService:
 
     def _in_one_step(self, photo: bytes, options: Options) -> Result:
         started = time.perf_counter()
-        result = self._request(photo, options, MEDIA_TYPES[identify(photo)])
+        result = self._request(photo, options, identify(photo).media_type)
         return replace(result, timings={"request": _ms_since(started)})
 
     def _in_two_steps(self, photo: bytes, options: Options) -> Result:
         settings = own_settings()
-        edit = partial(edit_photo, photo, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
+        open_original = partial(open_photo, photo, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
         started = time.perf_counter()
-        copied = edit(lambda original: smaller_copy(original, self._max_bytes or FUNCTION_BYTES), write=False)
-        copy = copied.result
+        with open_original() as original:
+            copy = smaller_copy(original, self._max_bytes or FUNCTION_BYTES)
         timings = {"copy": _ms_since(started)}
         started = time.perf_counter()
-        found = self._request(copy.jpeg, replace(options, answer="faces"), copied.media_type)
+        found = self._request(copy.jpeg, replace(options, answer="faces"), original.media_type)
         timings["request"] = _ms_since(started)
         found = replace(found, faces=scale_to_photo(found.faces, copy), timings=timings)
         if options.answer == "faces":
             return found
         started = time.perf_counter()
-        drawn = edit(lambda original: draw_eyes(original, found.faces, options, found.seed))
+        with open_original() as original:
+            draw_eyes(original, found.faces, options, found.seed)
+            encoded = original.encode()
         timings["draw"] = _ms_since(started)
-        return replace(found, photo=drawn.data, fidelity=drawn.fidelity, dropped=drawn.dropped)
+        return replace(found, photo=encoded.data, fidelity=encoded.fidelity, dropped=encoded.dropped)
 
     def _request(self, photo: bytes, options: Options, media_type: str) -> Result:
         answer = self._transport.send(photo, options)

@@ -22,7 +22,6 @@ from googly_eyes.client.remote import FUNCTION_BYTES
 from googly_eyes.detection.retinaface import RetinaFace
 from googly_eyes.errors import GooglyError
 from googly_eyes.options import Options
-from googly_eyes.photo.photo import write_photo
 from googly_eyes.pipeline import draw_eyes, googlify
 from googly_eyes.settings import own_settings
 from googly_eyes.types import Box, Face, Point, Result
@@ -145,7 +144,7 @@ def test_a_photo_over_the_limit_of_a_service_is_processed_at_full_size(
     found = [_rounded(face) for face in expected(copy.jpeg, detector, answer="faces").faces]
     photo = photo_from(data)
     draw_eyes(photo, scale_to_photo(found, copy), Options(), SEED)
-    assert written == write_photo(photo)
+    assert written == photo.encode().data
 
     # The copy is a smaller JPEG. RetinaFace finds its eyes again in a refinement crop, where they are some 45 pixels
     # apart and one pixel is 2 %; O-net has half as many pixels.

@@ -7,7 +7,7 @@ from googly_eyes.client.downscale import Copy, scale_to_photo, smaller_copy
 from googly_eyes.detection.finder import find
 from googly_eyes.errors import TooLargeError
 from googly_eyes.options import Options
-from googly_eyes.photo.photo import edit_photo
+from googly_eyes.photo.photo import open_photo
 from googly_eyes.pipeline import draw_eyes, googlify
 from googly_eyes.settings import load_settings
 from googly_eyes.types import Box, Face, Point
@@ -65,7 +65,7 @@ def test_draw_eyes_with_the_same_seed_gives_the_bytes_of_the_pipeline(detector):
     data = as_jpeg(group(600, 350)[0])
     options = Options(seed=11, eye_size=0.9, pupil_size_range=(0.3, 0.9))
     whole = googlify(data, options, detector, SETTINGS)
-    drawn = edit_photo(
-        data, lambda photo: draw_eyes(photo, whole.faces, options, 11), max_bytes=10**8, max_pixels=10**8
-    )
+    with open_photo(data, max_bytes=10**8, max_pixels=10**8) as photo:
+        draw_eyes(photo, whole.faces, options, 11)
+        drawn = photo.encode()
     assert (drawn.data, drawn.fidelity) == (whole.photo, whole.fidelity)

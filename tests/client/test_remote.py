@@ -26,7 +26,7 @@ from googly_eyes.errors import (
     UnsupportedMediaError,
 )
 from googly_eyes.options import Options
-from googly_eyes.photo.photo import edit_photo
+from googly_eyes.photo.photo import open_photo
 from googly_eyes.pipeline import googlify
 from googly_eyes.settings import load_settings
 from googly_eyes.types import Box, Point, Result
@@ -245,10 +245,8 @@ def test_a_photo_over_the_limit_is_sent_as_a_copy_and_drawn_locally(detector, ke
     group(2700, 1575)[0].save(photo, kind, quality=99)
     limit = min(600_000, len(photo.getvalue()) - 1)
     monkeypatch.setattr(remote, "FUNCTION_BYTES", limit)
-    copied = edit_photo(
-        photo.getvalue(), lambda whole: remote.smaller_copy(whole, limit), max_bytes=10**9, max_pixels=10**9
-    )
-    copy = copied.result
+    with open_photo(photo.getvalue(), max_bytes=10**9, max_pixels=10**9) as original:
+        copy = remote.smaller_copy(original, limit)
     with scripted(response_with_faces(copy.jpeg, detector)) as server:
         result = RemoteService(server.url, sign=True, region="x").googlify(photo.getvalue(), Options(eye_size=0.8))
     assert [asked.body for asked in server.asked] == [copy.jpeg]
