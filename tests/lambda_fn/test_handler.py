@@ -384,7 +384,7 @@ def python(script, **environ):
 
 @pytest.mark.parametrize(
     ("setting", "expected"),
-    [({"GOOGLY_MODEL": "/nowhere.tflite"}, "make model"), ({"GOOGLY_THREADS": "x"}, "GOOGLY_THREADS")],
+    [({"GOOGLY_MODEL": "/nowhere.tflite"}, "GOOGLY_MODEL"), ({"GOOGLY_THREADS": "x"}, "GOOGLY_THREADS")],
 )
 def test_a_wrong_setting_stops_the_import_with_its_name(setting, expected):
     start = python("import lambda_fn.handler", **setting)
