@@ -5,6 +5,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -79,13 +80,13 @@ def test_every_photo_has_a_file_a_line_and_a_record_in_order(results):
 
 
 def test_a_record_is_the_json_of_the_api_with_the_names_of_the_files(results):
-    class Service(FakeService):
-        def googlify(self, photo, options):
-            return replace(super().googlify(photo, options), faces=(FACE, FACE), fidelity="exact", stopped_early=True)
-
-    [record] = run(jobs_for("a.jpg"), Service(), results)
-    names = {"photo": "a.jpg", "result": str(Path("out/a.jpg"))}
-    assert record == names | as_json((FACE, FACE), 7, fidelity="exact", stopped_early=True)
+    given = replace(FakeService().googlify(JPEG, OPTIONS), faces=(FACE, FACE), fidelity="exact", stopped_early=True)
+    [record] = run(jobs_for("a.jpg"), SimpleNamespace(googlify=lambda *_: given), results)
+    assert record == {
+        "photo": "a.jpg",
+        "result": str(Path("out/a.jpg")),
+        **as_json((FACE, FACE), 7, fidelity="exact", stopped_early=True),
+    }
     assert ": 2 faces (there may be more: the search stopped early), seed 7" in results.getvalue()
 
 
