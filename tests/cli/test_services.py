@@ -227,7 +227,7 @@ def test_a_page_that_is_no_service_is_reported_once(three, googly):
     with scripted(Answer(200, b"<html>Welcome</html>")) as service:
         done = googly(".", "--jobs", 1, "--url", service.url, cwd=three)
     assert done.status == 1
-    assert done.errors[0].startswith(f"googly: a.jpg: {service.url} answers ")
+    assert done.errors[0].startswith(f"googly: a.jpg: {service.url} ")
     assert done.errors[1:] == ["googly: 3 of 3 photos are not done"]
 
 
@@ -237,7 +237,7 @@ def test_a_page_that_is_no_service_is_reported_once(three, googly):
     [
         ({"secret_key": "x" * 40}, "signature"),
         ({"access_key": "ASIAWRONG"}, "session token"),
-        ({"session_token": "another"}, "session token"),
+        ({"session_token": "WRONGTOKEN"}, "session token"),
     ],
     ids=["secret", "key", "token"],
 )
