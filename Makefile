@@ -79,6 +79,10 @@ else
 	@.venv-tflite-runtime/bin/python -m pytest tests/test_shared_photos.py
 endif
 
+.PHONY: unit
+unit: $(MODEL) $(VENV)/dev.installed ## the unit tests alone: no browser, emulator, container engine or child process
+	@$(BIN)/python -m pytest -m unit
+
 .PHONY: test-slow
 test-slow: $(MODELS) $(VENV)/dev.installed ## what takes minutes, or packages of its own such as TensorFlow
 	@$(BIN)/python -m pytest -m slow -rs
@@ -143,7 +147,7 @@ $(VENV)/emulator.installed: $(VENV)/dev.installed
 
 .PHONY: serve
 serve: $(BIN)/googly $(MODELS) ## the API on 127.0.0.1, without signatures (PORT=8000)
-	@$(BIN)/python -m googly_eyes.server $(if $(PORT),--port $(PORT))
+	@$(BIN)/googly serve $(if $(PORT),--port $(PORT))
 
 .PHONY: dashboard
 dashboard: $(VENV)/dashboard.installed ## a page to drop photos on, on 127.0.0.1, over make serve or GOOGLY_URL (PORT=8501)

@@ -33,7 +33,8 @@ from googly_eyes.detection.retinaface import RetinaFace
 from googly_eyes.detection.search import HIGH_CONFIDENCE, LONG_SIDE, MAX_UPSCALE
 from googly_eyes.errors import SettingError
 from googly_eyes.options import DETAILS
-from googly_eyes.photo.photo import Photo, edit_photo, small_copy
+from googly_eyes.photo.photo import Photo, open_photo
+from googly_eyes.photo.views import small_copy
 from googly_eyes.settings import MODELS
 from googly_eyes.types import Point
 from testing.people import SKINS
@@ -172,12 +173,9 @@ class Looker:
 
     def __call__(self, method: Method, scene: Scene) -> tuple[list[Eyes], float]:
         """Whom a method sees in a scene that comes as a file, and the seconds that it looked."""
-
-        def look(photo: Photo) -> tuple[list[Eyes], float]:
+        with open_photo(scene.file(), max_bytes=10**9, max_pixels=10**8) as photo:
             start = time.perf_counter()
             return self._eyes(method, photo), time.perf_counter() - start
-
-        return edit_photo(scene.file(), look, max_bytes=10**9, max_pixels=10**8, write=False).result
 
     def _eyes(self, method: Method, photo: Photo) -> list[Eyes]:
         detector = self._detectors[method.detector]

@@ -17,7 +17,6 @@ import numpy as np
 from PIL import Image
 
 from bench import photos
-from bench.events import Event, raw_event
 from bench.timing import Times, answer, interleaved, without_library
 from googly_eyes.detection.finder import find
 from googly_eyes.detection.geometry import CROP_SIDE, level_crop
@@ -26,7 +25,8 @@ from googly_eyes.detection.search import LONG_SIDE
 from googly_eyes.draw import draw
 from googly_eyes.eyes import make_eyes
 from googly_eyes.photo import turbojpeg
-from googly_eyes.photo.photo import Photo, crop, edit_photo, read_photo, small_copy, write_photo
+from googly_eyes.photo.photo import Photo, decode_photo, open_photo
+from googly_eyes.photo.views import crop, small_copy
 from googly_eyes.settings import MAX_MB_ON_LAMBDA, load_settings
 from googly_eyes.types import Face
 from testing.events import Event, raw_event
@@ -46,7 +46,7 @@ EYE_SIZE, PUPIL_SIZES = 0.5, (0.4, 0.6)
 
 def bench_fidelity(rounds: int) -> None:
     """Measure each kind in a new process: a used heap slows both methods by up to 5 %."""
-    if not turbojpeg.is_there():
+    if not turbojpeg.is_available():
         print("\nnot measured: libturbojpeg is not on this machine (Debian and Ubuntu: libturbojpeg0)")
         return
     for size in MEGAPIXELS:
@@ -57,9 +57,10 @@ def bench_fidelity(rounds: int) -> None:
 def main(size: str, kind: str, rounds: str) -> None:
     detector = load_detector(load_settings({}))
     photo = photos.noisy(MEGAPIXELS[size], **KINDS[kind])
-    found = edit_photo(photo, lambda view: find(view, detector, min_score=0.9).faces, write=False, **LIMITS)
+    with open_photo(photo, **LIMITS) as opened:
+        faces = find(opened, detector, min_score=0.9).faces
     library = turbojpeg._library()  # noqa: SLF001 - the baseline is libturbojpeg without this project's code
-    _bench(f"{size}, {kind}", photo, found.result, library, int(rounds))
+    _bench(f"{size}, {kind}", photo, faces, library, int(rounds))
 
 
 def _bench(title: str, photo: bytes, faces: tuple[Face, ...], library: ctypes.CDLL, rounds: int) -> None:
@@ -67,10 +68,10 @@ def _bench(title: str, photo: bytes, faces: tuple[Face, ...], library: ctypes.CD
     work_with_crops = partial(_work, faces=faces, crops=True)
     jobs: dict[str, Callable[[], object]] = {
         "identity transform": partial(_identity, library, photo),
-        "exact: work on the photo": lambda: edit_photo(photo, work, **LIMITS).data,
+        "exact: work on the photo": partial(_exact, photo, work),
         "kept: work on the photo": partial(_kept, photo, work),
         "Pillow's defaults: the same": partial(_defaults, photo, work),
-        "exact: work, with crops": lambda: edit_photo(photo, work_with_crops, **LIMITS).data,
+        "exact: work, with crops": partial(_exact, photo, work_with_crops),
         "kept: work, with crops": partial(_kept, photo, work_with_crops),
     }
     parts = ["work on the photo", "work, with crops"]
@@ -126,14 +127,20 @@ def _work(photo: Photo, faces: tuple[Face, ...], *, crops: bool = False) -> None
     draw(photo, make_eyes(faces, eye_size=EYE_SIZE, pupil_size_range=PUPIL_SIZES, random=Random(1)))
 
 
+def _exact(photo: bytes, work: Callable[[Photo], None]) -> bytes:
+    with open_photo(photo, **LIMITS) as opened:
+        work(opened)
+        return opened.encode().data
+
+
 def _kept(photo: bytes, work: Callable[[Photo], None]) -> bytes:
-    decoded = read_photo(photo, **LIMITS)
+    decoded = decode_photo(photo, **LIMITS)
     work(decoded)
-    return write_photo(decoded)
+    return decoded.encode().data
 
 
 def _defaults(photo: bytes, work: Callable[[Photo], None]) -> bytes:
-    decoded = read_photo(photo, **LIMITS)
+    decoded = decode_photo(photo, **LIMITS)
     work(decoded)
     data = io.BytesIO()
     decoded.image.save(data, "JPEG")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from googly_eyes.client.service import Service
 from googly_eyes.errors import GooglyError, ServiceError
 from googly_eyes.options import Options
-from googly_eyes.pipeline import Result
+from googly_eyes.types import Result
 
 MAX_BYTES = 200_000_000  # of photos with eyes, for each visitor
 MAX_REQUESTS = 4  # concurrent; a new AWS account runs at most ten functions at once, for all callers

@@ -76,15 +76,15 @@ def own_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     return load_settings({**OWN_LIMITS, **environ})
 
 
-def missing_model(model: Path) -> SettingError:
-    """Return the error for a model file that does not exist, with the remedy for this kind of installation."""
+def model_error(model: Path, problem: str) -> SettingError:
+    """Return the error for a model file with a problem, and the remedy for this kind of installation."""
     if model.parent != MODELS:
-        advice = "Correct GOOGLY_MODEL, or unset it to use the model that comes with googly-eyes."
+        remedy = "Correct GOOGLY_MODEL, or unset it to use the model that comes with googly-eyes."
     elif MODELS == PACKAGE_MODELS:
-        advice = "Install googly-eyes again: pip install --force-reinstall googly-eyes"
+        remedy = "Install googly-eyes again: pip install --force-reinstall googly-eyes"
     else:
-        advice = "Make it with `make model` in the checkout."
-    return SettingError(f"There is no model at {model}. {advice}")
+        remedy = "Make it with `make model` in the checkout."
+    return SettingError(f"{problem} {remedy}")
 
 
 def count_processors() -> int:

@@ -7,7 +7,7 @@ import pytest
 import skimage
 from PIL import Image
 
-from googly_eyes.photo.photo import Photo, read_photo
+from googly_eyes.photo.photo import DecodedPhoto, decode_photo
 from testing.paths import SHARED
 
 # From the upright image to the stored pixels, by EXIF orientation: the inverse of what a viewer does.
@@ -23,8 +23,8 @@ TURNS = {
 }
 
 
-def photo_from(data: bytes) -> Photo:
-    return read_photo(data, max_bytes=10**8, max_pixels=10**8)
+def photo_from(data: bytes) -> DecodedPhoto:
+    return decode_photo(data, max_bytes=10**8, max_pixels=10**8)
 
 
 def stored(image: Image.Image, orientation: int, kind: str = "JPEG", **save: object) -> bytes:

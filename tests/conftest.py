@@ -21,7 +21,7 @@ hypothesis.settings.load_profile("untimed")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test that uses a fixture named after a marker of NEEDS, and skip the tests whose tool is missing."""
+    """Mark tests by the fixtures of NEEDS that they use, skip those whose tool is missing, and mark the unit tests."""
     reasons = {marker: missing() for marker, missing in NEEDS.items()}
     for item in items:
         for marker, reason in reasons.items():
@@ -29,6 +29,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(marker)
             if reason and item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=reason))
+        if not any(item.get_closest_marker(marker) for marker in (*NEEDS, "process", "slow")):
+            item.add_marker("unit")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from googly_eyes.errors import SettingError
-from googly_eyes.settings import MODELS, VARIABLES, Settings, load_settings, missing_model
+from googly_eyes.settings import MODELS, VARIABLES, Settings, load_settings, model_error
 from models import __main__ as command
 from testing.paths import ROOT
 
@@ -50,14 +50,15 @@ def test_a_missing_model_of_a_checkout_is_reported_with_the_command_that_makes_i
 
 
 def test_a_missing_model_that_the_user_named_is_reported_with_the_variable(tmp_path):
-    assert "GOOGLY_MODEL" in missing_model(tmp_path / "none.tflite").message
+    assert "GOOGLY_MODEL" in model_error(tmp_path / "none.tflite", "There is none.").message
 
 
 def missing_model_message(folder):
     """Return the message of the copy of the package in a folder, run as a process of its own."""
     program = """if True:
-        from googly_eyes.settings import load_settings, missing_model
-        print(missing_model(load_settings({}).model))"""
+        from googly_eyes.settings import load_settings, model_error
+        model = load_settings({}).model
+        print(model_error(model, f"There is no model at {model}."))"""
     python = [sys.executable, "-c", program]
     return subprocess.run(python, cwd=folder, capture_output=True, text=True, check=True).stdout
 

@@ -9,7 +9,7 @@ except ImportError:
     from tflite_runtime.interpreter import Interpreter
 
 from googly_eyes.errors import SettingError
-from googly_eyes.settings import missing_model
+from googly_eyes.settings import model_error
 from googly_eyes.types import Floats, Pixels
 
 
@@ -22,11 +22,14 @@ class Session:
 
     def __init__(self, model: Path, threads: int) -> None:
         if not model.is_file():
-            raise missing_model(model)
+            raise model_error(model, f"There is no model at {model}.")
         try:
-            self._interpreter = Interpreter(model_path=str(model), num_threads=threads)
+            # The bytes and not the path, which the runtime cannot open on Windows if a folder has a non-ASCII name.
+            self._interpreter = Interpreter(model_content=model.read_bytes(), num_threads=threads)
+        except OSError as error:
+            raise model_error(model, f"{model} cannot be read: {error.strerror}.") from error
         except ValueError as error:
-            raise SettingError(f"{model} is not a TFLite model ({error}). Make it anew with `make model`.") from error
+            raise model_error(model, f"{model} is not a TFLite model.") from error
         self.graphs = set(self._interpreter.get_signature_list())
         self._input = self._interpreter.get_input_details()[0]["index"]
         outputs = self._interpreter.get_output_details()

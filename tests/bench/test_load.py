@@ -11,6 +11,8 @@ from testing.people import as_jpeg, group
 from testing.photos import shared_photo
 from testing.server_process import running_server
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def server():

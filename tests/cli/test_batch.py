@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from googly_eyes.api.response import as_json
+from googly_eyes.api.response import to_json
 from googly_eyes.cli.batch import in_order, run_batch
 from googly_eyes.cli.plan import Job
 from googly_eyes.cli.records import faces_json
@@ -82,11 +82,7 @@ def test_every_photo_has_a_file_a_line_and_a_record_in_order(results):
 def test_a_record_is_the_json_of_the_api_with_the_names_of_the_files(results):
     given = replace(FakeService().googlify(JPEG, OPTIONS), faces=(FACE, FACE), fidelity="exact", stopped_early=True)
     [record] = run(jobs_for("a.jpg"), SimpleNamespace(googlify=lambda *_: given), results)
-    assert record == {
-        "photo": "a.jpg",
-        "result": str(Path("out/a.jpg")),
-        **as_json((FACE, FACE), 7, fidelity="exact", stopped_early=True),
-    }
+    assert record == {"photo": "a.jpg", "result": str(Path("out/a.jpg")), **to_json(given)}
     assert ": 2 faces (there may be more: the search stopped early), seed 7" in results.getvalue()
 
 

@@ -16,16 +16,15 @@ import pytest
 from PIL import Image
 
 from bench.load import running_server
-from googly_eyes.api.response import as_json
-from googly_eyes.client.downscale import onto_photo, smaller_copy
+from googly_eyes.api.response import to_json
+from googly_eyes.client.downscale import scale_to_photo, smaller_copy
 from googly_eyes.client.remote import FUNCTION_BYTES
 from googly_eyes.detection.retinaface import RetinaFace
 from googly_eyes.errors import GooglyError
 from googly_eyes.options import Options
-from googly_eyes.photo.photo import write_photo
 from googly_eyes.pipeline import draw_eyes, googlify
 from googly_eyes.settings import own_settings
-from googly_eyes.types import Box, Face, Point
+from googly_eyes.types import Box, Face, Point, Result
 from local.emulator import EmulatorPool
 from local.function_url import REGION, throwaway_keys
 from testing.command import environment, files_in
@@ -121,7 +120,7 @@ def test_a_folder_is_processed_as_by_the_pipeline_and_bad_files_are_reported(alb
     for name, result in results.items():
         assert records[name].pop("photo") == f"album/{name}"
         assert Path(records[name].pop("result")).parent == Path("out")
-        assert records[name] == as_json(result.faces, SEED, fidelity=result.fidelity)
+        assert records[name] == to_json(replace(result, seed=SEED, dropped=(), stopped_early=False))
     assert {name: records[name]["error"]["code"] for name in errors} == {n: e.code for n, e in errors.items()}
     assert [line.split(" -> ")[0] for line in done.lines] == [f"album/{name}" for name in sorted(results)]
 
@@ -144,8 +143,8 @@ def test_a_photo_over_the_limit_of_a_service_is_processed_at_full_size(
     copy = smaller_copy(photo_from(data), FUNCTION_BYTES)
     found = [_rounded(face) for face in expected(copy.jpeg, detector, answer="faces").faces]
     photo = photo_from(data)
-    draw_eyes(photo, onto_photo(found, copy), Options(), SEED)
-    assert written == write_photo(photo)
+    draw_eyes(photo, scale_to_photo(found, copy), Options(), SEED)
+    assert written == photo.encode().data
 
     # The copy is a smaller JPEG. RetinaFace finds its eyes again in a refinement crop, where they are some 45 pixels
     # apart and one pixel is 2 %; O-net has half as many pixels.
@@ -317,5 +316,5 @@ def _sign_with(keys, monkeypatch):
 
 def _rounded(face):
     """Return a face as the JSON of the API has it, rounded to a hundredth of a pixel."""
-    [value] = as_json([face], 0)["faces"]
+    [value] = to_json(Result((face,), 0, "image/jpeg", None))["faces"]
     return Face(value["score"], Box(*value["bounding_box"]), *(Point(*point) for point in value["landmarks"].values()))

@@ -13,9 +13,11 @@ from streamlit.testing.v1 import AppTest
 from dashboard import controls
 from dashboard.face_overlay import face_overlay
 from dashboard.page import CAMERA_TAB
-from googly_eyes.api.response import as_json
-from googly_eyes.client import remote
-from googly_eyes.options import TABLE, Choice, Number, NumberRange, Option, Options, WholeNumber
+from googly_eyes.api.response import to_json
+from googly_eyes.client import transport
+from googly_eyes.option_kinds import Choice, Number, NumberRange, WholeNumber
+from googly_eyes.options import TABLE, Option, Options
+from googly_eyes.types import Result
 from testing.faces import FACE
 from testing.paths import ROOT
 from testing.people import as_jpeg, blank, group
@@ -27,7 +29,9 @@ PHOTO = as_jpeg(blank(40, 30))
 OTHER = as_jpeg(blank(41, 30))
 PEOPLE = as_jpeg(group(600, 350)[0])
 JPEG = "image/jpeg"
-DONE = Answer(200, {**as_json([FACE], 7), "image": base64.b64encode(PHOTO).decode(), "request_id": "1"})
+DONE = Answer(
+    200, {**to_json(Result((FACE,), 7, JPEG, None)), "image": base64.b64encode(PHOTO).decode(), "request_id": "1"}
+)
 
 
 def error_answer(status, message, code="bad_request"):
@@ -47,7 +51,7 @@ def fresh(monkeypatch):
     st.cache_data.clear()
     monkeypatch.delenv("GOOGLY_URL", raising=False)
     monkeypatch.delenv("GOOGLY_SIGN", raising=False)
-    monkeypatch.setattr(remote, "BACKOFF_S", 0.001)
+    monkeypatch.setattr(transport, "BACKOFF_S", 0.001)
 
 
 @pytest.fixture
@@ -97,6 +101,7 @@ def errors(page):
     return [unescaped(element.value) for element in page.error]
 
 
+@pytest.mark.process
 def test_a_photo_gets_eyes_and_a_download_button(page, server):
     opened = upload(page(server), ("friends.jpg", PEOPLE))
     assert len(comparisons(opened)) == len(opened.get("download_button")) == 1
@@ -104,6 +109,7 @@ def test_a_photo_gets_eyes_and_a_download_button(page, server):
     assert not opened.error
 
 
+@pytest.mark.process
 def test_the_result_is_the_services_answer_for_the_options_on_the_page(page, server):
     opened = page(server)
     opened.slider(key="eye_size").set_value(0.8)
@@ -208,6 +214,7 @@ def test_the_cache_is_by_content_and_not_by_name(page):
     assert sorted({asked.body for asked in service.asked}) == sorted([PHOTO, OTHER])
 
 
+@pytest.mark.process
 def test_a_bad_photo_shows_its_error_and_the_others_are_done(page, server):
     opened = upload(page(server), ("notes.jpg", b"hello"), ("friends.jpg", PEOPLE), ("cut.jpg", PEOPLE[:2000]))
     assert len(comparisons(opened)) == 1
@@ -216,10 +223,12 @@ def test_a_bad_photo_shows_its_error_and_the_others_are_done(page, server):
     assert "This JPEG is damaged" in truncated
 
 
+@pytest.mark.process
 def test_an_empty_file_shows_an_error(page, server):
     assert "The photo is empty" in errors(upload(page(server), ("empty.jpg", b"")))[0]
 
 
+@pytest.mark.process
 def test_a_photo_with_too_many_pixels_shows_the_limit(page, server):
     large = io.BytesIO()
     Image.new("1", (10_000, 9_000)).save(large, "PNG")
@@ -227,6 +236,7 @@ def test_a_photo_with_too_many_pixels_shows_the_limit(page, server):
     assert "10000 x 9000 pixels; 89 million are allowed" in error
 
 
+@pytest.mark.process
 def test_a_photo_over_the_servers_size_limit_is_done(page, server):
     large = io.BytesIO()
     group(600, 480)[0].resize((3000, 2400)).save(large, "BMP")
@@ -285,7 +295,7 @@ def test_a_broken_connection_is_reported_once_for_all_photos(page):
 
 
 def test_a_busy_server_is_reported_and_retried_on_the_next_rerun(page):
-    with scripted(*[Answer(503)] * remote.ATTEMPTS, DONE) as service:
+    with scripted(*[Answer(503)] * transport.ATTEMPTS, DONE) as service:
         opened = upload(page(service.url), ("a.jpg", PHOTO))
         assert "busy" in errors(opened)[0]
         run(opened)
@@ -332,7 +342,7 @@ def test_an_invalid_sign_setting_is_reported(page):
 
 
 def test_an_invalid_address_is_reported(page):
-    assert "is no address" in errors(page("example"))[0]
+    assert "is not a URL" in errors(page("example"))[0]
 
 
 def test_a_format_that_browsers_cannot_show_has_an_upright_jpeg_preview(page):
@@ -344,6 +354,7 @@ def test_a_format_that_browsers_cannot_show_has_an_upright_jpeg_preview(page):
         assert (before.format, before.size) == ("JPEG", (400, 240))
 
 
+@pytest.mark.process
 def test_the_download_has_the_format_and_name_of_the_photo(page, server, monkeypatch):
     downloads = []
     monkeypatch.setattr(st, "download_button", lambda *arguments, **_: downloads.append(arguments))

@@ -1,4 +1,7 @@
+import errno
+import os
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,8 +83,8 @@ def test_many_threads_see_what_one_sees(retinaface):
             assert np.array_equal(one.landmarks, other.landmarks)
 
 
-def test_a_missing_model_is_told_with_the_command_that_makes_it(tmp_path):
-    with pytest.raises(SettingError, match=r"none\.tflite.*make model"):
+def test_a_missing_model_that_was_named_is_reported_with_the_variable(tmp_path):
+    with pytest.raises(SettingError, match=r"none\.tflite.*GOOGLY_MODEL"):
         RetinaFace(tmp_path / "none.tflite", threads=1)
 
 
@@ -97,3 +100,13 @@ def test_a_file_that_is_no_model_is_told(tmp_path):
     (tmp_path / "text.tflite").write_text("not a model")
     with pytest.raises(SettingError, match=r"text\.tflite is not a TFLite model"):
         RetinaFace(tmp_path / "text.tflite", threads=1)
+
+
+def test_a_model_that_cannot_be_read_is_reported_with_the_reason(tmp_path, monkeypatch):
+    def denied(path):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr(Path, "read_bytes", denied)  # root, who may run the tests, can read every file
+    (tmp_path / "private.tflite").touch()
+    with pytest.raises(SettingError, match=r"private\.tflite cannot be read: Permission denied\."):
+        RetinaFace(tmp_path / "private.tflite", threads=1)

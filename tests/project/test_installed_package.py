@@ -83,8 +83,7 @@ def installed(wheel, tmp_path_factory):
     """The scripts folder of an environment that contains the wheel and its locked dependencies, and nothing else."""
     folder = tmp_path_factory.mktemp("environment")
     assert run(sys.executable, "-m", "venv", "--without-pip", folder, cwd=folder).returncode == 0
-    python = folder / SCRIPTS / "python"
-    install = ("--python", python, "install", "--quiet", "--no-compile")
+    install = ("--python", folder, "install", "--quiet", "--no-compile")
     pip(*install, "--require-hashes", "-r", ROOT / "requirements" / "base.txt", cwd=folder)
     pip(*install, "--no-deps", wheel, cwd=folder)
     return folder / SCRIPTS
@@ -152,7 +151,7 @@ def test_the_metadata_is_complete(wheel):
 
 
 def test_the_locked_environment_satisfies_the_requirements_of_the_wheel(installed):
-    pip("--python", installed / "python", "check", cwd=installed)
+    pip("--python", installed.parent, "check", cwd=installed)
 
 
 def test_the_sdist_contains_the_sources_of_the_models_and_no_model(sdist):
