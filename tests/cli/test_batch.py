@@ -5,6 +5,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,7 +16,7 @@ from googly_eyes.cli.records import faces_json
 from googly_eyes.cli.report import Reporter
 from googly_eyes.errors import BadRequestError, BusyError, TooLargeError, UnreachableError, UnsupportedMediaError
 from googly_eyes.options import Options
-from googly_eyes.types import Box, Face, Point, Result
+from googly_eyes.types import Box, Face, Point
 from testing.command import FakeService, files_in
 
 JPEG, PNG = b"\xff\xd8\xff jpeg", b"\x89PNG\r\n\x1a\n png"
@@ -79,13 +80,9 @@ def test_every_photo_has_a_file_a_line_and_a_record_in_order(results):
 
 
 def test_a_record_is_the_json_of_the_api_with_the_names_of_the_files(results):
-    class Service(FakeService):
-        def googlify(self, photo, options):
-            return replace(super().googlify(photo, options), faces=(FACE, FACE), fidelity="exact", stopped_early=True)
-
-    [record] = run(jobs_for("a.jpg"), Service(), results)
-    names = {"photo": "a.jpg", "result": str(Path("out/a.jpg"))}
-    assert record == names | to_json(Result((FACE, FACE), 7, "image/jpeg", None, fidelity="exact", stopped_early=True))
+    given = replace(FakeService().googlify(JPEG, OPTIONS), faces=(FACE, FACE), fidelity="exact", stopped_early=True)
+    [record] = run(jobs_for("a.jpg"), SimpleNamespace(googlify=lambda *_: given), results)
+    assert record == {"photo": "a.jpg", "result": str(Path("out/a.jpg")), **to_json(given)}
     assert ": 2 faces (there may be more: the search stopped early), seed 7" in results.getvalue()
 
 

@@ -69,6 +69,16 @@ def test_a_second_run_with_names_from_a_shell_pattern_succeeds(album, capfd):
     assert files_in(album) == before
 
 
+def test_a_result_alone_is_skipped_with_success(album, capfd):
+    run(capfd, "album/a.jpg")
+    status, lines, errors = run(capfd, "album/a.googly.jpg")
+    assert (status, lines) == (0, [])
+    assert errors == [
+        "googly: album/a.googly.jpg is skipped: it is a result, by its name. Rename it to use it as a photo."
+    ]
+    assert files_in(album)[:3] == [".hidden/d.jpg", "a.googly.jpg", "a.jpg"]
+
+
 def test_an_interrupted_run_is_continued(album, capfd, fake_service):
     run(capfd, "album/a.jpg", "-o", "out")
     status, lines, errors = run(capfd, "-r", "album", "-o", "out")
