@@ -79,6 +79,10 @@ else
 	@.venv-tflite-runtime/bin/python -m pytest tests/test_shared_photos.py
 endif
 
+.PHONY: unit
+unit: $(MODEL) $(VENV)/dev.installed ## the unit tests alone: no browser, emulator, container engine or child process
+	@$(BIN)/python -m pytest -m unit
+
 .PHONY: test-slow
 test-slow: $(MODELS) $(VENV)/dev.installed ## what takes minutes, or packages of its own such as TensorFlow
 	@$(BIN)/python -m pytest -m slow -rs

@@ -1,8 +1,7 @@
-"""`make bench`: what one photo costs, on one core, next to what Pillow alone needs to decode and encode it.
+"""`make bench`: time and memory for one photo on one core, compared with Pillow's decoding and encoding of it.
 
-The cold start has all cores, as Lambda's 3 GB are 1.7 of them.
-Absolute times of two runs do not compare; the ratios do: each is the median over rounds in which everything that is
-compared runs once, in turn.
+The cold start is measured on all cores, because 3 GB on Lambda come with 1.7 vCPUs. Compare the ratios of two runs, not
+the absolute times. In each round every job runs once; a ratio is the median over all rounds.
 """
 
 import argparse
@@ -17,21 +16,22 @@ from pathlib import Path
 from PIL import Image
 
 from bench import photos
-from bench.events import json_event, raw_event
 from bench.fidelity import bench_fidelity
-from bench.timing import ROOT, Times, answer, fresh_python, interleaved
+from bench.timing import Times, answer, fresh_python, interleaved
+from testing.events import json_event, raw_event
+from testing.paths import ROOT
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="make bench", description="What one photo costs.")
-    parser.add_argument("--rounds", type=int, default=21, help="how often each job runs (default: %(default)s)")
+    parser = argparse.ArgumentParser(prog="make bench", description="Measure time and memory for one photo.")
+    parser.add_argument("--rounds", type=int, default=21, help="number of rounds (default: %(default)s)")
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as folder:
         large, small = Path(folder, "large.jpg"), Path(folder, "small.jpg")
         large.write_bytes(photos.twelve_megapixels())
         small.write_bytes(photos.small())
         bench_cold_start(small, rounds)
-        _one_core()
+        _use_one_core()
         bench_requests("12 MP, baseline 4:2:0", large.read_bytes(), rounds)
         if photos.GROUP.is_file():
             bench_requests("group_of_people.jpg, progressive, 16.7 MP", photos.GROUP.read_bytes(), rounds)
@@ -43,8 +43,8 @@ def main() -> None:
 
 
 def bench_requests(title: str, photo: bytes, rounds: int) -> None:
-    """Event to answer in both forms against a decode and an encode, and where the time of the raw one goes."""
-    raw, encoded = raw_event(photo), json_event(photo)
+    """Compare raw and JSON requests with decoding and encoding, and print the stages of the raw request."""
+    raw, encoded = raw_event(photo, query="seed=1"), json_event(photo, seed=1)
     stages: list[dict[str, float]] = []
     jobs = {
         "Pillow: decode, encode 'keep'": partial(_decode_and_encode, photo),
@@ -57,33 +57,33 @@ def bench_requests(title: str, photo: bytes, rounds: int) -> None:
 
 
 def bench_memory(photo: Path) -> None:
-    print(f"\npeak RSS, one {photo.stat().st_size / 1e6:.1f} MB photo of 12 MP in a fresh process")
+    print(f"\npeak RSS, one {photo.stat().st_size / 1e6:.1f} MB photo of 12 MP in a new process")
     for kind in ("raw", "raw-kept", "json"):
-        print(f"  {kind:<30} {int(fresh_python('-m', 'bench.once', kind, str(photo))) / 1024:8.0f} MiB")
+        print(f"  {kind:<30} {int(fresh_python('-m', 'bench.one_event', kind, str(photo))) / 1024:8.0f} MiB")
 
 
 def bench_cold_start(photo: Path, rounds: int) -> None:
-    """Bytecode is there before, as it is in the image."""
+    """Measure a new process, with bytecode present as in the image."""
     for package in ("googly_eyes", "lambda_fn"):
         compileall.compile_dir(ROOT / package, quiet=1)
     jobs = {
         "import numpy, PIL.Image": partial(fresh_python, "-c", "import numpy, PIL.Image"),
-        "import, model, first answer": partial(fresh_python, "-m", "bench.once", "raw", str(photo)),
+        "import, model, first answer": partial(fresh_python, "-m", "bench.one_event", "raw", str(photo)),
     }
     cores = len(os.sched_getaffinity(0))
     _print_ratios(
-        f"cold, {cores} cores: a fresh process for one photo of 640 px with five people",
+        f"cold, {cores} cores: a new process for one photo of 640 px with five people",
         interleaved(jobs, rounds),
     )
 
 
-def _one_core() -> None:
-    """One core for the process, its children and the threads of the model."""
+def _use_one_core() -> None:
+    """Restrict the process, its children and the model's threads to one core."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
 def _print_ratios(title: str, times: Times) -> None:
-    """Medians, and the medians of the ratios to the first job, round by round."""
+    """Print for each job the median time and the median of its per-round ratio to the first job."""
     first = next(iter(times.values()))
     print(f"\n{title}")
     for name, each in times.items():

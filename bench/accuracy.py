@@ -24,7 +24,7 @@ import numpy as np
 
 from bench import scenes
 from bench.accuracy_page import FIGURES, PACKAGE, write_page
-from bench.package import ask_package, eyes_of, python_with_package
+from bench.mtcnn_reference import eyes_of, reference_python, run_reference
 from bench.scenes import Person, Scene
 from googly_eyes.detection.detector import Detector
 from googly_eyes.detection.finder import find
@@ -33,7 +33,8 @@ from googly_eyes.detection.retinaface import RetinaFace
 from googly_eyes.detection.search import HIGH_CONFIDENCE, LONG_SIDE, MAX_UPSCALE
 from googly_eyes.errors import SettingError
 from googly_eyes.options import DETAILS
-from googly_eyes.photo.photo import Photo, edit_photo, small_copy
+from googly_eyes.photo.photo import Photo, open_photo
+from googly_eyes.photo.views import small_copy
 from googly_eyes.settings import MODELS
 from googly_eyes.types import Point
 from testing.people import SKINS
@@ -144,7 +145,7 @@ def measurements(
         return [change(scenes.six(number)) for number in range(of_each)]
 
     nobody = dict(scenes.photographed_nobody())
-    python = python_with_package()
+    python = reference_python()
     return {
         "tilt": lambda: tilts(look, turnable(), few, photographs),
         "one_turned": lambda: swept(look, ALONE, lambda tilt: [scenes.one_turned(tilt, n) for n in range(3 * of_each)]),
@@ -172,12 +173,9 @@ class Looker:
 
     def __call__(self, method: Method, scene: Scene) -> tuple[list[Eyes], float]:
         """Whom a method sees in a scene that comes as a file, and the seconds that it looked."""
-
-        def look(photo: Photo) -> tuple[list[Eyes], float]:
+        with open_photo(scene.file(), max_bytes=10**9, max_pixels=10**8) as photo:
             start = time.perf_counter()
             return self._eyes(method, photo), time.perf_counter() - start
-
-        return edit_photo(scene.file(), look, max_bytes=10**9, max_pixels=10**8, write=False).result
 
     def _eyes(self, method: Method, photo: Photo) -> list[Eyes]:
         detector = self._detectors[method.detector]
@@ -265,7 +263,7 @@ def whole(look: Looker, named: dict[str, Scene]) -> Rows:
 
 def by_package(python: str, named: dict[str, Scene]) -> Rows:
     """What the package itself finds, by its default settings."""
-    answers = ask_package(python, {f"photo.{name}": np.asarray(scene.image) for name, scene in named.items()})
+    answers = run_reference(python, {f"photo.{name}": np.asarray(scene.image) for name, scene in named.items()})
     rows = []
     for name, scene in named.items():
         sure = [eyes_of(row).tolist() for row in answers[f"photo.{name}"] if row[5] >= HIGH_CONFIDENCE]

@@ -1,6 +1,6 @@
-"""What it costs to leave a JPEG alone, next to encoding it again, and what each way does to it outside the eyes.
+"""Compare editing of JPEG coefficients with re-encoding: time, size, and changes outside the eyes.
 
-The floor is libturbojpeg's own identity transform of the same file: every coefficient read and written, none looked at.
+The baseline is libturbojpeg's identity transform of the same file, which reads and writes every coefficient unchanged.
 """
 
 import ctypes
@@ -17,8 +17,7 @@ import numpy as np
 from PIL import Image
 
 from bench import photos
-from bench.events import Event, raw_event
-from bench.timing import ROOT, Times, answer, interleaved, without_library
+from bench.timing import Times, answer, interleaved, without_library
 from googly_eyes.detection.finder import find
 from googly_eyes.detection.geometry import CROP_SIDE, level_crop
 from googly_eyes.detection.registry import load_detector
@@ -26,9 +25,12 @@ from googly_eyes.detection.search import LONG_SIDE
 from googly_eyes.draw import draw
 from googly_eyes.eyes import make_eyes
 from googly_eyes.photo import turbojpeg
-from googly_eyes.photo.photo import Photo, crop, edit_photo, read_photo, small_copy, write_photo
+from googly_eyes.photo.photo import Photo, decode_photo, open_photo
+from googly_eyes.photo.views import crop, small_copy
 from googly_eyes.settings import MAX_MB_ON_LAMBDA, load_settings
 from googly_eyes.types import Face
+from testing.events import Event, raw_event
+from testing.paths import ROOT
 
 LIMITS = {"max_bytes": 10**9, "max_pixels": 10**9}
 MEGAPIXELS = {"12 MP": (4000, 3000), "3 MP": (2000, 1500)}
@@ -37,14 +39,14 @@ KINDS: dict[str, dict[str, object]] = {
     "4:4:4": {"subsampling": "4:4:4"},
     "4:2:0 progressive": {"subsampling": "4:2:0", "progressive": True},
 }
-WRITTEN = ("exact: work on the photo", "kept: work on the photo", "Pillow's defaults: the same")
-AROUND = 1.6  # eye radii: blocks and chroma may reach so far over an eye's edge
+WRITERS = ("exact: work on the photo", "kept: work on the photo", "Pillow's defaults: the same")
+MARGIN = 1.6  # in eye radii; blocks and chroma samples may extend beyond an eye's edge
 EYE_SIZE, PUPIL_SIZES = 0.5, (0.4, 0.6)
 
 
 def bench_fidelity(rounds: int) -> None:
-    """Each kind in a process of its own: the heap that other work leaves behind makes either way up to 5 % slower."""
-    if not turbojpeg.is_there():
+    """Measure each kind in a new process: a used heap slows both methods by up to 5 %."""
+    if not turbojpeg.is_available():
         print("\nnot measured: libturbojpeg is not on this machine (Debian and Ubuntu: libturbojpeg0)")
         return
     for size in MEGAPIXELS:
@@ -54,37 +56,38 @@ def bench_fidelity(rounds: int) -> None:
 
 def main(size: str, kind: str, rounds: str) -> None:
     detector = load_detector(load_settings({}))
-    photo = photos.grainy(MEGAPIXELS[size], **KINDS[kind])
-    found = edit_photo(photo, lambda seen: find(seen, detector, min_score=0.9).faces, write=False, **LIMITS)
-    library = turbojpeg._library()  # noqa: SLF001 - the floor is measured without anything of ours around it
-    _bench(f"{size}, {kind}", photo, found.result, library, int(rounds))
+    photo = photos.noisy(MEGAPIXELS[size], **KINDS[kind])
+    with open_photo(photo, **LIMITS) as opened:
+        faces = find(opened, detector, min_score=0.9).faces
+    library = turbojpeg._library()  # noqa: SLF001 - the baseline is libturbojpeg without this project's code
+    _bench(f"{size}, {kind}", photo, faces, library, int(rounds))
 
 
 def _bench(title: str, photo: bytes, faces: tuple[Face, ...], library: ctypes.CDLL, rounds: int) -> None:
     work = partial(_work, faces=faces)
-    closely = partial(_work, faces=faces, closely=True)
+    work_with_crops = partial(_work, faces=faces, crops=True)
     jobs: dict[str, Callable[[], object]] = {
         "identity transform": partial(_identity, library, photo),
-        "exact: work on the photo": lambda: edit_photo(photo, work, **LIMITS).data,
+        "exact: work on the photo": partial(_exact, photo, work),
         "kept: work on the photo": partial(_kept, photo, work),
         "Pillow's defaults: the same": partial(_defaults, photo, work),
-        "exact: work, with crops": lambda: edit_photo(photo, closely, **LIMITS).data,
-        "kept: work, with crops": partial(_kept, photo, closely),
+        "exact: work, with crops": partial(_exact, photo, work_with_crops),
+        "kept: work, with crops": partial(_kept, photo, work_with_crops),
     }
     parts = ["work on the photo", "work, with crops"]
-    if len(photo) <= MAX_MB_ON_LAMBDA * 1_000_000:  # a larger one goes to no function, and its answer comes from none
+    if len(photo) <= MAX_MB_ON_LAMBDA * 1_000_000:  # Lambda refuses a larger one
         for detail in ("fast", "auto"):
-            event = raw_event(photo, f"seed=1&detail={detail}")
+            event = raw_event(photo, query=f"seed=1&detail={detail}")
             parts.append(f"event to answer, {detail}")
             jobs |= {f"exact: {parts[-1]}": partial(answer, event), f"kept: {parts[-1]}": partial(_answer_kept, event)}
     times = interleaved(jobs, rounds)
     print(f"\n{title} ({len(photo) / 1e6:.1f} MB, {len(faces)} faces)")
     before = np.asarray(Image.open(io.BytesIO(photo)), np.int16)
-    away = _away(before.shape[:2], faces)
+    outside = _outside_eyes(before.shape[:2], faces)
     for name, job in jobs.items():
         ratio = _ratio(times, name, "identity transform")
         line = f"  {name:<32} {statistics.median(times[name]):8.1f} ms   {ratio:5.2f}"
-        print(line + (_told(job(), before, away) if name in WRITTEN else ""))
+        print(line + (_describe_changes(job(), before, outside) if name in WRITERS else ""))
     for part in parts:
         print(f"  exact over kept, {part:<24} {_ratio(times, f'exact: {part}', f'kept: {part}'):5.2f}")
 
@@ -93,45 +96,51 @@ def _ratio(times: Times, one: str, other: str) -> float:
     return statistics.median(a / b for a, b in zip(times[one], times[other], strict=True))
 
 
-def _told(written: object, before: np.ndarray, away: np.ndarray) -> str:
-    assert isinstance(written, bytes)  # noqa: S101 - of these jobs it is
+def _describe_changes(written: object, before: np.ndarray, outside: np.ndarray) -> str:
+    assert isinstance(written, bytes)  # noqa: S101 - true for the jobs in WRITERS
     after = np.asarray(Image.open(io.BytesIO(written)), np.int16)
-    difference = np.abs(after - before)[away]
+    difference = np.abs(after - before)[outside]
     mean_square = np.square(difference.astype(np.float64)).mean()
     psnr = f"{10 * np.log10(255**2 / mean_square):.1f} dB" if mean_square else "no change"
     return f"   {len(written) / 1e6:5.2f} MB   outside: {100 * difference.any(axis=-1).mean():6.2f} % changed, {psnr}"
 
 
-def _away(shape: tuple[int, int], faces: tuple[Face, ...]) -> np.ndarray:
-    """Where no eye is near."""
-    away = np.ones(shape, bool)
+def _outside_eyes(shape: tuple[int, int], faces: tuple[Face, ...]) -> np.ndarray:
+    """Return a boolean mask (height, width) that excludes the eyes and their margins."""
+    outside = np.ones(shape, bool)
     for face in faces:
         for eye in (face.right_eye, face.left_eye):
-            reach = AROUND * EYE_SIZE * face.eye_distance / 2 + 16
+            reach = MARGIN * EYE_SIZE * face.eye_distance / 2 + 16
             top, bottom, left, right = (
                 round(max(0, end)) for end in (eye.y - reach, eye.y + reach, eye.x - reach, eye.x + reach)
             )
-            away[top:bottom, left:right] = False
-    return away
+            outside[top:bottom, left:right] = False
+    return outside
 
 
-def _work(photo: Photo, faces: tuple[Face, ...], *, closely: bool = False) -> None:
-    """What is done with a photo's pixels but to show them to a network; `closely`: with a crop of each face."""
+def _work(photo: Photo, faces: tuple[Face, ...], *, crops: bool = False) -> None:
+    """Do the work of a request on the photo without the networks; with `crops`, also a crop of each face."""
     scale = LONG_SIDE / max(photo.width, photo.height)
     small_copy(photo, round(photo.width * scale), round(photo.height * scale))
-    for face in faces if closely else ():
+    for face in faces if crops else ():
         crop(photo, level_crop(np.array(astuple(face.box), np.float32), 0.0), CROP_SIDE)
     draw(photo, make_eyes(faces, eye_size=EYE_SIZE, pupil_size_range=PUPIL_SIZES, random=Random(1)))
 
 
+def _exact(photo: bytes, work: Callable[[Photo], None]) -> bytes:
+    with open_photo(photo, **LIMITS) as opened:
+        work(opened)
+        return opened.encode().data
+
+
 def _kept(photo: bytes, work: Callable[[Photo], None]) -> bytes:
-    decoded = read_photo(photo, **LIMITS)
+    decoded = decode_photo(photo, **LIMITS)
     work(decoded)
-    return write_photo(decoded)
+    return decoded.encode().data
 
 
 def _defaults(photo: bytes, work: Callable[[Photo], None]) -> bytes:
-    decoded = read_photo(photo, **LIMITS)
+    decoded = decode_photo(photo, **LIMITS)
     work(decoded)
     data = io.BytesIO()
     decoded.image.save(data, "JPEG")

@@ -1,23 +1,19 @@
-"""`make load`: sixteen clients at the local server for half a minute, and its rate against that of one thread.
+"""`make load`: send photos to the local server with sixteen clients for 30 s, and compare its rate with one thread.
 
-The server has processes of its own on the loopback address. Every answer is compared with what the pipeline gives here
-for the same photo and seed. Rates are of the moment; the time of a processor that a photo takes is less so, and tells
-what the ratio would be if nothing else ran here. Linux alone: it reads /proc.
+The server runs as child processes on the loopback address. Every answer is compared with the result of the pipeline for
+the same photo and seed. Rates vary with other work on the machine. CPU time per photo varies less; the ratio "by CPU
+time" is the one to expect on an idle machine. Linux only: it reads /proc.
 """
 
 import argparse
 import http.client
 import os
-import re
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import count
-from pathlib import Path
 from statistics import median
 
 from bench import photos
@@ -26,45 +22,30 @@ from googly_eyes.detection.registry import load_detector
 from googly_eyes.options import Options
 from googly_eyes.pipeline import googlify
 from googly_eyes.settings import load_settings
+from testing.server_process import START_S, Server, running_server
 
-ROOT = Path(__file__).parent.parent
 CLIENTS = 16
-SEEDS = 4  # as many answers are known
-START_S, STOP_S = 30, 60
-SETTLED_S = 10  # until here memory may grow
+SEEDS = 4  # number of distinct requests
+SETTLED_S = 10  # memory may grow until then
 SAMPLE_S = 0.25
 PIPELINE_S = 5
 
 
 @dataclass(frozen=True)
 class Rate:
-    """Photos a second, and seconds of a processor that each took."""
+    """Photos per second, and CPU seconds per photo."""
 
     photos_s: float
     cpu_s: float
 
 
-@dataclass(frozen=True)
-class Server:
-    port: int
-    process: subprocess.Popen[str]
-
-    def rss_mib(self) -> float:
-        """Of the server and its workers; what they share counts for each."""
-        return sum(map(_rss_mib, [self.process.pid, *workers_of(self.process.pid)]))
-
-    def cpu_s(self) -> float:
-        """Of the server and its workers since they began."""
-        return sum(map(_cpu_s, [self.process.pid, *workers_of(self.process.pid)]))
-
-
 @dataclass
-class Run:
-    """What came of one load. `memory` has (seconds from the start, MiB)."""
+class LoadRun:
+    """The measurements of one load. `memory` has (seconds since the start, MiB)."""
 
     seconds: float = 0.0
     answers: int = 0
-    wrong: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
     memory: list[tuple[float, float]] = field(default_factory=list)
     server_cpu_s: float = 0.0
     clients_cpu_s: float = 0.0
@@ -74,60 +55,33 @@ class Run:
         return Rate(self.answers / self.seconds, self.server_cpu_s / self.answers)
 
     def growth(self, settled_s: float = SETTLED_S) -> float:
-        """Of what came after `settled_s`, the later half's median memory over the earlier half's."""
+        """Return the ratio of the median memory of the second half to that of the first half, after `settled_s`."""
         settled = [mib for at, mib in self.memory if at > settled_s]
         half = len(settled) // 2
         return median(settled[half:]) / median(settled[:half])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="make load", description="The local server under load.")
-    parser.add_argument("--seconds", type=int, default=30, help="of each load (default: %(default)s)")
+    parser = argparse.ArgumentParser(prog="make load", description="Measure the local server under load.")
+    parser.add_argument("--seconds", type=int, default=30, help="duration of each load (default: %(default)s)")
     seconds = parser.parse_args().seconds
-    several = {"640 px": photos.small()}
+    by_name = {"640 px": photos.small()}
     if photos.GROUP.is_file():
-        several = {"group_of_people.jpg": photos.GROUP.read_bytes(), **several}
+        by_name = {"group_of_people.jpg": photos.GROUP.read_bytes(), **by_name}
     else:
         print("not measured: group_of_people.jpg is not in the folder of shared photos")
     print(f"{CLIENTS} clients, {seconds} s, {len(os.sched_getaffinity(0))} processors")
-    if not all([_report(name, photo, seconds) for name, photo in several.items()]):  # noqa: C419 - each is to be seen
+    if not all([_report(name, photo, seconds) for name, photo in by_name.items()]):  # noqa: C419 - report every photo
         sys.exit(1)
 
 
-@contextmanager
-def running_server(*arguments: str) -> Iterator[Server]:
-    """The local server in a process of its own, on a port that was free; its log goes nowhere."""
-    command = [sys.executable, "-u", "-m", "googly_eyes.server", "--port", "0", *arguments]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        port = _port(process)
-        # Somebody has to read on: a full pipe would stop the server.
-        reader = threading.Thread(target=process.stdout.readlines)
-        reader.start()
-        try:
-            yield Server(port, process)
-        finally:
-            process.terminate()
-            process.wait(STOP_S)
-            reader.join()
-
-
-def workers_of(pid: int) -> list[int]:
-    """The processes in which a server works on photos."""
-    children = [
-        int(child)
-        for of_thread in Path(f"/proc/{pid}/task").glob("*/children")
-        for child in of_thread.read_text().split()
-    ]
-    return [child for child in children if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()]
-
-
 def expected_answers(photo: bytes) -> dict[int, bytes]:
-    """The photo with its eyes, for each seed."""
+    """Return the photo with googly eyes for each seed."""
     return {seed: _googlified(photo, seed, *_pipeline()) for seed in range(SEEDS)}
 
 
 def pipeline_rate(photo: bytes, seconds: float) -> Rate:
-    """Of one thread, with one thread of the model."""
+    """Measure one thread, with one thread of the model."""
     detector, settings = _pipeline()
     _googlified(photo, 0, detector, settings)
     start, cpu_start = time.perf_counter(), time.thread_time()
@@ -138,9 +92,9 @@ def pipeline_rate(photo: bytes, seconds: float) -> Rate:
     return Rate(done / (time.perf_counter() - start), (time.thread_time() - cpu_start) / done)
 
 
-def drive(server: Server, photo: bytes, expected: dict[int, bytes], seconds: float, clients: int = CLIENTS) -> Run:
-    """Clients that send the photo, each as soon as its last answer is there, over one connection each."""
-    run = Run()
+def drive(server: Server, photo: bytes, expected: dict[int, bytes], seconds: float, clients: int = CLIENTS) -> LoadRun:
+    """Send the photo with `clients` threads, each over one connection and without pauses, for `seconds`."""
+    run = LoadRun()
     lock = threading.Lock()
     start, server_start, clients_start = time.perf_counter(), server.cpu_s(), time.process_time()
 
@@ -152,7 +106,7 @@ def drive(server: Server, photo: bytes, expected: dict[int, bytes], seconds: flo
                 fault = _fault(connection, photo, each % SEEDS, expected)
                 with lock:
                     run.answers += 1
-                    run.wrong += [fault] if fault else []
+                    run.faults += [fault] if fault else []
 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
     for thread in threads:
@@ -174,22 +128,22 @@ def _report(name: str, photo: bytes, seconds: int) -> bool:
     alone = Rate((before.photos_s + after.photos_s) / 2, (before.cpu_s + after.cpu_s) / 2)
     processors = len(os.sched_getaffinity(0))
     clients_cpu_s = run.clients_cpu_s / run.answers
-    possible = processors * alone.cpu_s / (run.rate.cpu_s + clients_cpu_s)
+    possible_ratio = processors * alone.cpu_s / (run.rate.cpu_s + clients_cpu_s)
     print(f"\n{name} ({len(photo) / 1e6:.1f} MB)")
-    print(f"  one thread, without HTTP   {_told(alone)}")
-    print(f"  server                     {_told(run.rate)}")
+    print(f"  one thread, without HTTP   {_describe(alone)}")
+    print(f"  server                     {_describe(run.rate)}")
     print(f"  clients                    {clients_cpu_s * 1000:36.1f} ms")
-    times = run.rate.photos_s / alone.photos_s
-    print(f"  server over that           {times:8.2f} times; {possible:.2f} by processor time")
-    print(f"  answers                    {run.answers:8}; {len(run.wrong)} wrong {run.wrong[:1] or ''}")
+    ratio = run.rate.photos_s / alone.photos_s
+    print(f"  server / one thread        {ratio:8.2f} times; {possible_ratio:.2f} by CPU time")
+    print(f"  answers                    {run.answers:8}; {len(run.faults)} wrong {run.faults[:1] or ''}")
     if seconds > SETTLED_S:
         peak = max(mib for _, mib in run.memory)
-        print(f"  peak RSS                   {peak:8.0f} MiB; after {SETTLED_S} s it grew {run.growth():.3f} times")
-    return not run.wrong
+        print(f"  peak RSS                   {peak:8.0f} MiB; growth after {SETTLED_S} s: {run.growth():.3f} times")
+    return not run.faults
 
 
-def _told(rate: Rate) -> str:
-    return f"{rate.photos_s:8.2f} photos/s, each {rate.cpu_s * 1000:8.1f} ms of a processor"
+def _describe(rate: Rate) -> str:
+    return f"{rate.photos_s:8.2f} photos/s, {rate.cpu_s * 1000:8.1f} ms CPU time per photo"
 
 
 def _pipeline() -> tuple[Detector, object]:
@@ -201,26 +155,8 @@ def _googlified(photo: bytes, seed: int, detector: Detector, settings: object) -
     return googlify(photo, Options(seed=seed % SEEDS), detector, settings).photo
 
 
-def _rss_mib(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _port(process: subprocess.Popen[str]) -> int:
-    greeting = process.stdout.readline() + process.stdout.readline()
-    address = re.search(r"http://127\.0\.0\.1:(\d+)", greeting)
-    if address is None:
-        raise SystemExit(f"the server did not start: {greeting or process.wait(START_S)}")
-    return int(address[1])
-
-
 def _fault(connection: http.client.HTTPConnection, photo: bytes, seed: int, expected: dict[int, bytes]) -> str:
-    """What is wrong with the answer; nothing if it is right."""
+    """Send one request and return the fault of its answer; "" for a correct answer."""
     try:
         connection.request("POST", f"/googly_eyes?seed={seed}", photo, {"Content-Type": "application/octet-stream"})
         answer = connection.getresponse()
@@ -230,7 +166,7 @@ def _fault(connection: http.client.HTTPConnection, photo: bytes, seed: int, expe
         return repr(error)
     if answer.status != 200:
         return f"{answer.status} {body[:200]!r}"
-    return "" if body == expected[seed] else f"seed {seed}: {len(body)} bytes that are not the pipeline's"
+    return "" if body == expected[seed] else f"seed {seed}: {len(body)} bytes, which differ from the pipeline's"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Jobs timed in turn, one event answered in this process, and a process of its own."""
+"""Time interleaved jobs, handle one event in this process, and run a new Python process."""
 
 import contextlib
 import io
@@ -7,17 +7,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-from bench.events import Event
 from googly_eyes.photo import turbojpeg
+from testing.events import Event
+from testing.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
-Times = dict[str, list[float]]  # milliseconds of each job, one a round
+Times = dict[str, list[float]]  # milliseconds per job and round
 
 
 def interleaved(jobs: dict[str, Callable[[], object]], rounds: int) -> Times:
-    """All jobs in turn, `rounds` times, after one round that warms up and does not count."""
+    """Run all jobs one after the other, `rounds` times, after one warm-up round that is not recorded."""
     times: Times = {name: [] for name in jobs}
     for _ in range(rounds + 1):
         for name, job in jobs.items():
@@ -28,20 +27,20 @@ def interleaved(jobs: dict[str, Callable[[], object]], rounds: int) -> Times:
 
 
 def answer(event: Event) -> dict[str, float]:
-    """One event through the handler; what its log line says of the stages."""
-    from lambda_fn.handler import handler  # noqa: PLC0415 - loads the model, which must see one core
+    """Pass one event to the handler and return the stages from its log line."""
+    from lambda_fn.handler import handler  # noqa: PLC0415 - loads the model: the caller restricts the cores first
 
     with contextlib.redirect_stdout(io.StringIO()) as log:
         answer = handler(event, None)
     if answer["statusCode"] != 200:
-        sys.exit(f"the handler answered {answer['statusCode']}: {answer['body']}")
+        sys.exit(f"the handler returned status {answer['statusCode']}: {answer['body']}")
     stages: dict[str, float] = json.loads(log.getvalue())
     return stages
 
 
 @contextlib.contextmanager
 def without_library() -> Iterator[None]:
-    """As on a machine that has no libturbojpeg."""
+    """Disable libturbojpeg in this block."""
     library = turbojpeg._library  # noqa: SLF001
     turbojpeg._library = lambda: None  # type: ignore[assignment]  # noqa: SLF001
     try:
@@ -51,6 +50,6 @@ def without_library() -> Iterator[None]:
 
 
 def fresh_python(*arguments: str) -> str:
-    """The last line that Python, started for these arguments, prints."""
+    """Run Python with these arguments and return the last line that it prints."""
     child = subprocess.run([sys.executable, *arguments], check=True, capture_output=True, text=True, cwd=ROOT)
     return child.stdout.splitlines()[-1] if child.stdout else ""

@@ -5,7 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from googly_eyes.options import TABLE, Choice, Number, NumberRange, Option, Options, WholeNumber
+from googly_eyes.option_kinds import Choice, Number, NumberRange, WholeNumber
+from googly_eyes.options import TABLE, Option, Options
 
 NOT_SHOWN = {"answer"}  # the page always needs the photo and the faces
 COARSE_STEP, FINE_STEP = 0.05, 0.01

@@ -17,7 +17,7 @@ from googly_eyes.client.preview import Preview, make_preview
 from googly_eyes.client.service import Service, service_at
 from googly_eyes.errors import GooglyError, ServiceError
 from googly_eyes.options import Options
-from googly_eyes.pipeline import Result
+from googly_eyes.types import Result
 
 # Starlette writes larger uploads to a temporary file. No upload reaches this size, so photos stay in memory.
 MultiPartParser.spool_max_size = 2**30

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from googly_eyes.client.service import Service
 from googly_eyes.errors import GooglyError, ServiceError
 from googly_eyes.options import Options
-from googly_eyes.pipeline import Result
+from googly_eyes.types import Result
 
 MAX_BYTES = 200_000_000  # of photos with eyes, for each visitor
 MAX_REQUESTS = 4  # concurrent; a new AWS account runs at most ten functions at once, for all callers
@@ -62,7 +62,7 @@ class ResultCache:
         return outcome
 
     def fetch_all(self, photos: Sequence[UploadedPhoto], options: Options, service: Service) -> Iterator[Outcome]:
-        """Yield the outcomes in the order of `photos`, from concurrent requests. Closing the iterator cancels the rest."""
+        """Yield the outcomes in the order of `photos`. Requests are concurrent; closing the iterator cancels them."""
         pool = ThreadPoolExecutor(MAX_REQUESTS, "dashboard")
         try:
             yield from pool.map(lambda photo: self.fetch(photo, options, service), photos)

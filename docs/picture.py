@@ -1,4 +1,4 @@
-"""The picture in the README: `python -m docs.picture` draws people and puts googly eyes on them."""
+"""Create the picture of the README, drawn people before and after: `python -m docs.picture`."""
 
 import io
 from pathlib import Path
@@ -17,7 +17,7 @@ WIDTH, GAP = 1200, 8
 
 
 def before_after() -> Image.Image:
-    """The drawn group as it is, and as the product gives it back."""
+    """Return the drawn group and its googly version side by side."""
     before, _ = group()
     settings = load_settings({"GOOGLY_DETECTOR": "retinaface"})
     answer = googlify(as_jpeg(before), Options(seed=SEED), load_detector(settings), settings)

@@ -1,24 +1,24 @@
-"""Every error of the project, and the status that the API answers it with.
+"""Every error that a caller of the library or the API may see, with its HTTP status.
 
-    GooglyError                 500   (never raised itself)
-    +-- BadRequestError             400   the request cannot be read
-    |   +-- DamagedPhotoError       400   a supported photo format, damaged or cut short
-    +-- NotFoundError               404
-    +-- MethodNotAllowedError       405   carries the Allow header
-    +-- TooLargeError               413   bytes or pixels, with the limit
-    +-- UnsupportedMediaError       415   not a photo format that can be read and written without loss of content
+    GooglyError                     500   (base class, never raised)
+    +-- BadRequestError             400   the request cannot be parsed
+    |   +-- DamagedPhotoError       400   a photo of a supported format, damaged or truncated
+    +-- NotFoundError               404   unknown path
+    +-- MethodNotAllowedError       405   with the Allow header
+    +-- TooLargeError               413   too many bytes or pixels, with the limit
+    +-- UnsupportedMediaError       415   not a photo, or not in a form that can be written again without loss
     +-- BadOptionError              422   an option that is unknown, of the wrong type or out of range
-    +-- SettingError                -     a wrong environment variable or model file: stops the start
-    +-- ServiceError                -     raised by the client: the service failed, not the photo
-        +-- BadUrlError             fatal     not an address that can be called
-        +-- ForbiddenError          fatal     no credentials, or 401 and 403: which key, and what it lacks
-        +-- UnreachableError        fatal     no connection, or a broken one, after several attempts
-        +-- NotGooglyError          fatal     an answer that is not of this API
-        +-- BusyError                         429 and 503, after several attempts
-        +-- ServerFailedError                 any other 5xx, after several attempts
+    +-- SettingError                -     a wrong environment variable or model file; stops the process at its start
+    +-- ServiceError                -     raised by the client: a failure of the service, not of the photo
+        +-- BadUrlError             fatal     not a URL that can be called
+        +-- ForbiddenError          fatal     no credentials, or status 401 or 403: the key and the missing permission
+        +-- UnreachableError        fatal     no connection, or a broken one, after all attempts
+        +-- NotGooglyError          fatal     a response that does not follow this API
+        +-- BusyError                         status 429 or 503, after all attempts
+        +-- ServerFailedError                 any other 5xx status, after all attempts
 
-A fatal error holds for every other photo too. The message of each is for the caller: what is wrong, what is allowed,
-what to do.
+A fatal error would be the same for every other photo. Each message is written for the caller: what is wrong, what is
+allowed, what to do.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from typing import ClassVar
 
 
 class GooglyError(Exception):
-    """A failure that is told to the caller: `code` for programs, `message` for people, `details` for both."""
+    """A failure to report to the caller: `code` for programs, `message` for people, `details` for both."""
 
     status: ClassVar[int] = 500
     code: str = "internal_error"
@@ -82,9 +82,9 @@ class SettingError(GooglyError):
 
 
 class ServiceError(GooglyError):
-    """`retry_after` is how many seconds the service asked to wait, if it did."""
+    """`retry_after` is the delay in seconds that the service requested; 0 if it did not."""
 
-    hopeless: ClassVar[bool] = False
+    fatal: ClassVar[bool] = False
 
     def __init__(self, message: str, *, retry_after: float = 0) -> None:
         super().__init__(message)
@@ -93,22 +93,22 @@ class ServiceError(GooglyError):
 
 class BadUrlError(ServiceError):
     code = "bad_url"
-    hopeless = True
+    fatal = True
 
 
 class ForbiddenError(ServiceError):
     code = "forbidden"
-    hopeless = True
+    fatal = True
 
 
 class UnreachableError(ServiceError):
     code = "unreachable"
-    hopeless = True
+    fatal = True
 
 
 class NotGooglyError(ServiceError):
     code = "not_googly"
-    hopeless = True
+    fatal = True
 
 
 class BusyError(ServiceError):

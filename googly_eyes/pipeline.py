@@ -1,4 +1,4 @@
-"""Photo -> faces -> eyes -> photo."""
+"""One photo: open it, find its faces, place the eyes, draw them, encode it."""
 
 import time
 from collections.abc import Iterable
@@ -6,79 +6,58 @@ from dataclasses import dataclass, field
 from random import Random, SystemRandom
 
 from googly_eyes.detection.detector import Detector
-from googly_eyes.detection.finder import Found, find
+from googly_eyes.detection.finder import find
 from googly_eyes.draw import draw
 from googly_eyes.eyes import make_eyes
 from googly_eyes.options import MAX_SEED, Options
-from googly_eyes.photo.formats import Fidelity
-from googly_eyes.photo.photo import Photo, edit_photo
+from googly_eyes.photo.photo import Photo, open_photo
 from googly_eyes.settings import Settings
-from googly_eyes.types import Face
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of one photo. `timings` are milliseconds.
-
-    `photo` is None when only the faces were asked for. `fidelity` is what happened to it outside the eyes, None where
-    that is not told; `dropped` names what is missing from it. `stopped_early` is finder.Found's: faces may be missing.
-    """
-
-    faces: tuple[Face, ...]
-    seed: int
-    media_type: str
-    photo: bytes | None
-    timings: dict[str, float]
-    fidelity: Fidelity | None = None
-    dropped: tuple[str, ...] = ()
-    stopped_early: bool = False
+from googly_eyes.types import Face, Result
 
 
 def googlify(data: bytes, options: Options, detector: Detector, settings: Settings) -> Result:
-    """Put googly eyes on every face. The same photo, seed and options give the same bytes.
+    """Put googly eyes on every face of a photo. The same photo, seed and options give the same bytes.
 
-    Raises the errors of `read_photo`.
+    Raises the errors of `open_photo`.
     """
     watch = _Stopwatch()
     seed = SystemRandom().randint(0, MAX_SEED) if options.seed is None else options.seed
-    drawn = options.answer != "faces"
-
-    def put_eyes_on(photo: Photo) -> Found:
+    encoded = None
+    with open_photo(data, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels) as photo:
         watch.lap("read")
         found = find(photo, detector, min_score=options.min_score, detail=options.detail)
         watch.lap("find")
-        if drawn:
+        if options.answer != "faces":
             draw_eyes(photo, found.faces, options, seed)
             watch.lap("draw")
-        return found
-
-    edited = edit_photo(data, put_eyes_on, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels, write=drawn)
-    if drawn:
-        watch.lap("write")
+            encoded = photo.encode()
+            watch.lap("write")
     return Result(
-        edited.result.faces,
-        seed,
-        edited.media_type,
-        edited.data,
-        watch.laps,
-        edited.fidelity,
-        edited.dropped,
-        edited.result.stopped_early,
+        faces=found.faces,
+        seed=seed,
+        media_type=photo.media_type,
+        photo=encoded.data if encoded else None,
+        timings=watch.laps,
+        fidelity=encoded.fidelity if encoded else None,
+        dropped=encoded.dropped if encoded else (),
+        stopped_early=found.stopped_early,
     )
 
 
 def draw_eyes(photo: Photo, faces: Iterable[Face], options: Options, seed: int) -> None:
-    """Paint the eyes of all faces (pixels of the upright photo) on the photo, as this seed has them."""
+    """Draw the eyes of the faces, which are in pixels of the upright photo, with the random draws of the seed."""
     eyes = make_eyes(faces, eye_size=options.eye_size, pupil_size_range=options.pupil_size_range, random=Random(seed))
     draw(photo, eyes)
 
 
 @dataclass
 class _Stopwatch:
+    """The milliseconds of each stage."""
+
     laps: dict[str, float] = field(default_factory=dict)
     _last: float = field(default_factory=time.perf_counter)
 
     def lap(self, stage: str) -> None:
         now = time.perf_counter()
-        self.laps[stage] = self.laps.get(stage, 0.0) + (now - self._last) * 1000
+        self.laps[stage] = (now - self._last) * 1000
         self._last = now

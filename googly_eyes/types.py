@@ -1,11 +1,14 @@
-"""Points, boxes, faces and eyes: frozen, in pixels of the photo as a person sees it (EXIF orientation applied).
+"""Points, boxes, faces, eyes and the result of a photo, as frozen dataclasses; and the aliases of array types.
 
-Coordinates are continuous: the pixel in column 0 covers 0 <= x < 1 and its centre is at 0.5.
-Right and left are the person's own, so an upright person's right eye has the smaller x.
+Coordinates are pixels of the upright photo (EXIF orientation applied). They are continuous: the pixel in column 0
+covers 0 <= x < 1, and its centre is at 0.5. Right and left are the person's own: the right eye of an upright person
+has the smaller x.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import hypot
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +16,16 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 Matrix = npt.NDArray[np.float64]
+Area = tuple[int, int, int, int]  # x0, y0, x1, y1 in whole pixels; x1 and y1 are not included
+
+LANDMARKS = ("right_eye", "left_eye", "nose", "mouth_right", "mouth_left")  # in the order of the detectors' output
+
+# The change of a photo outside the eyes. exact: none; a JPEG has its own coefficients. kept: a JPEG was encoded again
+# with its own quantization tables and chroma subsampling. re-encoded: it was encoded again at a high quality.
+Fidelity = Literal["exact", "kept", "re-encoded"]
+# Parts of a photo's file, besides metadata, that are not in the result.
+SECOND_PICTURES = "second_pictures"  # gain maps, depth maps and previews after a phone's JPEG (CIPA DC-007)
+APPENDED_DATA = "appended_data"  # any other data after it, for example the video of a motion photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +44,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """One face that was found; `box` is clipped to the photo, landmarks are not. `score` is in 0..1."""
+    """One detected face. `score` is in 0..1; `box` is clipped to the photo, the landmarks are not."""
 
     score: float
     box: Box
@@ -42,15 +55,39 @@ class Face:
     mouth_left: Point
 
     @property
+    def landmarks(self) -> dict[str, Point]:
+        """The five landmarks by name, in the order of LANDMARKS."""
+        return {name: getattr(self, name) for name in LANDMARKS}
+
+    @property
     def eye_distance(self) -> float:
         return hypot(self.left_eye.x - self.right_eye.x, self.left_eye.y - self.right_eye.y)
 
 
 @dataclass(frozen=True, slots=True)
 class Eye:
-    """One googly eye: a white disc with an outline, and a pupil that never leaves it."""
+    """One googly eye: a white disc with an outline, and a pupil inside it."""
 
     centre: Point
     radius: float
     pupil: Point
     pupil_radius: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The result of one photo, from the pipeline to the response, the client, the command and the dashboard.
+
+    `faces` are in descending order of score. `photo` is None if only the faces were requested. `fidelity` is None
+    without a photo or if unknown. `stopped_early`: the search reached a limit, so that faces may be missing.
+    `timings` are milliseconds by stage.
+    """
+
+    faces: tuple[Face, ...]
+    seed: int
+    media_type: str
+    photo: bytes | None
+    fidelity: Fidelity | None = None
+    dropped: tuple[str, ...] = ()
+    stopped_early: bool = False
+    timings: Mapping[str, float] = field(default_factory=dict)

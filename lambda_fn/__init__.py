@@ -1,1 +1,1 @@
-"""The function on AWS Lambda: one handler for each event source."""
+"""The function on AWS Lambda: one handler per event source."""

@@ -1,6 +1,6 @@
-"""AWS's door: a function URL's event (payload format 2.0) in, its result out.
+"""Lambda handler: the event of a function URL (payload format 2.0) -> HTTP response as a dict.
 
-Importing this module is Lambda's init phase: the environment is read and the model is loaded here, once.
+Lambda imports this module in its init phase, so that the settings are read and the model is loaded only once.
 """
 
 import json
@@ -12,35 +12,36 @@ from typing import Any
 from pybase64 import b64encode
 
 from googly_eyes.api.app import respond
-from googly_eyes.api.request import JSON, Message
-from googly_eyes.api.response import Reply
+from googly_eyes.api.media_types import JSON
+from googly_eyes.api.request import HttpRequest
+from googly_eyes.api.response import HttpResponse
 from googly_eyes.detection.registry import load_detector
 from googly_eyes.settings import load_settings
 
-# AWS Lambda quotas: a synchronous answer ends here, counted over the whole result as JSON. More becomes a 502.
+# Bytes of a synchronous invocation's whole result as JSON (AWS Lambda quotas). A larger result becomes a 502.
 MAX_RESULT = 6_291_556
 REQUEST_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 SETTINGS = load_settings()
 DETECTOR = load_detector(SETTINGS)
 
-Result = dict[str, Any]
+LambdaResult = dict[str, Any]
 
 
-def handler(event: object, context: object) -> Result:
-    """Answer one event; never raises, whatever the event is. `context` is Lambda's, and lends its request id."""
-    return _result(respond(_message(event, context), DETECTOR, SETTINGS, fits=_fits))
+def handler(event: object, context: object) -> LambdaResult:
+    """Return the response to an event. Never raises. `context` has Lambda's request id."""
+    return _lambda_result(respond(_http_request(event, context), DETECTOR, SETTINGS, can_send=_fits))
 
 
-def _message(event: object, context: object) -> Message:
-    """What the event says of the request; an event that is none makes a message without a method or a path."""
-    event = _object(event)
-    about = _object(event.get("requestContext"))
-    headers = {name.lower(): _text(value) for name, value in _object(event.get("headers")).items()}
-    return Message(
-        method=_text(_object(about.get("http")).get("method")),
+def _http_request(event: object, context: object) -> HttpRequest:
+    """Return the request of an event; one without a method and a path if the event is not from a function URL."""
+    event = _mapping(event)
+    request_context = _mapping(event.get("requestContext"))
+    headers = {name.lower(): _text(value) for name, value in _mapping(event.get("headers")).items()}
+    return HttpRequest(
+        method=_text(_mapping(request_context.get("http")).get("method")),
         path=_text(event.get("rawPath")),
-        request_id=_request_id(getattr(context, "aws_request_id", None), about.get("requestId")),
+        request_id=_request_id(getattr(context, "aws_request_id", None), request_context.get("requestId")),
         headers=headers,
         query=_text(event.get("rawQueryString")),
         body=_text(event.get("body")),
@@ -48,7 +49,7 @@ def _message(event: object, context: object) -> Message:
     )
 
 
-def _object(value: object) -> Mapping[str, object]:
+def _mapping(value: object) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
 
 
@@ -56,35 +57,35 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _request_id(*given: object) -> str:
-    """The first that can stand in a header, else one of our own."""
-    return next((text for text in map(_text, given) if REQUEST_ID.fullmatch(text)), str(uuid.uuid4()))
+def _request_id(*candidates: object) -> str:
+    """Return the first candidate that is valid in a header, else a new id."""
+    return next((text for text in map(_text, candidates) if REQUEST_ID.fullmatch(text)), str(uuid.uuid4()))
 
 
-def _fits(reply: Reply) -> bool:
-    return result_size(reply) <= MAX_RESULT
+def _fits(response: HttpResponse) -> bool:
+    return result_size(response) <= MAX_RESULT
 
 
-def result_size(reply: Reply) -> int:
-    """Bytes of the result as Lambda's runtime writes it, without writing megabytes to count them.
+def result_size(response: HttpResponse) -> int:
+    """Return the bytes of the result's JSON, as Lambda's runtime writes it, without writing it.
 
-    A body of JSON is ASCII: it grows by a backslash for each quote and each backslash. Base64 has neither.
+    A JSON body is ASCII: json.dumps adds a backslash before each quote and backslash. Base64 has neither.
     """
-    body = reply.body
-    size = len(body) + body.count(b'"') + body.count(b"\\") if _is_json(reply) else 4 * -(-len(body) // 3)
-    return len(json.dumps(_result(Reply(reply.status, reply.headers, b"")))) + size
+    body = response.body
+    size = len(body) + body.count(b'"') + body.count(b"\\") if _is_json(response) else 4 * -(-len(body) // 3)
+    return len(json.dumps(_lambda_result(HttpResponse(response.status, response.headers, b"")))) + size
 
 
-def _result(reply: Reply) -> Result:
-    as_text = _is_json(reply)
-    body = reply.body if as_text else b64encode(reply.body)
+def _lambda_result(response: HttpResponse) -> LambdaResult:
+    is_json = _is_json(response)
+    body = response.body if is_json else b64encode(response.body)
     return {
-        "statusCode": reply.status,
-        "headers": dict(reply.headers),
+        "statusCode": response.status,
+        "headers": dict(response.headers),
         "body": body.decode("ascii"),
-        "isBase64Encoded": not as_text,
+        "isBase64Encoded": not is_json,
     }
 
 
-def _is_json(reply: Reply) -> bool:
-    return reply.headers["content-type"] == JSON
+def _is_json(response: HttpResponse) -> bool:
+    return response.headers["content-type"] == JSON

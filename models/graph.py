@@ -1,9 +1,8 @@
-"""Write TFLite files: a graph is built operator by operator, each method one operator, each returning its output.
+"""Write TFLite files. A graph is built operator by operator: each method adds one and returns its output.
 
-A file holds one graph or several, each with its name as its signature.
-
-The format is the flatbuffer schema `tensorflow/lite/schema/schema.fbs`; its generated classes come with the runtime.
-Tensors are (batch, height, width, channels). The same calls give the same bytes.
+A file contains one or more graphs; the name of a graph is the key of its signature. The format is the flatbuffer
+schema `tensorflow/lite/schema/schema.fbs`, whose generated classes are part of the runtime's wheel. Tensors are
+(batch, height, width, channels). The same calls give the same bytes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ Floats = npt.NDArray[np.float32]
 
 SCHEMA_VERSION = 3
 FILE_IDENTIFIER = b"TFL3"
-ALIGNMENT = 16  # bytes, of Buffer.data in the schema; the generated Python leaves it out
+ALIGNMENT = 16  # bytes; the schema requires it of Buffer.data, and the generated Python code ignores it
 TYPES = {
     np.dtype(np.float32): schema.TensorType.FLOAT32,
     np.dtype(np.int32): schema.TensorType.INT32,
@@ -30,32 +29,32 @@ TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """The output of an operator; `shape` is the one at the input's default size."""
+    """The output of an operator; `shape` is its shape at the default size of the input."""
 
     index: int
     shape: Shape
 
 
 class File:
-    """One TFLite file in the making: its graphs, and the constants and operator codes that they share."""
+    """A TFLite file under construction: its graphs, and the buffers and operator codes that they share."""
 
     def __init__(self, description: str) -> None:
         self._description = description
         self._graphs: list[schema.SubGraphT] = []
         self._signatures: list[schema.SignatureDefT] = []
         self._codes: list[int] = []
-        self._buffers: list[schema.BufferT] = [schema.BufferT()]  # the schema's: number 0 is the empty one
+        self._buffers: list[schema.BufferT] = [schema.BufferT()]  # the schema reserves number 0 for an empty buffer
 
     def add_graph(self, graph: schema.SubGraphT) -> None:
-        """A graph whose tensors and operators have their numbers from this file."""
+        """Add a graph whose buffers and operator codes are numbers of this file."""
 
-        def named(tensors: list[int]) -> list[schema.TensorMapT]:
+        def mapped(tensors: list[int]) -> list[schema.TensorMapT]:
             return [schema.TensorMapT(name=graph.tensors[index].name, tensorIndex=index) for index in tensors]
 
         self._signatures.append(
             schema.SignatureDefT(
-                inputs=named(graph.inputs),
-                outputs=named(graph.outputs),
+                inputs=mapped(graph.inputs),
+                outputs=mapped(graph.outputs),
                 signatureKey=graph.name,
                 subgraphIndex=len(self._graphs),
             )
@@ -63,12 +62,12 @@ class File:
         self._graphs.append(graph)
 
     def buffer(self, values: npt.NDArray[np.generic]) -> int:
-        """The number of a new buffer that holds these values."""
+        """Add a buffer with these values; return its number."""
         self._buffers.append(_AlignedBuffer(data=np.frombuffer(values.tobytes(), np.uint8)))
         return len(self._buffers) - 1
 
     def code(self, number: int) -> int:
-        """Where in the file's list of operator codes this one stands."""
+        """Return the index of an operator code in the list of the file, which it joins if it is new."""
         if number not in self._codes:
             self._codes.append(number)
         return self._codes.index(number)
@@ -76,7 +75,7 @@ class File:
     def finish(self) -> bytes:
         model = schema.ModelT(
             version=SCHEMA_VERSION,
-            # Readers older than the field builtinCode look for the same number in the deprecated one.
+            # Readers that are older than the field builtinCode read the deprecated field.
             operatorCodes=[schema.OperatorCodeT(deprecatedBuiltinCode=c, builtinCode=c) for c in self._codes],
             subgraphs=self._graphs,
             description=self._description,
@@ -89,7 +88,7 @@ class File:
 
 
 class Graph:
-    """One graph of a file in the making."""
+    """One graph of a file under construction."""
 
     def __init__(self, file: File, name: str = "main") -> None:
         self.file = file
@@ -99,7 +98,7 @@ class Graph:
         self._operators: list[schema.OperatorT] = []
 
     def input(self, name: str, shape: Shape, free: Sequence[int]) -> Tensor:
-        """The uint8 input; the axes in `free` may be resized, `shape` is the default."""
+        """Add the uint8 input. `shape` is its default shape; the axes in `free` can be resized."""
         tensor = self._tensor(shape, np.uint8)
         self._tensors[tensor.index].name = name
         self._tensors[tensor.index].shapeSignature = [-1 if axis in free else n for axis, n in enumerate(shape)]
@@ -111,7 +110,7 @@ class Graph:
         return self._operator("CAST", [x], x.shape, options)
 
     def subtract(self, x: Tensor, values: Floats) -> Tensor:
-        """Subtract one value a channel."""
+        """Subtract one value per channel."""
         _same("channels", x.shape[-1], len(values))
         return self._operator("SUB", [x, self._constant(values)], x.shape, schema.SubOptionsT())
 
@@ -122,7 +121,7 @@ class Graph:
     def conv(
         self, x: Tensor, kernel: Floats, bias: Floats, *, stride: int = 1, pad: int = 0, relu: bool = False
     ) -> Tensor:
-        """Convolve with a kernel (out, height, width, in); `pad` zeros go on every side, as in torch."""
+        """Convolve with a kernel (out, height, width, in), after adding `pad` zeros on every side as torch does."""
         channels, height, width, depth = kernel.shape
         _same("channels", (x.shape[-1], channels), (depth, len(bias)))
         x, padding, rows, columns = self._window(x, (height, width), stride, pad)
@@ -133,7 +132,7 @@ class Graph:
         return self._operator("CONV_2D", [x, self._constant(kernel), self._constant(bias)], shape, options)
 
     def depthwise_conv(self, x: Tensor, kernel: Floats, bias: Floats, *, stride: int = 1, pad: int = 0) -> Tensor:
-        """Convolve every channel with its own kernel (1, height, width, channels); `pad` as in `conv`."""
+        """Convolve each channel with its own kernel: (1, height, width, channels). `pad` is that of `conv`."""
         _, height, width, channels = kernel.shape
         _same("channels", (x.shape[-1], channels), (channels, len(bias)))
         x, padding, rows, columns = self._window(x, (height, width), stride, pad)
@@ -142,7 +141,7 @@ class Graph:
         return self._operator("DEPTHWISE_CONV_2D", [x, self._constant(kernel), self._constant(bias)], shape, options)
 
     def max_pool(self, x: Tensor, size: int, *, stride: int, same: bool = False) -> Tensor:
-        """The greatest value of each window of size x size; with `same` also of those that reach over an edge."""
+        """Return the maximum of each window of size x size; with `same`, windows may extend beyond the edges."""
         padding = schema.Padding.SAME if same else schema.Padding.VALID
         options = schema.Pool2DOptionsT(
             padding=padding, strideH=stride, strideW=stride, filterHeight=size, filterWidth=size
@@ -152,7 +151,7 @@ class Graph:
         return self._operator("MAX_POOL_2D", [x], (batch, rows, columns, depth), options)
 
     def prelu(self, x: Tensor, slopes: Floats) -> Tensor:
-        """What is below zero, times the slope of its channel."""
+        """Multiply negative values by the slope of their channel."""
         _same("channels", x.shape[-1:], slopes.shape)
         return self._operator("PRELU", [x, self._constant(slopes.reshape(1, 1, -1))], x.shape, None)
 
@@ -168,21 +167,21 @@ class Graph:
         return self._operator("CONCATENATION", parts, tuple(shape), schema.ConcatenationOptionsT(axis=axis))
 
     def depth_to_space(self, x: Tensor, block: int) -> Tensor:
-        """Spread channels (block * block * depth) over cells of block x block, row by row."""
+        """Move channels (block * block * depth) into cells of block x block, row by row."""
         batch, height, width, depth = x.shape
         shape = (batch, height * block, width * block, depth // block**2)
         return self._operator("DEPTH_TO_SPACE", [x], shape, schema.DepthToSpaceOptionsT(blockSize=block))
 
     def reshape(self, x: Tensor, shape: Shape) -> Tensor:
-        """`shape` may hold one -1, which stays free when the input is resized."""
+        """Reshape; `shape` may contain one -1, an axis that follows the size of the input."""
         rest = prod(x.shape) // prod(n for n in shape if n != -1)
-        here = tuple(rest if n == -1 else n for n in shape)
-        _same("sizes", prod(x.shape), prod(here))
-        wanted = self._constant(np.array(shape, np.int32))
-        return self._operator("RESHAPE", [x, wanted], here, schema.ReshapeOptionsT(newShape=list(shape)))
+        default = tuple(rest if n == -1 else n for n in shape)
+        _same("sizes", prod(x.shape), prod(default))
+        constant = self._constant(np.array(shape, np.int32))
+        return self._operator("RESHAPE", [x, constant], default, schema.ReshapeOptionsT(newShape=list(shape)))
 
     def finish(self, outputs: Mapping[str, Tensor]) -> None:
-        """The graph goes into its file, with these outputs in this order."""
+        """Add the graph to its file, with these outputs in this order."""
         for name, tensor in outputs.items():
             self._tensors[tensor.index].name = name
         self.file.add_graph(
@@ -196,9 +195,9 @@ class Graph:
         )
 
     def _window(self, x: Tensor, size: tuple[int, int], stride: int, pad: int) -> tuple[Tensor, int, int, int]:
-        """Pad for a window; returns what it slides over, TFLite's padding, and how many rows and columns it gives.
+        """Pad x for a sliding window; return the padded x, TFLite's padding mode, the output's rows and its columns.
 
-        TFLite's SAME pads as torch does only at stride 1; at stride 2 it would put its one zero on the other side.
+        TFLite's SAME equals the padding of torch at stride 1 only. At stride 2 its single zero is on the other side.
         """
         if pad and stride == 1 and size == (2 * pad + 1, 2 * pad + 1):
             return x, schema.Padding.SAME, x.shape[1], x.shape[2]
@@ -234,7 +233,7 @@ class Graph:
 
 
 class _AlignedBuffer(schema.BufferT):
-    def Pack(self, builder: flatbuffers.Builder) -> int:  # noqa: N802 - the generated name
+    def Pack(self, builder: flatbuffers.Builder) -> int:  # noqa: N802 - the name in the generated code
         builder.StartVector(1, len(self.data), ALIGNMENT)
         builder.head -= len(self.data)
         builder.Bytes[builder.head : builder.head + len(self.data)] = self.data.tobytes()

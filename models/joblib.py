@@ -1,9 +1,9 @@
-"""Read the arrays that joblib wrote into an LZ4 file, without joblib and without running anything.
+"""Read arrays that joblib wrote into an LZ4 file, without joblib and without executing the pickle.
 
-The format, from joblib/numpy_pickle.py (`NumpyPickler`, protocol 4): one pickle of a list, in which each array is a
-NumpyArrayWrapper with its shape, order and dtype; its elements lie in the stream behind the wrapper, not in the
-pickle, after one byte that counts the bytes of padding and that padding. The unpickler here knows the four names that
-float32 arrays need and refuses the rest.
+The format is that of joblib/numpy_pickle.py (`NumpyPickler`, protocol 4). One pickle contains a list. Each array in it
+is a NumpyArrayWrapper with shape, order and dtype. The elements are not part of the pickle: they follow the wrapper in
+the stream, after one byte with the number of padding bytes and the padding. The allow-list of the unpickler has the
+four names that float32 arrays need.
 """
 
 import io
@@ -21,45 +21,45 @@ ELEMENT = np.dtype("<f4")
 
 
 def read(data: bytes) -> list[Array]:
-    """The arrays of a list that `joblib.dump(..., compress="lz4")` wrote, in their order; float32 alone.
+    """Return the float32 arrays of a list that `joblib.dump(..., compress="lz4")` wrote, in their order.
 
-    Raises WeightsError for another format, a file cut short, or a pickle that asks for anything but arrays.
+    Raises WeightsError for another format, a file cut short, and a pickle that contains anything except arrays.
     """
     try:
         stream = io.BytesIO(lz4.frame.decompress(data))
     except RuntimeError as error:
-        raise WeightsError(f"The weights are not an LZ4 file, or damaged ({error}).") from error
+        raise WeightsError(f"The weights are not an LZ4 file, or the file is damaged ({error}).") from error
 
     class Wrapper:
-        """Reads its array where the unpickler stands: a frame of the pickle ends with each wrapper."""
+        """Read the array from the position of the unpickler: a frame of the pickle ends with each wrapper."""
 
         def __setstate__(self, state: object) -> None:
             self.array = _array(state, stream)
 
     names = {
         ("joblib.numpy_pickle", "NumpyArrayWrapper"): Wrapper,
-        ("numpy", "ndarray"): "numpy.ndarray",  # a text cannot be called: this runs nothing
+        ("numpy", "ndarray"): "numpy.ndarray",  # a string, because it cannot be called
         ("numpy", "dtype"): _Dtype,
     }
     wrappers = Unpickler(stream, names).read(FORMAT)
     arrays = [getattr(wrapper, "array", None) for wrapper in wrappers] if isinstance(wrappers, list) else [None]
     if not all(isinstance(array, np.ndarray) for array in arrays):
-        raise WeightsError("The weights hold something other than a list of arrays.")
+        raise WeightsError("The weights contain something other than a list of arrays.")
     return arrays
 
 
 class _Dtype:
-    """Stands in for numpy.dtype: what it was made with, to be compared and not believed."""
+    """Replaces numpy.dtype in the pickle: it keeps the arguments and the state, to compare them."""
 
-    def __init__(self, *made_with: object) -> None:
-        self.made_with = made_with
+    def __init__(self, *arguments: object) -> None:
+        self.arguments = arguments
         self.state: object = None
 
     def __setstate__(self, state: object) -> None:
         self.state = state
 
     def is_float32(self) -> bool:
-        match self.made_with, self.state:
+        match self.arguments, self.state:
             case ("f4", *_), (_, "<", *_):
                 return True
         return False
@@ -70,7 +70,7 @@ def _array(state: object, stream: io.BytesIO) -> Array:
         case {"shape": tuple() as shape, "order": "C", "dtype": _Dtype() as dtype} if dtype.is_float32():
             if all(isinstance(n, int) and n >= 0 for n in shape):
                 return _elements(shape, stream)
-    raise WeightsError("The weights have an array that is not of little-endian float32 in C order.")
+    raise WeightsError("The weights contain an array that is not little-endian float32 in C order.")
 
 
 def _elements(shape: Shape, stream: io.BytesIO) -> Array:
@@ -78,5 +78,5 @@ def _elements(shape: Shape, stream: io.BytesIO) -> Array:
     stream.seek(sum(padding), io.SEEK_CUR)
     elements = stream.read(prod(shape) * ELEMENT.itemsize)
     if len(elements) != prod(shape) * ELEMENT.itemsize:
-        raise WeightsError(f"The weights' array of the shape {shape} is not whole: the file is cut short.")
+        raise WeightsError(f"The weights' array of shape {shape} is incomplete: the file is cut short.")
     return np.frombuffer(elements, ELEMENT).reshape(shape)

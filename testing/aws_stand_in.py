@@ -1,4 +1,4 @@
-"""A moto server on loopback, with the one CloudFormation resource of this stack that moto lacks."""
+"""A moto server on loopback, extended by the CloudFormation resource `AWS::Lambda::Url`, which moto lacks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,7 +11,7 @@ from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
 
 class FunctionUrl(CloudFormationModel):
-    """`AWS::Lambda::Url`: moto knows function URLs by API only; it finds this class among its base's subclasses."""
+    """`AWS::Lambda::Url`. moto finds this class as a subclass of CloudFormationModel."""
 
     def __init__(self, function: str, url: str) -> None:
         self.physical_resource_id = function
@@ -32,23 +32,23 @@ class FunctionUrl(CloudFormationModel):
     def create_from_cloudformation_json(
         cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_: Any
     ) -> "FunctionUrl":
-        wanted = cloudformation_json["Properties"]
-        function = wanted["TargetFunctionArn"]
-        made = get_backend(account_id, region_name).create_function_url_config(function, wanted)
-        return cls(function, made.url)
+        properties = cloudformation_json["Properties"]
+        function = properties["TargetFunctionArn"]
+        config = get_backend(account_id, region_name).create_function_url_config(function, properties)
+        return cls(function, config.url)
 
     @classmethod
     def delete_from_cloudformation_json(
         cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str
     ) -> None:
-        # moto deletes in no fixed order, and a function takes its URL along.
+        # moto deletes in any order, and the deletion of a function deletes its URL.
         with suppress(UnknownFunctionException):
             get_backend(account_id, region_name).delete_function_url_config(resource_name)
 
 
 @contextmanager
 def moto_server() -> Iterator[str]:
-    """The address of a fresh server; it has to be `localhost`, since S3 puts bucket names before it."""
+    """Run a new server and yield its address. The host is `localhost`, because S3 prepends bucket names to it."""
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     try:

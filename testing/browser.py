@@ -1,4 +1,4 @@
-"""The dashboard as a process, and a real browser to look at it."""
+"""Run the dashboard as a child process, and a real browser."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ from selenium.webdriver.chrome.service import Service
 from testing.paths import ROOT
 
 START_S = 60
-# No sandbox, as tests may run as root; no word to anybody but the page's own server.
+# No sandbox, because tests may run as root; no requests other than those of the page.
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
     "--hide-scrollbars", "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -34,16 +34,16 @@ class Dashboard:
 
 @contextmanager
 def dashboard(url: str, **environ: str) -> Iterator[Dashboard]:
-    """A dashboard that asks the service at `url`."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    """Run the dashboard for the service at `url`."""
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        port = reserved.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
     command += ["--server.address=127.0.0.1", f"--server.port={port}"]
     environment = {**os.environ, "GOOGLY_URL": url, **environ}
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     try:
         address = f"http://127.0.0.1:{port}"
-        _until_healthy(address, process)
+        _wait_until_healthy(address, process)
         yield Dashboard(address, process.pid)
     finally:
         process.terminate()
@@ -52,7 +52,7 @@ def dashboard(url: str, **environ: str) -> Iterator[Dashboard]:
 
 @contextmanager
 def chromium(folder: Path, *, width: int = 1280, height: int = 900) -> Iterator[webdriver.Chrome]:
-    """A browser without a past, whose profile and downloads are in `folder`."""
+    """Run a browser with a new profile; profile and downloads are in `folder`."""
     options = webdriver.ChromeOptions()
     options.binary_location = str(shutil.which("chromium"))
     for flag in (*FLAGS, f"--user-data-dir={folder / 'profile'}", f"--window-size={width},{height}"):
@@ -66,7 +66,7 @@ def chromium(folder: Path, *, width: int = 1280, height: int = 900) -> Iterator[
         driver.quit()
 
 
-def _until_healthy(address: str, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_healthy(address: str, process: subprocess.Popen[bytes]) -> None:
     end = time.monotonic() + START_S
     while time.monotonic() < end:
         if process.poll() is not None:

@@ -1,8 +1,8 @@
-"""What the CDK command line takes for docker in test_cdk_cli.py (its variable CDK_DOCKER), one call at a time.
+"""A replacement for the command docker in test_cdk_cli.py; the CDK command line calls it through CDK_DOCKER.
 
-With CONTAINER_ENGINE in the environment that engine really builds the image; without one nothing is built and an
-invented image stands in. There is no registry either way: a push goes to the ECR of the moto server as a manifest
-that names the image's own digests. Every call is appended to CALLS_LOG, a JSON list a line.
+If CONTAINER_ENGINE is set, that engine builds the image; otherwise nothing is built and the digests are invented. There
+is no registry: a push stores a manifest with the image's digests in the ECR of the moto server. Every call is appended
+to the file CALLS_LOG as one line with a JSON list.
 """
 
 import hashlib
@@ -29,8 +29,8 @@ def main(arguments: list[str]) -> int:
             push(name)
             return 0
         case ["inspect" | "build" | "tag" as command, *options]:
-            return engine(command, options) if ENGINE else int(command == "inspect")  # 1: not built yet
-    sys.exit(f"cdk_docker: a call that is not known here: {arguments}")
+            return engine(command, options) if ENGINE else int(command == "inspect")  # 1: the image does not exist yet
+    sys.exit(f"cdk_docker: unsupported command: {arguments}")
 
 
 def engine(command: str, options: list[str]) -> int:
@@ -39,7 +39,7 @@ def engine(command: str, options: list[str]) -> int:
 
 
 def push(name: str) -> None:
-    """Tell ECR what the image `HOST/REPOSITORY:TAG` consists of."""
+    """Store the manifest of the image `HOST/REPOSITORY:TAG` in ECR."""
     repository, tag = name.split("/", 1)[1].rsplit(":", 1)
     image, layers = digests(name)
     manifest = {
@@ -57,17 +57,17 @@ def push(name: str) -> None:
         imageManifest=json.dumps(manifest),
         imageManifestMediaType=MANIFEST_TYPE,
     )
-    if ENGINE:  # takes the registry's name off again; the image keeps the one that it was built under
+    if ENGINE:  # removes the registry's tag only; the image keeps the tag of the build
         engine("rmi", [name])
 
 
 def digests(name: str) -> tuple[str, list[str]]:
-    """The digests of an image and of its layers: the engine's, or invented ones that hold still for a name."""
+    """Return the digests of an image and of its layers; without an engine, a digest that depends only on the name."""
     if not ENGINE:
-        stand_in = "sha256:" + hashlib.sha256(name.encode()).hexdigest()
-        return stand_in, [stand_in]
-    told = subprocess.run([ENGINE, "inspect", name], check=True, capture_output=True, text=True).stdout
-    [image] = json.loads(told)
+        invented = "sha256:" + hashlib.sha256(name.encode()).hexdigest()
+        return invented, [invented]
+    output = subprocess.run([ENGINE, "inspect", name], check=True, capture_output=True, text=True).stdout
+    [image] = json.loads(output)
     return "sha256:" + image["Id"].removeprefix("sha256:"), image["RootFS"]["Layers"]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from googly_eyes.cli.file_kind import FileKind, kind_of
 from googly_eyes.options import Options
-from googly_eyes.pipeline import Result
+from googly_eyes.types import Result
 from testing.paths import ROOT
 
 COMMAND = [sys.executable, "-m", "googly_eyes"]

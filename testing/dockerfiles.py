@@ -1,4 +1,4 @@
-"""Dockerfiles and locks, read for tests."""
+"""Read Dockerfiles and lock files for tests."""
 
 import re
 
@@ -8,14 +8,14 @@ SECRET = re.compile(r"secret|token|passw|credential|api_?key|access_?key", re.IG
 
 
 def instructions(file="Dockerfile"):
-    """(instruction, the rest) of every line of a Dockerfile, continued lines joined and comments left out."""
+    """Return (instruction, arguments) of each line; continued lines are joined, comments removed."""
     lines = [line for line in (ROOT / file).read_text().splitlines() if not line.startswith("#")]
     joined = "\n".join(lines).replace("\\\n", " ")
     return [tuple(line.split(None, 1)) for line in joined.splitlines() if line.strip()]
 
 
 def stages(file="Dockerfile"):
-    """The instructions of each stage; those before the first FROM are of none."""
+    """Return the instructions of each stage; instructions before the first FROM are dropped."""
     found = []
     for name, rest in instructions(file):
         if name == "FROM":
@@ -30,7 +30,7 @@ def index_of(stage, name, text):
 
 
 def pinned(lock):
-    """{package: {versions}} of a lock; one package may have a version for each range of Pythons."""
+    """Return {package: {versions}} of a lock file; a package may have one version per range of Pythons."""
     found = {}
     text = (ROOT / "requirements" / lock).read_text()
     for name, version in re.findall(r"^([a-z0-9-]+)==([^ \\]+)", text, re.MULTILINE):

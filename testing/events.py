@@ -1,8 +1,10 @@
-"""Events of a Lambda function URL, payload format 2.0, as AWS sends them."""
+"""Events of a Lambda function URL, payload format 2.0."""
 
 import base64
 import json
 from typing import Any
+
+Event = dict[str, Any]
 
 
 def event(
@@ -13,16 +15,16 @@ def event(
     content_type: str | None = None,
     query: str = "",
     **headers: str,
-) -> dict[str, Any]:
-    """One request. Bytes arrive in base64, text as it is; `accept="image/*"` is a header."""
-    told = {} if content_type is None else {"content-type": content_type}
+) -> Event:
+    """Return the event of one request. A body of bytes is encoded in base64; other keyword arguments are headers."""
+    content_headers = {} if content_type is None else {"content-type": content_type}
     binary = isinstance(body, bytes)
     return {
         "version": "2.0",
         "routeKey": "$default",
         "rawPath": path,
         "rawQueryString": query,
-        "headers": {"host": "abc.lambda-url.eu-west-1.on.aws", **told, **headers},
+        "headers": {"host": "abc.lambda-url.eu-west-1.on.aws", **content_headers, **headers},
         "requestContext": {
             "accountId": "123456789012",
             "requestId": "6f1c2d9e-0000-4000-8000-000000000001",
@@ -34,12 +36,12 @@ def event(
     }
 
 
-def raw_event(photo: bytes, *, content_type: str = "image/jpeg", **rest: str) -> dict[str, Any]:
-    """The photo as the body."""
+def raw_event(photo: bytes, *, content_type: str = "image/jpeg", **rest: str) -> Event:
+    """Return the event of a request with the photo as its body."""
     return event(body=photo, content_type=content_type, **rest)
 
 
-def json_event(photo: bytes, *, headers: dict[str, str] | None = None, **options: object) -> dict[str, Any]:
-    """The photo in JSON with its options beside it."""
+def json_event(photo: bytes, *, headers: dict[str, str] | None = None, **options: object) -> Event:
+    """Return the event of a JSON request with photo and options."""
     body = json.dumps({"image": base64.b64encode(photo).decode(), **options})
     return event(body=body, content_type="application/json", **(headers or {}))

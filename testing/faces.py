@@ -1,4 +1,4 @@
-"""A face for tests of what is written about one."""
+"""A face for tests that need no photo."""
 
 from googly_eyes.types import Box, Face, Point
 

@@ -1,8 +1,8 @@
-"""`make fuzz`: mutated JPEGs through the JPEG editor, in a process of its own: `-m testing.fuzz COUNT SECONDS DIR`.
+"""`make fuzz`: edit mutated JPEGs, in a process of its own: `python -m testing.fuzz COUNT SECONDS [FOLDER]`.
 
-Each either gets a clear error or an answer that decodes, has the input's size, and, where it says `exact`, differs from
-it only at the eyes. What is being tried lies in FOLDER/trying.jpg: a crash leaves it there. In the end some are tried
-again and again, and the memory of the process may not grow.
+Each mutant raises an error of the project, or gives a photo that decodes and has the size of the input. A photo with
+fidelity `exact` differs from the input only at the eyes. The current mutant is in FOLDER/trying.jpg, and stays there
+after a crash. At the end some mutants are edited repeatedly, and the memory of the process must not grow.
 """
 
 import faulthandler
@@ -19,20 +19,22 @@ from PIL import Image
 
 from googly_eyes.draw import draw
 from googly_eyes.errors import GooglyError
-from googly_eyes.photo.photo import Edited, Photo, crop, edit_photo, small_copy
-from googly_eyes.photo.turbojpeg import is_there
+from googly_eyes.photo.photo import open_photo
+from googly_eyes.photo.turbojpeg import is_available
+from googly_eyes.photo.views import crop, small_copy
 from googly_eyes.types import Eye, Point
 from testing.jpegs import VARIANTS, picture, sampled, saved
 
 SIZE = (57, 43)
 EYE = Eye(Point(22, 18), 7, Point(24, 17), 3)
-HEADER = 640  # bytes: where the structure of the samples is
+HEADER = 640  # bytes: the headers of the samples
 MAX_PIXELS = 10**6
-RING = 3  # pixels around the changed blocks that chroma reaches when it is scaled up
-AGAIN, ROUNDS, SPARE_KIB = 120, 4, 1000
+RING = 3  # pixels around the changed blocks that change when chroma is interpolated
+REPEATED, ROUNDS, MAX_GROWTH_KIB = 120, 4, 1000
 
 
 def samples(folder: Path) -> list[bytes]:
+    """Return JPEGs of every kind to be mutated."""
     several = io.BytesIO()
     picture(SIZE).save(several, "MPO", save_all=True, append_images=[picture((16, 16))])
     exif = Image.Exif()
@@ -55,6 +57,7 @@ def samples(folder: Path) -> list[bytes]:
 
 @st.composite
 def mutants(draw: st.DrawFn, of: list[bytes]) -> bytes:
+    """Change, remove, insert or repeat some bytes of one of the files, most often near its start."""
     data = bytearray(draw(st.sampled_from(of)))
     for _ in range(draw(st.integers(1, 4))):
         end = draw(st.sampled_from([64, HEADER, HEADER, len(data)]))
@@ -76,31 +79,27 @@ def mutants(draw: st.DrawFn, of: list[bytes]) -> bytes:
 
 
 def attempt(data: bytes) -> str:
-    """What became of it, in a word; AssertionError where a promise is broken."""
+    """Edit a JPEG. Return the fidelity of the result or an error code; raise AssertionError if a promise is broken."""
     try:
-        result = edit_photo(data, _edit, max_bytes=10**6, max_pixels=MAX_PIXELS)
+        with open_photo(data, max_bytes=10**6, max_pixels=MAX_PIXELS) as photo:
+            small_copy(photo, 16, 12)
+            crop(photo, np.array([[1.7, 0.6, 3], [-0.6, 1.7, 9]]), 16)
+            draw(photo, [EYE])
+            unit = max(photo.align((0, 0, 1, 1)))
+            result = photo.encode()
     except GooglyError as error:
         return error.code
-    assert result.data is not None
     before, after = (Image.open(io.BytesIO(each), formats=["JPEG"]) for each in (data, result.data))
     assert before.size == after.size
     after.load()
     if result.fidelity == "exact":
-        _assert_only_the_eye_changed(before, after, result)
-    return str(result.fidelity)
+        _assert_only_the_eye_changed(before, after, photo.orientation, unit)
+    return result.fidelity
 
 
-def _edit(photo: Photo) -> tuple[int, int]:
-    small_copy(photo, 16, 12)
-    crop(photo, np.array([[1.7, 0.6, 3], [-0.6, 1.7, 9]]), 16)
-    draw(photo, [EYE])
-    return photo.orientation, max(photo.image.unit() if hasattr(photo.image, "unit") else (0,))
-
-
-def _assert_only_the_eye_changed(before: Image.Image, after: Image.Image, result: Edited[tuple[int, int]]) -> None:
+def _assert_only_the_eye_changed(before: Image.Image, after: Image.Image, orientation: int, unit: int) -> None:
     assert (before.mode, before.size) == (after.mode, after.size)
     changed = (np.asarray(before) != np.asarray(after)).reshape(before.height, before.width, -1).any(axis=-1)
-    orientation, unit = result.result
     eye = np.zeros(changed.shape, bool)
     eye[_covered(EYE.centre.y, unit), _covered(EYE.centre.x, unit)] = True
     assert orientation != 1 or not changed[~eye].any()
@@ -138,11 +137,11 @@ def main(count: int, seconds: float, folder: Path) -> None:
         trying.write_bytes(data)
         outcome = attempt(data)
         seen[outcome] = seen.get(outcome, 0) + 1
-        if len(tried) < AGAIN:
+        if len(tried) < REPEATED:
             tried.append(data)
 
     whole = [attempt(data) for data in of].count("exact")
-    assert len(of) - whole in ({1, 2} if is_there() else {len(of)})  # the inks; before libjpeg-turbo 3 also 4:1:0
+    assert len(of) - whole in ({1, 2} if is_available() else {len(of)})  # CMYK; before libjpeg-turbo 3 also 4:1:0
     fuzz()
     for data in tried:
         attempt(data)
@@ -151,7 +150,7 @@ def main(count: int, seconds: float, folder: Path) -> None:
         for data in tried:
             attempt(data)
     grown = _rss_kib() - before
-    assert grown < SPARE_KIB, f"{grown} KiB more after {ROUNDS * len(tried)} photos"
+    assert grown < MAX_GROWTH_KIB, f"{grown} KiB more after {ROUNDS * len(tried)} photos"
     trying.unlink(missing_ok=True)
     outcomes = ", ".join(f"{number} {outcome}" for outcome, number in sorted(seen.items()))
     print(f"{sum(seen.values())} mutants: {outcomes}; {grown} KiB more")

@@ -1,4 +1,4 @@
-"""JPEGs of every kind, and what an independent reader (jpeglib, on the IJG's libjpeg 6b) says is stored in one."""
+"""JPEGs of every kind, and their coefficients by an independent reader (jpeglib, on the IJG's libjpeg 6b)."""
 
 import io
 import struct
@@ -27,20 +27,20 @@ QUALITIES = [35, 85, 98]
 
 @dataclass(frozen=True)
 class Dct:
-    """What is stored: of each component its blocks (rows, columns, 8, 8), its table (8, 8) and its sampling."""
+    """The stored picture: per component blocks (rows, columns, 8, 8), table (8, 8) and sampling factors."""
 
     planes: list[np.ndarray]
     tables: list[np.ndarray]
     samplings: list[tuple[int, int]]
 
     def pixels_of_a_block(self, plane: int) -> tuple[int, int]:
-        """Across and down."""
+        """Return pixels across and down that a block covers."""
         most = [max(sampling[axis] for sampling in self.samplings) for axis in (0, 1)]
         return tuple(8 * most[axis] // self.samplings[plane][axis] for axis in (0, 1))
 
 
 def picture(size: tuple[int, int], mode: str = "RGB", seed: int = 0) -> Image.Image:
-    """Smooth colours under some grain."""
+    """Return smooth colours with some noise."""
     y, x = np.mgrid[0 : size[1], 0 : size[0]]
     waves = np.stack([np.sin(x / 9), np.cos(y / 7), np.sin((x + y) / 11)], axis=-1)
     grain = np.random.default_rng(seed).standard_normal(waves.shape)
@@ -48,13 +48,14 @@ def picture(size: tuple[int, int], mode: str = "RGB", seed: int = 0) -> Image.Im
 
 
 def saved(image: Image.Image, **options: object) -> bytes:
+    """Return a JPEG that Pillow has written."""
     data = io.BytesIO()
     image.save(data, "JPEG", **options)
     return data.getvalue()
 
 
 def sampled(image: Image.Image, sampling: str, folder: Path, quality: int = 85) -> bytes:
-    """In a sampling that Pillow does not write."""
+    """Return a JPEG with any chroma subsampling, also those that Pillow cannot write."""
     path = folder / "sampled.jpg"
     jpeg = jpeglib.from_spatial(np.asarray(image.convert("RGB")))
     jpeg.samp_factor = sampling
@@ -63,6 +64,7 @@ def sampled(image: Image.Image, sampling: str, folder: Path, quality: int = 85) 
 
 
 def dct(data: bytes, folder: Path) -> Dct:
+    """Return the stored picture of a JPEG."""
     path = folder / "read.jpg"
     path.write_bytes(data)
     jpeg = jpeglib.read_dct(str(path))
@@ -73,7 +75,7 @@ def dct(data: bytes, folder: Path) -> Dct:
 
 
 def two_eyes(size: tuple[int, int]) -> list[Eye]:
-    """One in the middle, one over the lower right corner, for an upright photo of this size."""
+    """Return one eye in the middle and one over the lower right corner of an upright photo of this size."""
     width, height = size
     radius = min(width, height) / 5
     return [
@@ -83,7 +85,10 @@ def two_eyes(size: tuple[int, int]) -> list[Eye]:
 
 
 def untouched(shape: tuple[int, int], block: tuple[int, int], eyes: list[Eye]) -> np.ndarray:
-    """Which blocks (rows, columns), so many pixels across and down, no eye comes near: `eyes` in stored pixels."""
+    """Return a mask (rows, columns) of the blocks that no eye touches.
+
+    `block` is the size of a block in pixels, across and down; `eyes` are in pixels of the stored picture.
+    """
     rows, columns = np.indices(shape)
     far = np.ones(shape, bool)
     for eye in eyes:
@@ -94,7 +99,7 @@ def untouched(shape: tuple[int, int], block: tuple[int, int], eyes: list[Eye]) -
 
 
 def every_kind(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """More than 300."""
+    """Yield name and bytes of more than 300 JPEGs."""
     for size in SIZES:
         for variant, options in VARIANTS.items():
             for quality in QUALITIES:

@@ -1,4 +1,4 @@
-"""The dashboard's page as a person uses it, in a browser."""
+"""Use the dashboard's page in a browser."""
 
 import json
 import time
@@ -9,12 +9,12 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 NAME = "my friends.2024.jpg"
-RESULT = "my friends.2024.googly.jpg"
+RESULT_NAME = "my friends.2024.googly.jpg"
 WAIT_S = 60
 
 
 class Page:
-    """What a person does with the page, by what they see of it."""
+    """The actions of a user on the page, and its visible content."""
 
     def __init__(self, driver, address):
         self.driver = driver
@@ -29,16 +29,16 @@ class Page:
         return found
 
     def until(self, condition):
-        """What the condition gives when it is first true; the page may be drawn anew meanwhile."""
+        """Wait until `condition` returns a true value, and return it. The page may be rerun in the meantime."""
         end = time.monotonic() + WAIT_S
         while time.monotonic() < end:
             try:
-                if found := condition():
-                    return found
+                if value := condition():
+                    return value
             except (WebDriverException, ValueError):
                 pass
             time.sleep(0.05)
-        raise AssertionError(f"this never came: {condition.__code__}\n{self.text()}")
+        raise AssertionError(f"timeout: {condition.__code__}\n{self.text()}")
 
     def settled(self):
         self.until(lambda: self.one("[data-testid=stApp]").get_attribute("data-test-script-state") == "notRunning")
@@ -46,7 +46,7 @@ class Page:
     def text(self):
         return self.one("[data-testid=stMain]").text
 
-    def give(self, *files):
+    def upload(self, *files):
         self.one("[data-testid=stFileUploader] input[type=file]").send_keys("\n".join(map(str, files)))
 
     def click(self, label):
@@ -57,7 +57,7 @@ class Page:
         return self.one("[data-testid=stBidiComponentIsolated]").shadow_root.find_element(By.CSS_SELECTOR, selector)
 
     def shown(self, name):
-        """The picture of a comparison, as its address: before, after or over."""
+        """Return the data URL of an image of the slider: before, after or over."""
         return self.shadow(f".{name}").get_attribute("src")
 
     def enlarge_eyes(self, steps):
@@ -67,7 +67,7 @@ class Page:
         return int(self.one("[data-testid=stNumberInput] input").get_attribute("value"))
 
     def requested(self):
-        """The addresses of what the page has loaded, pictures within it left out."""
+        """Return the URLs that the page has requested, without data and blob URLs."""
         messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         sent = [each["params"] for each in messages if each["method"] == "Network.requestWillBeSent"]
         urls = [each["request"]["url"] for each in sent if each["documentURL"].startswith("http")]
@@ -77,7 +77,7 @@ class Page:
 def downloaded(folder: Path) -> bytes:
     end = time.monotonic() + WAIT_S
     while time.monotonic() < end:
-        if (folder / RESULT).is_file():
-            return (folder / RESULT).read_bytes()
+        if (folder / RESULT_NAME).is_file():
+            return (folder / RESULT_NAME).read_bytes()
         time.sleep(0.05)
-    raise AssertionError(f"{RESULT} is not in {folder}")
+    raise AssertionError(f"{RESULT_NAME} is not in {folder}")

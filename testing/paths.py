@@ -1,4 +1,4 @@
-"""Folders that tests, bench and docs use."""
+"""Folders of tests, bench and docs."""
 
 import os
 from pathlib import Path

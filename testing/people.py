@@ -1,8 +1,8 @@
-"""Photos made by the tests: drawn people that the real detector takes for faces, and pictures without any.
+"""Draw photos for tests: people whose faces the real detectors find, and images without faces.
 
-A person is drawn on a grid of 256, where the eyes are at (104, 122) and (152, 122) and the face is 136 high, and is
-moved, turned and scaled onto the picture; the truth goes through the same map, so it is exact. All other coordinates
-are continuous pixels of the produced picture, as in googly_eyes.types. The same arguments give the same pixels.
+A person is drawn on a grid of 256 x 256 units: the eyes are at (104, 122) and (152, 122), the face is 136 high. A
+similarity transform maps the grid to the image. The ground truth uses the same transform, so it is exact. All other
+coordinates are continuous pixels of the image, as in googly_eyes.types. The same arguments give the same pixels.
 """
 
 import io
@@ -18,9 +18,9 @@ from PIL import Image, ImageColor, ImageDraw, ImageFilter
 from googly_eyes.types import Box, Point
 
 SUPERSAMPLING = 3
-SOFTNESS = 1.2  # blur of the finished person in grid units: what a lens does; the detector trusts sharp edges less
-EYE_X, EYE_Y, EYE_GAP = 128.0, 122.0, 48.0  # the middle between the eyes, and their distance, on the grid
-FACE_HEIGHT = 136.0  # of the face on the grid, under the hair
+SOFTNESS = 1.2  # blur of the drawn person in grid units, like that of a lens; scores are lower for sharp edges
+EYE_X, EYE_Y, EYE_GAP = 128.0, 122.0, 48.0  # midpoint and distance of the eyes on the grid
+FACE_HEIGHT = 136.0  # on the grid, without the hair
 
 # The Monk Skin Tone scale (Ellis Monk, 2019), from its lightest to its darkest swatch.
 SKINS = ("#f6ede4", "#f3e7db", "#f7ead0", "#eadaba", "#d7bd96", "#a07e56", "#825c43", "#604134", "#3a312a", "#292420")
@@ -38,7 +38,7 @@ Curve = NDArray[np.float64]  # (n, 2) points
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one person looks like; colours as `#rrggbb`."""
+    """The appearance of one person; colours as `#rrggbb`."""
 
     skin: str = SKINS[4]
     hair: str = HAIRS[1]
@@ -50,8 +50,9 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a person stands: the middle between the eyes and the height of the upright face in pixels of the picture,
-    and the tilt in degrees, clockwise as seen.
+    """The position of a person: midpoint of the eyes and face height in image pixels, and roll in degrees.
+
+    Positive roll (`tilt`) is clockwise as seen.
     """
 
     eyes: Point
@@ -61,7 +62,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class DrawnFace:
-    """The truth about one drawn face; right and left are the person's own, the box is not clipped to the picture."""
+    """The ground truth of one face. Right and left are the person's; the box is not clipped to the image."""
 
     right_eye: Point
     left_eye: Point
@@ -73,7 +74,7 @@ class DrawnFace:
 
 
 def somebody(seed: int) -> Look:
-    """A person of any skin, hair and clothes."""
+    """Return a random person for this seed."""
     rng = random.Random(seed)
     return Look(
         skin=rng.choice(SKINS),
@@ -88,7 +89,7 @@ def somebody(seed: int) -> Look:
 def face(
     size: int = 256, *, look: Look | None = None, background: str = "wall", tilt: float = 0.0, seed: int = 0
 ) -> tuple[Image.Image, DrawnFace]:
-    """A square portrait of `size` pixels, its face `size * 136 / 256` high; without `look`, the seed's somebody."""
+    """Draw a square portrait with a face `size * 136 / 256` high; the default `look` is `somebody(seed)`."""
     place = Place(Point(size * 0.5, size * EYE_Y / 256), size * FACE_HEIGHT / 256, tilt)
     image, truths = scene(size, size, [(look or somebody(seed), place)], background=background, seed=seed)
     return image, truths[0]
@@ -97,7 +98,7 @@ def face(
 def scene(
     width: int, height: int, people: Sequence[tuple[Look, Place]], *, background: str = "wall", seed: int = 0
 ) -> tuple[Image.Image, list[DrawnFace]]:
-    """People on a drawn background, the later before the earlier; `background` is one of BACKGROUNDS."""
+    """Draw people on a background of BACKGROUNDS; later people cover earlier ones."""
     image = BACKGROUNDS[background](width, height, seed)
     for look, place in people:
         _draw_person(image, look, place)
@@ -105,7 +106,7 @@ def scene(
 
 
 def group(width: int = 1200, height: int = 700) -> tuple[Image.Image, list[DrawnFace]]:
-    """Six smiling people in a park, as large as fits: by default their faces are 118 to 150 pixels high."""
+    """Draw six smiling people in a park, scaled to the image; faces are 118 to 150 pixels high by default."""
     scale = min(width / 1200, height / 700)
     left, top = (width - 1200 * scale) / 2, height - 700 * scale
     people = [
@@ -118,9 +119,9 @@ def group(width: int = 1200, height: int = 700) -> tuple[Image.Image, list[Drawn
 def crowd(
     width: int = 1600, height: int = 1200, *, near: float = 120, far: float = 18, seed: int = 0
 ) -> tuple[Image.Image, list[DrawnFace]]:
-    """People in rows towards the horizon, their faces from `near` pixels high at the front down to `far`.
+    """Draw rows of people up to the horizon, with faces from `near` (front row) down to `far` pixels high.
 
-    In every row as many as have room, none wholly hidden: faces of half the height are four times as many.
+    Each row is filled and no face is completely hidden. There are four times as many faces of half the height.
     """
     rng = random.Random(seed)
     rows: list[list[tuple[Look, Place]]] = []
@@ -141,7 +142,7 @@ def crowd(
 
 
 def landscape(width: int, height: int, seed: int = 0) -> Image.Image:
-    """Sky, sun, hills and trees, and nobody there."""
+    """Draw sky, sun, hills and trees without people."""
     rng = random.Random(seed)
     image = _gradient(width, height, (108, 170, 222), (222, 234, 240))
     draw = ImageDraw.Draw(image)
@@ -164,7 +165,7 @@ def landscape(width: int, height: int, seed: int = 0) -> Image.Image:
 
 
 def noise(width: int, height: int, seed: int = 0) -> Image.Image:
-    """Every channel of every pixel drawn on its own."""
+    """Return an image of independent random channel values."""
     return Image.frombytes("RGB", (width, height), random.Random(seed).randbytes(width * height * 3))
 
 
@@ -199,7 +200,7 @@ def _wall(width: int, height: int, seed: int) -> Image.Image:
 
 
 def _park(width: int, height: int, seed: int) -> Image.Image:
-    """The landscape behind people, out of focus."""
+    """Draw a blurred landscape."""
     return landscape(width, height, seed).filter(ImageFilter.GaussianBlur(height / 160))
 
 
@@ -212,7 +213,7 @@ def _gradient(width: int, height: int, top: Colour, bottom: Colour) -> Image.Ima
 
 
 def _crest(width: int, level: float, swell: float, rng: random.Random) -> list[tuple[float, float]]:
-    """A hill's upper edge: two waves of any phase."""
+    """Return the upper edge of a hill: the sum of two waves with random phases."""
     phase, second = rng.uniform(0, 2 * pi), rng.uniform(0, 2 * pi)
     xs = np.linspace(0, width, 80)
     ys = level + swell * (np.sin(xs / width * 5 + phase) + 0.4 * np.sin(xs / width * 13 + second))
@@ -235,7 +236,7 @@ def _disc(draw: ImageDraw.ImageDraw, x: float, y: float, radius: float, colour: 
 
 
 class _Pen:
-    """Fills shapes of the grid on a layer that has `zoom` pixels for one of the picture."""
+    """Fill shapes given on the grid, on a layer with `zoom` pixels per image pixel."""
 
     def __init__(self, layer: Image.Image, place: Place, zoom: int) -> None:
         self._draw = ImageDraw.Draw(layer)
@@ -243,7 +244,7 @@ class _Pen:
         self._zoom = zoom
 
     def fill(self, curve: Curve, ink: Colour | int) -> None:
-        # Pillow counts pixels: the one that covers a point is the whole number below it.
+        # Pillow takes pixel indices: floor gives the pixel that contains the point.
         points = np.floor(_onto_picture(curve, self._place) * self._zoom)
         self._draw.polygon([(x, y) for x, y in points.tolist()], ink)
 
@@ -263,9 +264,9 @@ def _onto_picture(curve: Curve, place: Place) -> Curve:
 
 
 def _draw_person(image: Image.Image, look: Look, place: Place) -> None:
-    """Shapes on a layer three times as large, which is scaled down, shaded, softened and laid on the picture."""
+    """Draw the shapes on a layer at SUPERSAMPLING times the size, scale it down, shade, blur and paste it."""
     scale = place.face_height / FACE_HEIGHT
-    # The body reaches past the farthest corner, and only what the picture shows of it is drawn.
+    # The body extends beyond the farthest corner; only the visible part of the layer is drawn.
     end = EYE_Y + hypot(image.width, image.height) / scale
     extent = _onto_picture(np.array([[-10, 0], [266, 0], [-10, end], [266, end]]), place)
     x0, y0 = (max(0, floor(low)) for low in extent.min(axis=0).tolist())
@@ -289,7 +290,7 @@ def _draw_person(image: Image.Image, look: Look, place: Place) -> None:
 
 
 def _draw_shapes(pen: _Pen, look: Look, end: float) -> None:
-    """From back to front."""
+    """Draw the parts from back to front."""
     skin, hair, shirt = _lit(look.skin), _rgb(look.hair), _rgb(look.shirt)
     for curve in _hair_behind(look.hairstyle):
         pen.fill(curve, _mix(hair, BLACK, 0.2))
@@ -351,7 +352,7 @@ def _draw_nose_and_mouth(pen: _Pen, skin: Colour, *, teeth: bool) -> None:
 
 
 def _shading(look: Look) -> list[tuple[Colour, list[tuple[Curve, int]]]]:
-    """Colours, each with its soft spots and their strength (0..255); a later spot takes the place of an earlier one."""
+    """Return colours, each with its blurred spots and their strength 0..255; a later spot replaces an earlier one."""
     skin = _lit(look.skin)
     shade: list[tuple[Curve, int]] = [
         (_symmetric((128, 182), (98, 186), (98, 208), (112, 217), (128, 219)), 130),  # under the chin
@@ -379,7 +380,7 @@ def _shading(look: Look) -> list[tuple[Colour, list[tuple[Curve, int]]]]:
 
 
 def _hair_behind(style: str) -> list[Curve]:
-    """What the neck and the shoulders hide."""
+    """Return the hair behind neck and shoulders."""
     if style == "long":
         return [_symmetric((128, 40), (66, 70), (54, 140), (48, 200), (44, 250), (70, 272), (110, 262), (128, 262))]
     if style == "bun":
@@ -388,7 +389,7 @@ def _hair_behind(style: str) -> list[Curve]:
 
 
 def _hair_around(style: str) -> list[Curve]:
-    """What the face hides."""
+    """Return the hair behind the face."""
     if style == "short":
         return [_symmetric((128, 40), (90, 50), (69, 84), (68, 118), (74, 134), (128, 140))]
     if style == "curls":
@@ -398,7 +399,7 @@ def _hair_around(style: str) -> list[Curve]:
 
 
 def _fringe(style: str) -> list[Curve]:
-    """What hides the forehead: from the crown down to the hairline."""
+    """Return the hair in front of the forehead, from the crown to the hairline."""
     crown = _ellipse(128, 112, 62, 72, start=190, end=350)
     if style == "short":
         crown = _smooth((71, 110), (74, 80), (98, 50), (128, 41), (158, 50), (182, 80), (185, 110))
@@ -414,7 +415,7 @@ def _fringe(style: str) -> list[Curve]:
 
 
 def _strands(style: str) -> list[Curve]:
-    """Lighter lines along the hair."""
+    """Return lighter lines along the hair."""
     if style == "curls":
         middles = _ellipse(128, 110, 56, 60, start=165, end=375)[::5].tolist()
         return [_ribbon(2, *_ellipse(x, y, 9, 9, start=200, end=330)[::12].tolist()) for x, y in middles]
@@ -426,13 +427,13 @@ def _strands(style: str) -> list[Curve]:
 
 
 def _ellipse(x: float, y: float, rx: float, ry: float, *, start: float = 0, end: float = 360) -> Curve:
-    """48 points, clockwise as seen; the angles in degrees from three o'clock."""
+    """Return 48 points of an ellipse, clockwise as seen; angles are in degrees from the positive x axis."""
     angles = np.radians(np.linspace(start, end, 48))
     return np.column_stack([x + rx * np.cos(angles), y + ry * np.sin(angles)])
 
 
 def _smooth(*points: Sequence[float]) -> Curve:
-    """A Catmull-Rom spline through the points, its ends doubled."""
+    """Return a Catmull-Rom spline through the points, with doubled end points."""
     knots = np.array([points[0], *points, points[-1]], dtype=float)
     t = np.linspace(0, 1, 8, endpoint=False)[:, None]
     pieces = []
@@ -442,7 +443,7 @@ def _smooth(*points: Sequence[float]) -> Curve:
 
 
 def _ribbon(width: float, *points: Sequence[float]) -> Curve:
-    """A stroke along the points, thin at its ends."""
+    """Return the outline of a stroke along the points that gets thin at its ends."""
     middle = _smooth(*points)
     along = np.gradient(middle, axis=0)
     across = along[:, ::-1] * (-1, 1) / np.hypot(along[:, :1], along[:, 1:])
@@ -467,7 +468,7 @@ def _as_is(curve: Curve) -> Curve:
 
 
 def _lit(skin: str) -> Colour:
-    """A swatch is flat paint; daylight makes skin warmer than it."""
+    """Return the colour of a skin swatch in warm daylight."""
     return _mix(_rgb(skin), SUNLIGHT, 0.15)
 
 
@@ -483,7 +484,7 @@ def _mix(one: Colour, other: Colour, share: float) -> Colour:
 
 FACE = _ellipse(128, 134, 54, 68)
 
-# The people of `group` in a picture of 1200 x 700, from the back to the front.
+# The people of `group` in a picture of 1200 x 700, from back to front.
 FRIENDS = (
     (Look(SKINS[5], HAIRS[0], "short", SHIRTS[2], IRISES[0], teeth=True), Place(Point(425, 215), 132, 4)),
     (Look(SKINS[7], HAIRS[0], "bun", SHIRTS[5], IRISES[0], teeth=True), Place(Point(800, 220), 132, -5)),

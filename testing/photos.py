@@ -1,4 +1,4 @@
-"""What the tests do with photos as files: the shared real ones, and pictures stored in any orientation."""
+"""Photo files for tests: shared real photographs, and images stored in any EXIF orientation."""
 
 import io
 from pathlib import Path
@@ -7,10 +7,10 @@ import pytest
 import skimage
 from PIL import Image
 
-from googly_eyes.photo.photo import Photo, read_photo
+from googly_eyes.photo.photo import DecodedPhoto, decode_photo
 from testing.paths import SHARED
 
-# How an upright picture is stored under each EXIF orientation: the inverse of what a viewer does.
+# From the upright image to the stored pixels, by EXIF orientation: the inverse of what a viewer does.
 TURNS = {
     1: lambda image: image,
     2: lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
@@ -23,12 +23,12 @@ TURNS = {
 }
 
 
-def photo_from(data: bytes) -> Photo:
-    return read_photo(data, max_bytes=10**8, max_pixels=10**8)
+def photo_from(data: bytes) -> DecodedPhoto:
+    return decode_photo(data, max_bytes=10**8, max_pixels=10**8)
 
 
 def stored(image: Image.Image, orientation: int, kind: str = "JPEG", **save: object) -> bytes:
-    """An upright picture as a file whose pixels lie in another orientation, and whose tag says so."""
+    """Encode an upright image with pixels in the given EXIF orientation, and with that orientation tag."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = io.BytesIO()
@@ -37,13 +37,13 @@ def stored(image: Image.Image, orientation: int, kind: str = "JPEG", **save: obj
 
 
 def shared_photo(name: str) -> bytes:
-    """A real photograph; without the folder the test that asks for it is skipped."""
+    """Return a shared real photograph; skip the test if it is not available."""
     path = SHARED / name
     if not path.is_file():
-        pytest.skip(f"not proven: {name} is not in the folder of shared photos (name one in PHOTOS_DIR)")
+        pytest.skip(f"not proven: {name} is not in the folder of shared photos (PHOTOS_DIR names it)")
     return path.read_bytes()
 
 
 def scikit_image_photo(name: str) -> bytes:
-    """One of the photographs that ship inside scikit-image's wheel."""
+    """Return a photograph from scikit-image's wheel."""
     return (Path(skimage.__file__).parent / "data" / name).read_bytes()

@@ -1,4 +1,4 @@
-"""A server that gives the answers it was told, one after the other, and keeps what it was asked."""
+"""An HTTP server that returns given answers in order and records the requests."""
 
 import json
 import threading
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-BREAK_OFF = None  # instead of an answer: the connection is closed without one
+BREAK_OFF = None  # in place of an answer: close the connection
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Scripted:
 
 @contextmanager
 def scripted(*answers: Answer | None) -> Iterator[Scripted]:
-    """A server on the loopback address; the last answer is given to all that ask later."""
+    """Run the server on loopback. Requests after the last answer get the last answer again."""
     asked: list[Asked] = []
     lock = threading.Lock()
 
@@ -43,9 +43,9 @@ def scripted(*answers: Answer | None) -> Iterator[Scripted]:
                 answer = answers[min(len(asked), len(answers) - 1)]
                 asked.append(Asked(self.path, {name.lower(): value for name, value in self.headers.items()}, body))
             if answer is not BREAK_OFF:
-                self._give(answer)
+                self._send(answer)
 
-        def _give(self, answer: Answer) -> None:
+        def _send(self, answer: Answer) -> None:
             body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
             self.send_response(answer.status)
             for name, value in (answer.headers | {"Content-Length": str(len(body))}).items():
@@ -54,7 +54,7 @@ def scripted(*answers: Answer | None) -> Iterator[Scripted]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

@@ -1,4 +1,4 @@
-"""Function URLs for tests: the local one in a thread, and clients that sign."""
+"""The local function URL in a thread, and signed requests to it."""
 
 import contextlib
 import os
@@ -21,9 +21,9 @@ from local.sigv4 import Keys
 
 @contextmanager
 def function_url(pool: EmulatorPool, keys: Keys) -> Iterator[str]:
-    """The address of a function URL, served from this process."""
+    """Serve a function URL from this process and yield its address."""
     server = create_server(create_app(pool, keys), "127.0.0.1", 0)
-    thread = threading.Thread(target=_until_closed, args=(server,), daemon=True)
+    thread = threading.Thread(target=_run_until_closed, args=(server,), daemon=True)
     thread.start()
     try:
         yield f"http://{server.effective_host}:{server.effective_port}"
@@ -36,12 +36,12 @@ def signed(
     method: str, url: str, keys: Keys, *, body: bytes = b"", headers: dict[str, str] | None = None,
     region: str = REGION, service: str = "lambda",
 ) -> requests.PreparedRequest:  # fmt: skip
-    """A request signed by botocore, ready to be sent or to be spoilt."""
+    """Return a request signed by botocore, which a test may change before it is sent."""
     request = AWSRequest(method, url, data=body, headers=headers or {})
     credentials = Credentials(keys.access_key, keys.secret_key, keys.session_token or None)
     SigV4Auth(credentials, service, region).add_auth(request)
     prepared = requests.Request(method, url, data=body, headers=dict(request.headers.items())).prepare()
-    prepared.url = url  # as it was signed
+    prepared.url = url  # requests must not normalize the signed URL
     return prepared
 
 
@@ -56,16 +56,16 @@ def utc_now() -> datetime:
 
 
 def alive(sessions: Collection[int]) -> list[str]:
-    """The command lines of all processes in the sessions that these led; an emulator leads one."""
-    found = []
+    """Return the command lines of all processes in these sessions; an emulator is a session leader."""
+    commands = []
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
             if entry.name.isdecimal() and os.getsid(int(entry.name)) in sessions:
-                found.append((entry / "cmdline").read_text().replace("\0", " "))
-    return [command for command in found if command]
+                commands.append((entry / "cmdline").read_text().replace("\0", " "))
+    return [command for command in commands if command]
 
 
-def _until_closed(server: BaseWSGIServer) -> None:
-    """Closing a server of Waitress from another thread takes the socket that it is waiting for away."""
+def _run_until_closed(server: BaseWSGIServer) -> None:
+    """Serve until another thread closes the server, which raises OSError here because its socket is closed."""
     with suppress(OSError):
         server.run()

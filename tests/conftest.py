@@ -1,4 +1,4 @@
-"""What every test runs in."""
+"""Settings and fixtures that all tests share."""
 
 import os
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ from googly_eyes.settings import MODELS, load_settings
 from local.emulator import EmulatorPool
 from testing.needs import NEEDS
 
-# How long an example takes says how busy the machine is, and no more.
+# The duration of an example depends on the load of the machine, so there is no deadline.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test that uses a fixture named after a marker of NEEDS, and skip the tests whose tool is missing."""
+    """Mark tests by the fixtures of NEEDS that they use, skip those whose tool is missing, and mark the unit tests."""
     reasons = {marker: missing() for marker, missing in NEEDS.items()}
     for item in items:
         for marker, reason in reasons.items():
@@ -29,11 +29,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(marker)
             if reason and item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=reason))
+        if not any(item.get_closest_marker(marker) for marker in (*NEEDS, "process", "slow")):
+            item.add_marker("unit")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def no_aws_credentials_of_this_machine() -> Iterator[None]:
-    """No test finds the keys, profiles or instance role of the machine it runs on, nor does a process it starts."""
+    """Hide the AWS keys, profiles and instance role of this machine from the tests and their child processes."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             patch.delenv(name)
@@ -63,7 +65,7 @@ def mtcnn() -> Mtcnn:
 
 @pytest.fixture(scope="session")
 def emulators() -> Iterator[EmulatorPool]:
-    """AWS's emulator with a function that does what its event asks for."""
+    """Return a pool of AWS's emulators that run testing.emulated."""
     with EmulatorPool(2, "testing.emulated.handler", timeout_s=2) as pool:
         yield pool
 

@@ -1,3 +1,5 @@
+"""Drawing eyes on pixels of every mode; tests/photo/test_jpeg_editor.py has those on coefficients."""
+
 import io
 
 import numpy as np
@@ -30,7 +32,7 @@ def painted(mode, colour, *eyes, size=(40, 30)):
 
 
 def supersampled(eye, width, height):
-    """The same picture by counting: greys 0..1 over a grey of 0.5, sixteen by sixteen samples a pixel."""
+    """Return an eye over a grey of 0.5 as greys 0 to 1, by 16 x 16 samples per pixel."""
     steps = (np.arange(width * SUPERSAMPLING) + 0.5) / SUPERSAMPLING
     x, y = np.meshgrid(steps, (np.arange(height * SUPERSAMPLING) + 0.5) / SUPERSAMPLING)
     samples = np.full(x.shape, 0.5)
@@ -41,14 +43,14 @@ def supersampled(eye, width, height):
 
 
 @pytest.mark.parametrize("position", [(20.0, 15.0), (20.3, 14.8), (19.5, 15.5)])
-def test_the_eye_is_what_supersampling_draws(position):
+def test_an_eye_is_close_to_one_drawn_by_supersampling(position):
     one = eye(*position, radius=12)
     result = painted("L", 128, one) / 255
     assert result == pytest.approx(supersampled(one, 40, 30), abs=0.12)
     assert abs(result - supersampled(one, 40, 30)).mean() < 0.004
 
 
-def test_the_middle_is_white_the_pupil_black_and_the_rim_black():
+def test_an_eye_is_white_with_black_pupil_and_outline():
     result = painted("RGB", (200, 40, 90), eye(40, 30, 28, pupil=(10, 0), pupil_radius=9), size=(80, 60))
     assert result[30, 20].tolist() == [255, 255, 255]
     assert result[30, 50].tolist() == [0, 0, 0]
@@ -65,14 +67,14 @@ def test_nothing_outside_the_covered_area_changes():
 
 
 @given(st.floats(-40, 80), st.floats(-40, 80), st.floats(0, 40), st.sampled_from(["L", "RGB", "RGBA", "LA"]))
-def test_an_eye_anywhere_is_clipped_at_the_edges_as_if_the_photo_went_on(x, y, radius, mode):
+def test_an_eye_is_clipped_at_the_edges_of_the_photo(x, y, radius, mode):
     one = eye(x, y, radius, pupil_radius=radius / 2)
     result = painted(mode, 0, one)
     moved = eye(x + 100, y + 100, radius, pupil_radius=radius / 2)
     assert abs(result.astype(int) - painted(mode, 0, moved, size=(240, 230))[100:130, 100:140]).max() <= 1
 
 
-def test_an_eye_without_a_size_or_wholly_outside_covers_nothing():
+def test_an_eye_of_radius_zero_or_outside_the_photo_covers_no_area():
     assert covered_area(eye(radius=0), 40, 30) is None
     assert covered_area(eye(-11, 15, 10), 40, 30) is None
     assert covered_area(eye(20, 41, 10), 40, 30) is None
@@ -85,7 +87,7 @@ def test_an_eye_is_opaque_over_transparency():
     assert result[0, 0].tolist() == [9, 9, 9, 0]
 
 
-def test_the_edge_over_transparency_has_the_outlines_colour_and_part_of_its_cover():
+def test_the_antialiased_edge_over_transparency_has_the_colour_of_the_outline():
     result = painted("LA", (200, 0), eye(20.3, 15.2, 10))
     edge = result[(result[..., 1] > 0) & (result[..., 1] < 255)]
     assert len(edge) > 20
@@ -103,7 +105,7 @@ def test_cmyk_eyes_are_white_paper_and_pure_black_ink():
     assert result[15, 24].tolist() == [0, 0, 0, 255]
 
 
-def test_sixteen_bit_grey_is_painted_in_sixteen_bits():
+def test_eyes_on_16_bit_grey_have_16_bits():
     image = Image.frombytes("I;16", (40, 30), np.full((30, 40), 30001, "<u2").tobytes())
     photo = photo_of(image)
     draw(photo, [eye(20, 15, 10, pupil=(4, 0), pupil_radius=4)])
@@ -111,21 +113,21 @@ def test_sixteen_bit_grey_is_painted_in_sixteen_bits():
     assert (result[15, 13], result[15, 24], result[0, 0]) == (65535, 0, 30001)
 
 
-def test_a_later_eye_lies_over_an_earlier_one():
+def test_a_later_eye_covers_an_earlier_one():
     result = painted("L", 128, eye(15, 15, 10, pupil_radius=1), eye(25, 15, 10, pupil=(-3, 0), pupil_radius=4))
     assert result[15, 22] == 0
     assert np.array_equal(result[:, 26:], painted("L", 128, eye(25, 15, 10, pupil=(-3, 0), pupil_radius=4))[:, 26:])
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_eyes_land_upright_on_a_photo_in_any_orientation(orientation):
+def test_eyes_are_at_their_upright_place_in_any_orientation(orientation):
     upright = Image.fromarray(painted("L", 128, eye(12, 9, 6, pupil=(1, 2), pupil_radius=3)))
     photo = photo_from(stored(Image.new("L", (40, 30), 128), orientation, "PNG"))
     draw(photo, [eye(12, 9, 6, pupil=(1, 2), pupil_radius=3)])
     assert abs(np.asarray(photo.image).astype(int) - np.asarray(TURNS[orientation](upright)).astype(int)).max() <= 1
 
 
-def test_a_patch_is_a_grey_and_a_cover_for_each_pixel_of_its_area():
+def test_a_patch_has_a_grey_and_a_coverage_for_each_pixel_of_its_area():
     grey, cover = patch(eye(20, 15, 10), (10, 5, 30, 25))
     assert grey.shape == cover.shape == (20, 20)
     assert 0 <= grey.min() <= grey.max() <= 1

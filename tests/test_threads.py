@@ -1,4 +1,4 @@
-"""What a photo costs is what its own thread does: numpy's matrix products start none that wait for more."""
+"""numpy's matrix products run in the thread that calls them: importing googly_eyes limits OpenBLAS to one thread."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 from testing.paths import ROOT
 
-BUSY = """
+SCRIPT = """
 from testing.paths import ROOT
 import googly_eyes.photo.photo
 import numpy as np
@@ -20,7 +20,7 @@ print(len(os.listdir("/proc/self/task")))
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="not proven: there is no /proc here")
-def test_a_matrix_product_stays_in_its_thread():
+def test_matrix_products_of_numpy_start_no_threads():
     environ = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
-    done = subprocess.run([sys.executable, "-c", BUSY], cwd=ROOT, env=environ, capture_output=True, check=True)
+    done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=ROOT, env=environ, capture_output=True, check=True)
     assert int(done.stdout) == 1

@@ -1,1 +1,1 @@
-"""The HTTP API without a transport: requests, answers, and the contract."""
+"""The HTTP API without a transport: requests, responses and the OpenAPI document."""

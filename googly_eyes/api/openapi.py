@@ -1,49 +1,60 @@
-"""The contract of the API as an OpenAPI 3.1 document, generated from the table of options."""
+"""The contract of the API as an OpenAPI 3.1 document, generated from the tables of options and of result fields."""
 
 from typing import Any, get_args
 
 from googly_eyes import __version__
+from googly_eyes.api.media_types import JSON, OCTET_STREAM
+from googly_eyes.api.response import FIELDS, REQUEST_ID_HEADER
 from googly_eyes.options import TABLE, Option, as_text
-from googly_eyes.photo.formats import APPENDED_DATA, SECOND_PICTURES, Fidelity
+from googly_eyes.types import APPENDED_DATA, LANDMARKS, SECOND_PICTURES, Fidelity
 
 Json = dict[str, Any]
 
-JSON = "application/json"
+COUNT = {"type": "integer", "minimum": 0}
 POINT = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 FIDELITIES = {"type": "string", "enum": list(get_args(Fidelity))}
+SEED = "The seed of the random draws."
 FIDELITY = (
-    "What happened to the photo outside the eyes. `exact`: nothing; a JPEG has its very coefficients. `kept`: a JPEG "
-    "was encoded again with its own tables and sampling. `re-encoded`: it was encoded again at a high quality."
+    "The change of the photo outside the eyes. `exact`: none; a JPEG keeps its coefficients. `kept`: a JPEG was "
+    "encoded again with its own quantization tables and chroma subsampling. `re-encoded`: the photo was encoded again "
+    "at a high quality."
 )
-STOPPED_EARLY = "There were more candidates than are looked at, or it took too long: faces may be missing."
 DROPPED = (
-    "What came with the photo and does not come back, besides metadata: gain maps and other second pictures, and other "
-    "data appended to it, such as the video of a motion photo."
+    "Parts of the file, besides metadata, that are not in the result: gain maps and other second pictures, and other "
+    "data appended to the photo, such as the video of a motion photo."
 )
-LANDMARKS = ("right_eye", "left_eye", "nose", "mouth_right", "mouth_left")
+STOPPED_EARLY = "The search reached its limit of candidates or time, so that faces may be missing."
+# The result's fields in headers, by the name in FIELDS.
+HEADERS: dict[str, tuple[str, Json]] = {
+    "faces": ("The number of faces.", COUNT),
+    "seed": (SEED, COUNT),
+    "fidelity": (FIDELITY, FIDELITIES),
+    "dropped": (f"{DROPPED} Separated by commas; absent if there are none.", {"type": "string"}),
+    "stopped_early": (f"{STOPPED_EARLY} Absent otherwise.", {"const": "true"}),
+}
 ERRORS = {
-    400: "The request cannot be read, or the photo is damaged.",
-    413: "The photo is over a limit of bytes or pixels, or the answer would be.",
-    415: "The body is not a photo that is read and can be given back whole.",
-    422: "An option is unknown, of the wrong type, out of range or in the wrong place.",
-    500: "Something went wrong that is not the request's fault. The request id finds it in the log.",
+    400: "The request cannot be parsed, or the photo is damaged.",
+    413: "The photo or the response is over a limit of bytes or pixels.",
+    415: "The body is not a photo of a supported format that can be written again without loss.",
+    422: "An option is unknown, of the wrong type, out of range or in the wrong part of the request.",
+    500: "An internal error, not caused by the request. The log has the reason under the request id.",
 }
 
 
 def document() -> Json:
-    """The whole document, ready for JSON."""
+    """Return the whole document, ready for json.dumps."""
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Googly eyes",
             "version": __version__,
-            "description": "Googly eyes on every face in a photo. Coordinates are pixels of the photo as a person sees "
-            "it, with its EXIF orientation applied. Deployed, the URL takes requests signed with AWS Signature 4.",
+            "description": "Googly eyes on every face in a photo. Coordinates are pixels of the upright photo, with "
+            "its EXIF orientation applied. A deployed function requires requests signed with AWS Signature Version 4.",
         },
         "paths": {
             "/": {"post": _googly_eyes("googlyEyes")},
             "/googly_eyes": {"post": _googly_eyes("googlyEyesByName")},
-            "/health": {"get": _get("health", "Version and model.", _ref("schemas/Health"))},
+            "/health": {"get": _get("health", "The version and the model.", _ref("schemas/Health"))},
             "/openapi.json": {"get": _get("openapi", "This document.", {"type": "object"})},
         },
         "components": {
@@ -55,12 +66,8 @@ def document() -> Json:
                 "Error": _error(),
             },
             "headers": {
-                "RequestId": _header("Of this request, here and in the log.", {"type": "string"}),
-                "Faces": _header("How many faces were found.", {"type": "integer", "minimum": 0}),
-                "Seed": _header("The seed that the eyes were drawn with.", {"type": "integer", "minimum": 0}),
-                "Fidelity": _header(FIDELITY, FIDELITIES),
-                "Dropped": _header(f"{DROPPED} Separated by commas; absent where nothing is.", {"type": "string"}),
-                "StoppedEarly": _header(f"{STOPPED_EARLY} Absent otherwise.", {"const": "true"}),
+                "RequestId": _header("The id of this request, also in the log.", {"type": "string"}),
+                **{_header_name(field.name): _header(*HEADERS[field.name]) for field in FIELDS},
             },
             "responses": {
                 str(status): _response(description, _ref("schemas/Error")) for status, description in ERRORS.items()
@@ -70,25 +77,24 @@ def document() -> Json:
 
 
 def _googly_eyes(operation: str) -> Json:
-    request_id = {"x-request-id": _ref("headers/RequestId")}
-    told = {"faces": "Faces", "seed": "Seed", "fidelity": "Fidelity", "dropped": "Dropped"}
-    told |= {"stopped-early": "StoppedEarly"}
-    told_beside_the_photo = {f"x-googly-{name}": _ref(f"headers/{header}") for name, header in told.items()}
+    headers = {REQUEST_ID_HEADER: _ref("headers/RequestId")}
+    headers |= {field.header: _ref(f"headers/{_header_name(field.name)}") for field in FIELDS}
     content = {JSON: {"schema": _ref("schemas/Answer")}, "image/*": {}}
     return {
         "operationId": operation,
         "summary": "Put googly eyes on every face.",
-        "description": "A photo sent as it is comes back as it is, and takes its options from the query. A photo sent "
-        "in JSON comes back in JSON, and takes its options from the fields beside it. `Accept` may ask otherwise.",
+        "description": "A photo that is sent as the body comes back as the body; its options are in the query. A photo "
+        "that is sent in JSON comes back in JSON; its options are fields of the JSON. `Accept` may select the other "
+        "form of the response.",
         "parameters": [_parameter(option) for option in TABLE],
         "requestBody": {
             "required": True,
-            "content": {JSON: {"schema": _ref("schemas/Request")}, "image/*": {}, "application/octet-stream": {}},
+            "content": {JSON: {"schema": _ref("schemas/Request")}, "image/*": {}, OCTET_STREAM: {}},
         },
         "responses": {
             "200": {
-                "description": "The photo, in the format that came in, or the answer in JSON.",
-                "headers": request_id | told_beside_the_photo,
+                "description": "The photo, in the format of the request's photo, or the result in JSON.",
+                "headers": headers,
                 "content": content,
             },
             **{str(status): _ref(f"responses/{status}") for status in ERRORS},
@@ -105,13 +111,13 @@ def _get(operation: str, summary: str, schema: Json) -> Json:
 
 
 def _parameter(option: Option) -> Json:
-    schema = option.kind.text_schema()
+    schema = option.kind.query_schema()
     if option.default is not None:
         schema["default"] = as_text(option.default) if schema["type"] == "string" else option.default
     return {
         "name": option.name,
         "in": "query",
-        "description": f"{option.help} Only with a photo sent as it is.",
+        "description": f"{option.help} Only for a photo that is sent as the body.",
         "schema": schema,
     }
 
@@ -123,7 +129,7 @@ def _request() -> Json:
 
 def _field(option: Option) -> Json:
     default = {} if option.default is None else {"default": option.default}
-    return option.kind.schema() | {"description": option.help} | default
+    return option.kind.json_schema() | {"description": option.help} | default
 
 
 def _answer() -> Json:
@@ -132,15 +138,15 @@ def _answer() -> Json:
             "image": {
                 "type": "string",
                 "contentEncoding": "base64",
-                "description": "The photo, in the format that came in. Not with `answer` faces.",
+                "description": "The photo, in the format of the request's photo. Absent if `answer` is faces.",
             },
-            "faces": {"type": "array", "items": _ref("schemas/Face"), "description": "Best first."},
-            "seed": {"type": "integer", "minimum": 0, "description": "The seed that the eyes were drawn with."},
-            "fidelity": FIDELITIES | {"description": f"{FIDELITY} Not with `answer` faces."},
+            "faces": {"type": "array", "items": _ref("schemas/Face"), "description": "In descending order of score."},
+            "seed": COUNT | {"description": SEED},
+            "fidelity": FIDELITIES | {"description": f"{FIDELITY} Absent if `answer` is faces."},
             "dropped": {
                 "type": "array",
                 "items": {"enum": [SECOND_PICTURES, APPENDED_DATA]},
-                "description": f"{DROPPED} Absent where nothing is.",
+                "description": f"{DROPPED} Absent if there are none.",
             },
             "stopped_early": {"const": True, "description": f"{STOPPED_EARLY} Absent otherwise."},
             "request_id": {"type": "string"},
@@ -154,9 +160,9 @@ def _face() -> Json:
     return _object(
         {
             "score": {"type": "number", "minimum": 0, "maximum": 1},
-            "bounding_box": corners | {"description": "x0, y0, x1, y1; clipped to the photo."},
+            "bounding_box": corners | {"description": "x0, y0, x1, y1, clipped to the photo."},
             "landmarks": _object(dict.fromkeys(LANDMARKS, POINT), required=list(LANDMARKS))
-            | {"description": "The person's own right and left; not clipped."},
+            | {"description": "Right and left are the person's own. Not clipped to the photo."},
         },
         required=["score", "bounding_box", "landmarks"],
     )
@@ -172,8 +178,11 @@ def _error() -> Json:
     error = _object(
         {
             "code": {"type": "string", "description": "For programs."},
-            "message": {"type": "string", "description": "For people: what was wrong, what is allowed, what to do."},
-            "details": {"type": "object", "description": "The same in parts: the option and its range, the limit."},
+            "message": {"type": "string", "description": "For people: what is wrong, what is allowed, what to do."},
+            "details": {
+                "type": "object",
+                "description": "Parts of the message: the option and its range, the limit.",
+            },
         },
         required=["code", "message"],
     )
@@ -187,7 +196,7 @@ def _object(properties: Json, *, required: list[str]) -> Json:
 def _response(description: str, schema: Json) -> Json:
     return {
         "description": description,
-        "headers": {"x-request-id": _ref("headers/RequestId")},
+        "headers": {REQUEST_ID_HEADER: _ref("headers/RequestId")},
         "content": {JSON: {"schema": schema}},
     }
 
@@ -196,5 +205,10 @@ def _header(description: str, schema: Json) -> Json:
     return {"description": description, "schema": schema}
 
 
-def _ref(place: str) -> Json:
-    return {"$ref": f"#/components/{place}"}
+def _header_name(field: str) -> str:
+    """Return the name of a field's header among the components: stopped_early -> StoppedEarly."""
+    return field.title().replace("_", "")
+
+
+def _ref(path: str) -> Json:
+    return {"$ref": f"#/components/{path}"}

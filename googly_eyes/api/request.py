@@ -1,7 +1,7 @@
-"""What a caller sent -> a frozen Request: the photo, the options and the form of answer that is wanted.
+"""HTTP request -> PhotoRequest: the photo, its options and the form of the response.
 
-The photo comes in one of two ways, and the Content-Type says which: in base64 as a field of a JSON object with the
-options beside it, or as the body itself with the options in the query.
+The Content-Type selects one of two ways to send a photo: as base64 in a field of a JSON object, with the options as
+other fields; or as the body, with the options in the query.
 """
 
 import json
@@ -14,18 +14,16 @@ from urllib.parse import parse_qsl
 
 from pybase64 import b64decode
 
+from googly_eyes.api.media_types import JSON, OCTET_STREAM, URL_ENCODED_FORM
 from googly_eyes.errors import BadOptionError, BadRequestError, UnsupportedMediaError
-from googly_eyes.options import SHOWN, Options, options_from_json, options_from_text
+from googly_eyes.options import SHOWN, Options, options_from_json, options_from_query
 
-JSON = "application/json"
-RAW = "application/octet-stream"
-FORM = "application/x-www-form-urlencoded"
 IDENTITY = "identity"
 HOW_TO_SEND = (
     "Send the photo as the body with Content-Type image/jpeg (or image/png and so on, or application/octet-stream), "
     'or as base64 in {"image": ...} with Content-Type application/json.'
 )
-# RFC 9110, 12.4.2. A weight that is not one leaves its media type out.
+# RFC 9110, 12.4.2. A media type with an invalid weight is ignored.
 QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 
 T = TypeVar("T")
@@ -33,10 +31,10 @@ Form = Literal["json", "photo"]
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """An HTTP request as any door hands it in. Header names are lower case, `query` is still encoded.
+class HttpRequest:
+    """An HTTP request of any transport. Header names are lower case; `query` is still percent-encoded.
 
-    `body_is_base64` is how a function URL hands in what is not text.
+    `body_is_base64` is true if the transport has encoded the body, as a function URL does with binary bodies.
     """
 
     method: str
@@ -49,99 +47,102 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class PhotoRequest:
     photo: bytes
     options: Options
-    answer_form: Form
+    response_form: Form
 
 
-def read_request(message: Message) -> Request:
-    """The photo, not yet looked at, and the options of a POST.
+def read_request(request: HttpRequest) -> PhotoRequest:
+    """Return the photo, not yet decoded, and the options of a POST request.
 
-    BadRequestError when there is no photo or the body cannot be read, UnsupportedMediaError for a compressed body or
-    a Content-Type that is neither JSON nor a photo, BadOptionError for an option that is unknown, repeated, out of
-    range or in the wrong place.
+    Raises BadRequestError if there is no photo or the body cannot be parsed; UnsupportedMediaError for a compressed
+    body or a Content-Type that is neither JSON nor a photo; BadOptionError for an option that is unknown, repeated,
+    out of range or in the wrong part of the request.
     """
-    if not message.body:
+    if not request.body:
         raise BadRequestError(f"The body is empty. {HOW_TO_SEND}", code="no_photo")
-    coding = message.headers.get("content-encoding", IDENTITY).strip().lower()
+    coding = request.headers.get("content-encoding", IDENTITY).strip().lower()
     if coding != IDENTITY:
-        what = f"The body is sent with Content-Encoding {coding[:SHOWN]}, which is not undone here. Send it as it is."
-        raise UnsupportedMediaError(what, code="unsupported_content_encoding")
-    media_type = _media_type(message.headers.get("content-type", ""))
+        message = f"The Content-Encoding {coding[:SHOWN]} is not supported. Send the body without compression."
+        raise UnsupportedMediaError(message, code="unsupported_content_encoding")
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == JSON:
-        return _read_json(message)
-    if media_type == RAW or media_type.startswith("image/"):
-        return _read_raw(message)
-    raise _not_a_photo(media_type)
+        return _read_json(request)
+    if media_type == OCTET_STREAM or media_type.startswith("image/"):
+        return _read_raw(request)
+    raise _unsupported(media_type)
 
 
-def preferred_form(accept: str, otherwise: Form) -> Form:
-    """Which of the two forms of answer an Accept header prefers; `otherwise` when it does not say.
+def preferred_form(accept: str, default: Form) -> Form:
+    """Return the form of the response that an Accept header prefers; `default` if it prefers neither.
 
-    Any image/... speaks for the photo: which format that has is the photo's own matter.
+    Every image/... type stands for the photo: a photo always comes back in its own format.
     """
     weights = dict(_weights(accept))
-    anything = weights.get("*/*", 0.0)
-    json_weight = weights.get(JSON, weights.get("application/*", anything))
-    photo_weight = max((weight for media, weight in weights.items() if media.startswith("image/")), default=anything)
+    any_weight = weights.get("*/*", 0.0)
+    json_weight = weights.get(JSON, weights.get("application/*", any_weight))
+    photo_weight = max((weight for media, weight in weights.items() if media.startswith("image/")), default=any_weight)
     if json_weight == photo_weight:
-        return otherwise
+        return default
     return "json" if json_weight > photo_weight else "photo"
 
 
-def _read_json(message: Message) -> Request:
-    fields = _json_object(_body(message))
-    for name, _ in parse_qsl(message.query, keep_blank_values=True):
-        what = f"{name[:SHOWN]} is in the query. With {JSON} the options are fields of the JSON, beside the image."
-        raise BadOptionError(what, option=name[:SHOWN])
+def _read_json(request: HttpRequest) -> PhotoRequest:
+    fields = _json_object(_body(request))
+    for name, _ in parse_qsl(request.query, keep_blank_values=True):
+        message = f"{name[:SHOWN]} is in the query. With {JSON} the options are fields of the JSON, beside the image."
+        raise BadOptionError(message, option=name[:SHOWN])
     if "image" not in fields:
-        raise BadRequestError('The JSON object has no "image": the photo, in base64.', code="no_photo")
+        raise BadRequestError('The JSON object has no field "image" with the photo in base64.', code="no_photo")
     photo = _photo_from_base64(fields.pop("image"))
-    form = preferred_form(message.headers.get("accept", ""), otherwise="json")
-    return Request(photo, options_from_json(fields), form)
+    form = preferred_form(request.headers.get("accept", ""), default="json")
+    return PhotoRequest(photo, options_from_json(fields), form)
 
 
-def _read_raw(message: Message) -> Request:
-    body = _body(message)
+def _read_raw(request: HttpRequest) -> PhotoRequest:
+    body = _body(request)
     photo = body.encode(errors="surrogatepass") if isinstance(body, str) else body
-    form = preferred_form(message.headers.get("accept", ""), otherwise="photo")
-    return Request(photo, options_from_text(_unrepeated(parse_qsl(message.query, keep_blank_values=True))), form)
+    options = options_from_query(_reject_duplicates(parse_qsl(request.query, keep_blank_values=True)))
+    return PhotoRequest(photo, options, preferred_form(request.headers.get("accept", ""), default="photo"))
 
 
-def _body(message: Message) -> bytes | str:
-    if not message.body_is_base64:
-        return message.body
+def _body(request: HttpRequest) -> bytes | str:
+    if not request.body_is_base64:
+        return request.body
     try:
-        return b64decode(message.body, validate=True)
+        return b64decode(request.body, validate=True)
     except ValueError as error:
-        raise BadRequestError("The body is marked as base64 and is not.", code="bad_base64") from error
+        raise BadRequestError("The body is marked as base64, but it is not base64.", code="bad_base64") from error
 
 
 def _json_object(body: bytes | str) -> dict[str, object]:
     try:
-        value = json.loads(body, object_pairs_hook=_unrepeated)
+        value = json.loads(body, object_pairs_hook=_reject_duplicates)
     except (ValueError, RecursionError) as error:
-        raise BadRequestError(f"The body is not JSON{_where(error)}.", code="bad_json") from error
+        raise BadRequestError(f"The body is not JSON{_position(error)}.", code="bad_json") from error
     if not isinstance(value, dict):
-        raise BadRequestError('The body is JSON, but not an object: {"image": ...}.', code="bad_json")
+        raise BadRequestError('The body is JSON, but not an object such as {"image": ...}.', code="bad_json")
     return value
 
 
 def _photo_from_base64(image: object) -> bytes:
-    """Standard alphabet, padded. Line ends are allowed: `base64 photo.jpg` writes one after every 76 characters."""
+    """Decode base64 with the standard alphabet and padding. Line ends are allowed: `base64 photo.jpg` writes them."""
     if not isinstance(image, str):
-        raise BadRequestError('"image" must be a string: the photo, in base64.', code="bad_base64")
-    if "\n" in image:  # looking is quick, and taking out what is not there is not
+        raise BadRequestError('"image" must be a string: the photo in base64.', code="bad_base64")
+    if "\n" in image:  # a search is much faster than a replacement that changes nothing
         image = image.replace("\r\n", "").replace("\n", "")
     try:
         return b64decode(image, validate=True)
     except ValueError as error:
-        what = "standard alphabet (+ and /, not - and _), padded with =, no blanks and no data: prefix"
-        raise BadRequestError(f'"image" is not base64: {what}.', code="bad_base64") from error
+        message = (
+            '"image" is not base64. Use the standard alphabet (+ and /, not - and _), pad it with =, and send no '
+            "blanks and no data: prefix."
+        )
+        raise BadRequestError(message, code="bad_base64") from error
 
 
-def _unrepeated(pairs: Iterable[tuple[str, T]]) -> dict[str, T]:
+def _reject_duplicates(pairs: Iterable[tuple[str, T]]) -> dict[str, T]:
     values: dict[str, T] = {}
     for name, value in pairs:
         if name in values:
@@ -150,24 +151,20 @@ def _unrepeated(pairs: Iterable[tuple[str, T]]) -> dict[str, T]:
     return values
 
 
-def _where(error: Exception) -> str:
+def _position(error: Exception) -> str:
     return f" ({error.msg}: line {error.lineno}, column {error.colno})" if isinstance(error, JSONDecodeError) else ""
 
 
-def _media_type(content_type: str) -> str:
-    return content_type.partition(";")[0].strip().lower()
-
-
-def _not_a_photo(media_type: str) -> UnsupportedMediaError:
-    if media_type == FORM:
-        what = "The body is called a form, which is what curl says without -H 'Content-Type: image/jpeg'."
+def _unsupported(media_type: str) -> UnsupportedMediaError:
+    if media_type == URL_ENCODED_FORM:
+        reason = f"{URL_ENCODED_FORM} is not supported. curl sends it without -H 'Content-Type: image/jpeg'."
     elif media_type.startswith("multipart/"):
-        what = "Forms are not read (curl sends a photo by itself with --data-binary @photo.jpg)."
+        reason = "Forms are not supported. With curl, send the photo with --data-binary @photo.jpg."
     elif media_type:
-        what = f"The Content-Type {media_type[:SHOWN]} is not one that is read."
+        reason = f"The Content-Type {media_type[:SHOWN]} is not supported."
     else:
-        what = "There is no Content-Type."
-    return UnsupportedMediaError(f"{what} {HOW_TO_SEND}", code="unsupported_content_type")
+        reason = "The Content-Type is missing."
+    return UnsupportedMediaError(f"{reason} {HOW_TO_SEND}", code="unsupported_content_type")
 
 
 def _weights(accept: str) -> Iterator[tuple[str, float]]:

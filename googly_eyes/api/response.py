@@ -1,115 +1,157 @@
-"""What came of a request -> a Reply: status, headers, body. Every one carries the request's id."""
+"""Result or error -> HTTP response; and JSON -> Result, the inverse, for clients.
+
+FIELDS is the only list of a result's fields: the JSON object, the X-Googly-* headers and the parser use it.
+"""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from math import isfinite
+from typing import Any, get_args
 
-from pybase64 import b64encode
+from pybase64 import b64decode, b64encode
 
+from googly_eyes.api.media_types import JSON
 from googly_eyes.errors import GooglyError
-from googly_eyes.photo.formats import Fidelity
-from googly_eyes.types import Face
+from googly_eyes.types import LANDMARKS, Box, Face, Fidelity, Point, Result
 
-FACES_HEADER = "x-googly-faces"
-SEED_HEADER = "x-googly-seed"
-FIDELITY_HEADER = "x-googly-fidelity"
-DROPPED_HEADER = "x-googly-dropped"
-STOPPED_EARLY_HEADER = "x-googly-stopped-early"
 REQUEST_ID_HEADER = "x-request-id"
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """An HTTP answer for any door to hand out. Header names are lower case."""
+class HttpResponse:
+    """An HTTP response for any transport. Header names are lower case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
 
-def as_json(
-    faces: Iterable[Face],
-    seed: int,
-    *,
-    fidelity: Fidelity | None = None,
-    dropped: Sequence[str] = (),
-    stopped_early: bool = False,
-) -> dict[str, object]:
-    """All of an answer but the photo and the request's id."""
-    at_times = {"fidelity": fidelity, "dropped": list(dropped), "stopped_early": stopped_early}
-    told = {name: value for name, value in at_times.items() if value}
-    return {"faces": [_face(face) for face in faces], "seed": seed, **told}
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a result: its name in Result and in JSON, and the conversions of its value.
+
+    An optional field is omitted while it is empty. `from_json` gets None for a missing field. It raises an exception
+    for a malformed value of a required field, and ignores a malformed value of an optional one.
+    """
+
+    name: str
+    to_json: Callable[[Any], object]
+    to_header: Callable[[Any], str]
+    from_json: Callable[[Any], Any]
+    required: bool = False
+
+    @property
+    def header(self) -> str:
+        return f"x-googly-{self.name.replace('_', '-')}"
+
+    def present_in(self, result: Result) -> bool:
+        return self.required or bool(getattr(result, self.name))
 
 
-def json_reply(value: Mapping[str, object], request_id: str, *, status: int = 200) -> Reply:
-    """A JSON object, in ASCII."""
+def to_json(result: Result) -> dict[str, object]:
+    """Return the JSON object of a result, without the photo and the request's id."""
+    return {field.name: field.to_json(getattr(result, field.name)) for field in FIELDS if field.present_in(result)}
+
+
+def from_json(answer: Mapping[str, Any], media_type: str, *, has_photo: bool) -> Result:
+    """Return the result that a JSON answer describes, with the photo if `has_photo`. Unknown fields are ignored.
+
+    Raises ValueError if a required field is missing or malformed. `timings` are empty: they are not sent.
+    """
+    try:
+        photo = b64decode(answer["image"], validate=True) if has_photo else None
+        values = {field.name: field.from_json(answer.get(field.name)) for field in FIELDS}
+    except (KeyError, TypeError, OverflowError) as error:
+        raise ValueError(f"not the JSON of a result: {error!r}") from error
+    return Result(photo=photo, media_type=media_type, **values)
+
+
+def json_response(value: Mapping[str, object], request_id: str, *, status: int = 200) -> HttpResponse:
+    """Return a response with a JSON object, in ASCII."""
     return _json(json.dumps(value).encode(), request_id, status=status)
 
 
-def faces_reply(told: Mapping[str, object], photo: bytes | None, request_id: str) -> Reply:
-    """The answer in JSON, as `as_json` tells it; without `image` when there is no photo to go with it."""
-    body = json.dumps({**told, "request_id": request_id}).encode()
-    if photo is not None:
-        # Base64 needs no escaping: put in as it is, for looking through megabytes of it costs as much as making them.
-        body = b"".join((b'{"image": "', b64encode(photo), b'", ', body[1:]))
+def result_response(result: Result, request_id: str, *, prefer_photo: bool) -> HttpResponse:
+    """Return a response with the result: the photo with the other fields in headers, or all of it in JSON.
+
+    A result without a photo is always sent as JSON, and then without the field `image`.
+    """
+    if prefer_photo and result.photo is not None:
+        values = {field: getattr(result, field.name) for field in FIELDS if field.present_in(result)}
+        headers = {"content-type": result.media_type, REQUEST_ID_HEADER: request_id}
+        headers |= {field.header: field.to_header(value) for field, value in values.items()}
+        return HttpResponse(200, headers, result.photo)
+    body = json.dumps({**to_json(result), "request_id": request_id}).encode()
+    if result.photo is not None:
+        # Base64 needs no escaping. Joining the bytes saves json.dumps a search through megabytes of it.
+        body = b"".join((b'{"image": "', b64encode(result.photo), b'", ', body[1:]))
     return _json(body, request_id)
 
 
-def photo_reply(
-    photo: bytes,
-    media_type: str,
-    *,
-    faces: int,
-    seed: int,
-    request_id: str,
-    fidelity: Fidelity | None = None,
-    dropped: Sequence[str] = (),
-    stopped_early: bool = False,
-) -> Reply:
-    """The answer as the photo itself; what else there is to say is in headers."""
-    headers = {
-        "content-type": media_type,
-        FACES_HEADER: str(faces),
-        SEED_HEADER: str(seed),
-        REQUEST_ID_HEADER: request_id,
-    }
-    at_times = {
-        FIDELITY_HEADER: fidelity,
-        DROPPED_HEADER: ", ".join(dropped),
-        STOPPED_EARLY_HEADER: "true" if stopped_early else "",
-    }
-    return Reply(200, headers | {name: value for name, value in at_times.items() if value}, photo)
-
-
-def error_reply(error: GooglyError, request_id: str) -> Reply:
-    """An error with its status, its headers and what there is to say about it."""
+def error_response(error: GooglyError, request_id: str) -> HttpResponse:
+    """Return a response with the error's status, headers, code, message and details."""
     details = {"details": error.details} if error.details else {}
-    value = {
-        "error": {"code": error.code, "message": error.message, **details},
-        "request_id": request_id,
-    }
-    reply = json_reply(value, request_id, status=error.status)
-    return replace(reply, headers={**reply.headers, **error.headers})
+    value = {"error": {"code": error.code, "message": error.message, **details}, "request_id": request_id}
+    response = json_response(value, request_id, status=error.status)
+    return replace(response, headers={**response.headers, **error.headers})
 
 
-def _json(body: bytes, request_id: str, *, status: int = 200) -> Reply:
-    return Reply(status, {"content-type": "application/json", REQUEST_ID_HEADER: request_id}, body)
+def _json(body: bytes, request_id: str, *, status: int = 200) -> HttpResponse:
+    return HttpResponse(status, {"content-type": JSON, REQUEST_ID_HEADER: request_id}, body)
 
 
-def _face(face: Face) -> dict[str, object]:
+def _face_to_json(face: Face) -> dict[str, object]:
     return {
         "score": face.score,
-        "bounding_box": _pixels(face.box.x0, face.box.y0, face.box.x1, face.box.y1),
-        "landmarks": {
-            "right_eye": _pixels(face.right_eye.x, face.right_eye.y),
-            "left_eye": _pixels(face.left_eye.x, face.left_eye.y),
-            "nose": _pixels(face.nose.x, face.nose.y),
-            "mouth_right": _pixels(face.mouth_right.x, face.mouth_right.y),
-            "mouth_left": _pixels(face.mouth_left.x, face.mouth_left.y),
-        },
+        "bounding_box": _rounded(face.box.x0, face.box.y0, face.box.x1, face.box.y1),
+        "landmarks": {name: _rounded(point.x, point.y) for name, point in face.landmarks.items()},
     }
 
 
-def _pixels(*coordinates: float) -> list[float]:
-    """To a hundredth of a pixel, beyond which there is nothing to know."""
+def _face_from_json(value: Mapping[str, Any]) -> Face:
+    points = {name: Point(*_finite(value["landmarks"][name])) for name in LANDMARKS}
+    [score] = _finite([value["score"]])
+    return Face(score, Box(*_finite(value["bounding_box"])), **points)
+
+
+def _rounded(*coordinates: float) -> list[float]:
+    """Round to 0.01 pixels, which is finer than any detector's precision."""
     return [round(coordinate, 2) for coordinate in coordinates]
+
+
+def _finite(numbers: Iterable[float]) -> list[float]:
+    values = [float(number) for number in numbers]
+    if not all(map(isfinite, values)):
+        raise ValueError("NaN or infinity")
+    return values
+
+
+FIELDS = (
+    Field(
+        "faces",
+        to_json=lambda faces: [_face_to_json(face) for face in faces],
+        to_header=lambda faces: str(len(faces)),
+        from_json=lambda value: tuple(_face_from_json(face) for face in value),
+        required=True,
+    ),
+    Field("seed", to_json=int, to_header=str, from_json=int, required=True),
+    Field(
+        "fidelity",
+        to_json=str,
+        to_header=str,
+        from_json=lambda value: value if value in get_args(Fidelity) else None,
+    ),
+    Field(
+        "dropped",
+        to_json=list,
+        to_header=", ".join,
+        from_json=lambda value: tuple(map(str, value)) if isinstance(value, list) else (),
+    ),
+    Field(
+        "stopped_early",
+        to_json=bool,
+        to_header=lambda _: "true",
+        from_json=lambda value: value is True,
+    ),
+)

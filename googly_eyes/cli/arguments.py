@@ -11,13 +11,13 @@ from typing import Any, NoReturn
 
 import googly_eyes
 from googly_eyes.cli.text import escape
-from googly_eyes.options import NUMBER, TABLE, Choice, Kind, NumberRange, Option, Options, as_text
+from googly_eyes.option_kinds import NUMBER, Choice, Kind, Notation, NumberRange
+from googly_eyes.options import TABLE, Option, Options, as_text
 
 MAX_JOBS = 64
 REMOTE_JOBS = 4  # a new AWS account may run ten functions at once, shared by all its callers
 SHOWN = 40  # characters of a wrong value that an error repeats
 USAGE_STATUS = 2
-TWO_NUMBERS = re.compile(rf"({NUMBER})\s*[-,\s]\s*({NUMBER})")
 USAGE = """googly [OPTIONS] PHOTO...
        googly serve [OPTIONS]"""
 DESCRIPTION = """\
@@ -179,24 +179,17 @@ def _placeholder(kind: Kind) -> str:
 
 
 def _option_help(row: Option) -> str:
-    default = "drawn afresh" if row.default is None else as_text(row.default)
-    return f"{row.help} Allowed: {_allowed(row.kind)}. Default: {default}.".replace("%", "%%")
-
-
-def _allowed(kind: Kind) -> str:
-    """Return the allowed values of an option, in the notation of a command line."""
-    if isinstance(kind, NumberRange):
-        return f"two numbers from {kind.low} to {kind.high}, the smaller one first, for example 0.4 0.6 or 0.4-0.6"
-    return str(kind)
+    default = "random" if row.default is None else as_text(row.default)
+    return f"{row.help} Allowed: {row.kind.describe(Notation.COMMAND_LINE)}. Default: {default}.".replace("%", "%%")
 
 
 def _option_value(kind: Kind, text: str) -> Any:
-    two_numbers = TWO_NUMBERS.fullmatch(text.strip()) if isinstance(kind, NumberRange) else None
     try:
-        return kind.checked(kind.read("-".join(two_numbers.groups()) if two_numbers else text))
+        return kind.check(kind.parse(text.strip(), Notation.COMMAND_LINE))
     except ValueError:
         shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
-        raise argparse.ArgumentTypeError(f"must be {_allowed(kind)}, not {shown!r}") from None
+        allowed = kind.describe(Notation.COMMAND_LINE)
+        raise argparse.ArgumentTypeError(f"must be {allowed}, not {shown!r}") from None
 
 
 def _job_count(text: str) -> int:

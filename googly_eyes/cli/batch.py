@@ -17,8 +17,8 @@ from googly_eyes.cli.report import Reporter
 from googly_eyes.client.service import Service
 from googly_eyes.errors import ServiceError, TooLargeError
 from googly_eyes.options import Options
-from googly_eyes.pipeline import Result
 from googly_eyes.settings import own_settings
+from googly_eyes.types import Result
 
 POLL_S = 0.5
 
@@ -47,7 +47,7 @@ def run_batch(
             except Exception as error:  # one bad photo of a thousand is reported, and the others are processed
                 reporter.error(failure_line(job, error))
                 records.append(failure_record(job, error))
-                if isinstance(error, ServiceError) and error.hopeless:
+                if isinstance(error, ServiceError) and error.fatal:
                     break
             else:
                 reporter.result(success_line(job, result))

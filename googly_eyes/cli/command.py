@@ -107,9 +107,9 @@ def _write_faces(name: str, records: Sequence[Record], reporter: Reporter, *, fo
 
 
 def _all_done(plan: Plan, records: Sequence[Record], reporter: Reporter) -> bool:
-    """Report how many photos are not done, if any."""
-    photos = len(plan.jobs) + len(plan.problems)
-    done = sum("error" not in record for record in records)
+    """Report the number of photos that are not done, if any."""
+    photos = len(plan.jobs) + len(plan.skipped) + len(plan.problems)
+    done = len(plan.skipped) + sum("error" not in record for record in records)
     if done < photos and photos > 1:
         reporter.error(f"{photos - done} of {photos} photos are not done")
     return done == photos

@@ -3,21 +3,10 @@
 from pathlib import Path
 
 from googly_eyes.cli.errors import FileError
-from googly_eyes.photo.formats import identify
+from googly_eyes.photo.registry import FORMATS, HEIC_EXTENSIONS, identify
 
-# The first one is the usual one. A multi-picture file (.mpo) is a JPEG with more pictures after the first.
-EXTENSIONS = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
-    "PNG": (".png",),
-    "WEBP": (".webp",),
-    "GIF": (".gif",),
-    "BMP": (".bmp", ".dib"),
-    "TIFF": (".tif", ".tiff"),
-    "AVIF": (".avif",),
-}
 # HEIC is refused with advice for each photo, where ignoring it would look like a photo without faces.
-REFUSED = (".heic", ".heif")
-PHOTO_EXTENSIONS = frozenset(REFUSED).union(*EXTENSIONS.values())
+PHOTO_EXTENSIONS = HEIC_EXTENSIONS.union(*(row.extensions for row in FORMATS.values()))
 
 
 def check_extension(data: bytes, target: Path) -> None:
@@ -26,9 +15,10 @@ def check_extension(data: bytes, target: Path) -> None:
     Raises UnsupportedMediaError if the bytes are not a photo.
     """
     photo_format = identify(data)
-    if target.suffix and target.suffix.lower() not in EXTENSIONS[photo_format]:
-        right = target.with_suffix(EXTENSIONS[photo_format][0])
+    if target.suffix and target.suffix.lower() not in photo_format.extensions:
+        right = target.with_suffix(photo_format.extensions[0])
         raise FileError(
-            f"The result cannot be {target}, because it keeps the photo's format, {photo_format}. Name it {right}.",
+            f"The result cannot be {target}, because it keeps the photo's format, "
+            f"{photo_format.name}. Name it {right}.",
             "wrong_extension",
         )

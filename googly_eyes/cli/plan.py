@@ -3,7 +3,7 @@
 import os
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
@@ -35,9 +35,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All photos of a run. Each problem is a photo that cannot be processed; each note is for information."""
+    """All photos of a run. `skipped` have a result already; each problem is a photo or folder that cannot be processed.
+
+    Each note is for information.
+    """
 
     jobs: list[Job] = field(default_factory=list)
+    skipped: list[Job] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -63,30 +67,24 @@ def make_plan(names: Sequence[str], out: str | None, *, wants_photo: bool, recur
         plan.jobs.extend(Job(source.path, None) for source in search.photos)
         return plan
     _check_place(place, out, search.photos)
-    paths = {os.path.realpath(source.path): source for source in search.photos if source.path is not None}
+    photos = {os.path.realpath(source.path): source for source in search.photos if source.path is not None}
     taken: dict[str, Source] = {}
-    skipped: list[tuple[Source, Path]] = []
     for source in search.photos:
         target = _result_path(source, place, out)
         if target is None:
             plan.jobs.append(Job(source.path, None))
             continue
-        first = taken.setdefault(_file_key(target), source)
-        if first is not source:
-            plan.problems.append(f"{source}: {target} is the result of {first} already. Use another -o for this photo.")
-        elif paths.get(os.path.realpath(target), source) is not source:
-            plan.problems.append(
-                f"{source}: Its result {target} is another photo of this run. Use another -o for this photo."
-            )
-        elif obstacle := _find_obstacle(target, place, force=force):
-            plan.problems.append(f"{source}: {obstacle}")
-        elif place is not Place.FILE and not force and kind_of(target) is FileKind.FILE:
-            skipped.append((source, target))
+        problem = _find_collision(source, target, photos, taken) or _find_obstacle(target, place, force=force)
+        named = place is Place.FILE and kind_of(target) is not FileKind.SPECIAL
+        job = Job(source.path, target, named=named, replace=force)
+        if problem:
+            plan.problems.append(f"{source}: {problem}")
+        elif kind_of(target) is FileKind.FILE and not force:
+            plan.skipped.append(job)
         else:
-            named = place is Place.FILE and kind_of(target) is not FileKind.SPECIAL
-            plan.jobs.append(Job(source.path, target, named=named, replace=force))
-    if skipped:
-        plan.notes.append(_skipped_note(skipped))
+            plan.jobs.append(job)
+    if plan.skipped:
+        plan.notes.append(_skipped_note(plan.skipped))
     return plan
 
 
@@ -139,6 +137,19 @@ def _result_path(source: Source, place: Place, out: str | None) -> Path | None:
     return folder / result_name(source.path.name)
 
 
+def _find_collision(source: Source, target: Path, photos: Mapping[str, Source], taken: dict[str, Source]) -> str | None:
+    """Return the reason why a result would overwrite a photo of the run or another result, and take its name.
+
+    `photos` has the photos by real path, `taken` the photo of each result so far.
+    """
+    first = taken.setdefault(_file_key(target), source)
+    if first is not source:
+        return f"{target} is the result of {first} already. Use another -o for this photo."
+    if photos.get(os.path.realpath(target), source) is not source:
+        return f"Its result {target} is another photo of this run. Use another -o for this photo."
+    return None
+
+
 def _find_obstacle(target: Path, place: Place, *, force: bool) -> str | None:
     """Return the reason why a result cannot be written, except that it exists and is skipped."""
     kind = kind_of(target)
@@ -159,8 +170,7 @@ def _file_key(target: Path) -> str:
     return unicodedata.normalize("NFC", key).casefold() if sys.platform == "darwin" else key
 
 
-def _skipped_note(skipped: Sequence[tuple[Source, Path]]) -> str:
+def _skipped_note(skipped: Sequence[Job]) -> str:
     if len(skipped) == 1:
-        source, target = skipped[0]
-        return f"{source} is skipped: its result {target} exists. --force makes it again."
+        return f"{skipped[0]} is skipped: its result {skipped[0].target} exists. --force makes it again."
     return f"{len(skipped)} photos are skipped: their results exist. --force makes them again."

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Sequence
 
-from googly_eyes.api.response import as_json
+from googly_eyes.api.response import to_json
 from googly_eyes.cli.errors import FileError
 from googly_eyes.cli.plan import Job
 from googly_eyes.cli.sources import cannot_read
 from googly_eyes.errors import GooglyError, TooLargeError
-from googly_eyes.pipeline import Result
+from googly_eyes.types import Result
 
 Record = dict[str, object]
 # Messages in terms of the command, for the error codes whose own messages have advice for programs that use the API.
@@ -29,14 +29,7 @@ def success_line(job: Job, result: Result) -> str:
 
 def success_record(job: Job, result: Result) -> Record:
     """Return the record of a photo that is done: the names of the files, and the JSON of the API."""
-    faces = as_json(
-        result.faces,
-        result.seed,
-        fidelity=result.fidelity,
-        dropped=result.dropped,
-        stopped_early=result.stopped_early,
-    )
-    return {"photo": str(job), "result": job.target and str(job.target), **faces}
+    return {"photo": str(job), "result": job.target and str(job.target), **to_json(result)}
 
 
 def failure_line(job: Job, error: Exception) -> str:

@@ -58,6 +58,12 @@ def result_name(name: str) -> str:
     return f"{photo.stem}{MARK}{photo.suffix}"
 
 
+def is_result(name: str) -> bool:
+    """Return true for the file name of a result."""
+    photo = PurePath(name.lower())
+    return MARK in {photo.suffix, PurePath(photo.stem).suffix}
+
+
 def cannot_read(error: OSError) -> str:
     """Return a message for a file or folder that cannot be read."""
     return f"It cannot be read: {reason(error)}. Check the name and the permissions."
@@ -132,12 +138,6 @@ def _is_photo_file(path: Path) -> bool:
         return False
     # A link to nothing is included, so that reading it reports the error.
     return path.is_file() or (path.is_symlink() and not path.exists())
-
-
-def is_result(name: str) -> bool:
-    """Return true for the file name of a result."""
-    photo = PurePath(name.lower())
-    return MARK in {photo.suffix, PurePath(photo.stem).suffix}
 
 
 def _is_searched(path: Path) -> bool:

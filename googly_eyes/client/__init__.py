@@ -1,1 +1,1 @@
-"""The same job in this process or at a URL: transport, retries, AWS signing, downscaling."""
+"""One function for two services: photos in this process, or at a URL with retries, AWS signing and downscaling."""

@@ -1,6 +1,6 @@
-"""A photo that is too large to be sent: the function finds the faces in a smaller copy, and the eyes are drawn here.
+"""Smaller copies of photos that are too large for a request, and their faces scaled to the original photo.
 
-The copy is upright and as a person sees it. Its faces, scaled, are in pixels of the upright photo.
+A copy is upright. The service finds the faces in it; the client draws the eyes on the original.
 """
 
 import io
@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from PIL import Image
 
 from googly_eyes.errors import TooLargeError
-from googly_eyes.photo.photo import Photo, small_copy
+from googly_eyes.photo.photo import Photo
+from googly_eyes.photo.views import small_copy
 from googly_eyes.types import Box, Face, Point
 
-# Long sides that are tried in turn. The largest has twice the pixels of the finder's largest look, and a face that one
-# is sure of has 70 of them and more there.
+# Long sides to try, in pixels. At the first, a copy has twice the pixels of the detector's largest pass.
 LONG_SIDES = (2560, 1280, 640)
-QUALITY = 90  # as JPEG: some 1.5 MB at the largest
+JPEG_QUALITY = 90  # about 1.5 MB at the largest size
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A JPEG, and what its pixels are multiplied by to be the photo's."""
+    """A JPEG, and the factors from its pixels to those of the original photo."""
 
     jpeg: bytes
     scale_x: float
@@ -29,34 +29,28 @@ class Copy:
 
 
 def smaller_copy(photo: Photo, max_bytes: int) -> Copy:
-    """The largest copy that has at most `max_bytes`; TooLargeError if none has."""
+    """Return the largest copy of at most `max_bytes`. Raises TooLargeError if all are larger."""
     for long_side in LONG_SIDES:
         copy = _copy(photo, long_side)
         if len(copy.jpeg) <= max_bytes:
             return copy
-    raise TooLargeError(f"Even a copy of {LONG_SIDES[-1]} pixels has more than {max_bytes} bytes.")
+    raise TooLargeError(f"Even a copy of {LONG_SIDES[-1]} pixels is larger than {max_bytes} bytes.")
 
 
-def onto_photo(faces: Iterable[Face], copy: Copy) -> tuple[Face, ...]:
-    """The copy's faces in pixels of the photo."""
-    return tuple(_scaled(face, copy.scale_x, copy.scale_y) for face in faces)
+def scale_to_photo(faces: Iterable[Face], copy: Copy) -> tuple[Face, ...]:
+    """Return the faces of a copy in pixels of the original photo."""
+    return tuple(_scale(face, copy.scale_x, copy.scale_y) for face in faces)
 
 
 def _copy(photo: Photo, long_side: int) -> Copy:
     scale = min(1.0, long_side / max(photo.width, photo.height))
     width, height = max(1, round(photo.width * scale)), max(1, round(photo.height * scale))
     jpeg = io.BytesIO()
-    Image.fromarray(small_copy(photo, width, height)).save(jpeg, "JPEG", quality=QUALITY)
+    Image.fromarray(small_copy(photo, width, height)).save(jpeg, "JPEG", quality=JPEG_QUALITY)
     return Copy(jpeg.getvalue(), photo.width / width, photo.height / height)
 
 
-def _scaled(face: Face, x: float, y: float) -> Face:
+def _scale(face: Face, x: float, y: float) -> Face:
     box = face.box
-    return Face(
-        face.score,
-        Box(box.x0 * x, box.y0 * y, box.x1 * x, box.y1 * y),
-        *(
-            Point(point.x * x, point.y * y)
-            for point in (face.right_eye, face.left_eye, face.nose, face.mouth_right, face.mouth_left)
-        ),
-    )
+    points = {name: Point(point.x * x, point.y * y) for name, point in face.landmarks.items()}
+    return Face(face.score, Box(box.x0 * x, box.y0 * y, box.x1 * x, box.y1 * y), **points)

@@ -1,278 +1,88 @@
-"""Photos done by a function or a server at an address.
+"""The service at a URL, a function or a server.
 
-The photo goes as the body and the options in the query, as Lambda takes larger photos so; the answer comes in JSON,
-which tells the faces. A photo over the limit stays here; see large.py.
+The photo is sent as the body and the options as the query, because base64 would leave less of Lambda's request limit
+to the photo. A photo over the limit is processed in two steps: see RemoteService.
 """
 
 import contextlib
 import time
-from binascii import Error as Base64Error
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
-from http import HTTPStatus
-from typing import Any, get_args
-from urllib.parse import urlencode, urlsplit
 
-import pybase64
-import requests
-from requests.adapters import HTTPAdapter
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    wait_exponential,
-    wait_random,
-)
-
-from googly_eyes.client.downscale import onto_photo, smaller_copy
+from googly_eyes.api.response import from_json
+from googly_eyes.client.downscale import scale_to_photo, smaller_copy
 from googly_eyes.client.signing import Signer, function_region
-from googly_eyes.errors import (
-    BadOptionError,
-    BadRequestError,
-    BadUrlError,
-    BusyError,
-    DamagedPhotoError,
-    ForbiddenError,
-    GooglyError,
-    NotGooglyError,
-    ServerFailedError,
-    ServiceError,
-    TooLargeError,
-    UnreachableError,
-    UnsupportedMediaError,
-)
-from googly_eyes.options import Options, as_text
-from googly_eyes.photo.formats import MEDIA_TYPES, Fidelity, identify
-from googly_eyes.photo.photo import edit_photo
-from googly_eyes.pipeline import Result, draw_eyes
+from googly_eyes.client.transport import Transport, check_url
+from googly_eyes.errors import BadRequestError, TooLargeError
+from googly_eyes.options import Options
+from googly_eyes.photo.photo import open_photo
+from googly_eyes.photo.registry import identify
+from googly_eyes.pipeline import draw_eyes
 from googly_eyes.settings import MAX_MB_ON_LAMBDA, own_settings
-from googly_eyes.types import Box, Face, Point
+from googly_eyes.types import Result
 
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-CONNECT_S, ANSWER_S = 10, 90  # the function itself is given a minute
-ATTEMPTS = 5
-BACKOFF_S, LONGEST_WAIT_S = 0.5, 30.0  # the first wait, which doubles; and the longest, whatever the service asks for
-CONNECTIONS = 64
 FUNCTION_BYTES = int(MAX_MB_ON_LAMBDA * 1_000_000)
-# The errors of a photo, by the status that tells them.
-ERRORS = {kind.status: kind for kind in (BadRequestError, TooLargeError, UnsupportedMediaError, BadOptionError)}
 
 
 class RemoteService:
-    """The service at `url`. Any number of threads may ask.
+    """Sends photos to `url`. Safe for use by several threads.
 
-    `sign` None signs for a function URL and for nothing else: whoever is asked learns the key's id and its session
-    token, if there is one. `region` None is the one in the URL, else that of the AWS configuration. Raises
-    BadUrlError, and ForbiddenError when there is nothing to sign with.
+    A photo that is too large for a request is processed in two steps: the service finds the faces in a smaller copy,
+    and this process draws the eyes on the photo.
+
+    `sign` None signs requests to function URLs only, because a signed request contains the key's id and its session
+    token. `region` None is the one in the URL, else the one of the AWS configuration. Raises BadUrlError;
+    ForbiddenError if the requests must be signed and there are no credentials.
     """
 
     def __init__(self, url: str, *, sign: bool | None = None, region: str | None = None) -> None:
-        self._url = _checked(url, sign=sign)
-        own_region = function_region(self._url)
-        signed = own_region is not None if sign is None else sign
-        self._signer = Signer(region or own_region) if signed else None
+        url = check_url(url, sign=sign)
+        url_region = function_region(url)
+        signed = url_region is not None if sign is None else sign
         self._max_bytes = FUNCTION_BYTES if signed else None
-        self._session = requests.Session()
-        # A photo for this machine stays on it, whatever proxy the environment names.
-        self._session.trust_env = urlsplit(self._url).hostname not in LOOPBACK
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
+        self._transport = Transport(url, Signer(region or url_region) if signed else None)
 
     def googlify(self, photo: bytes, options: Options) -> Result:
-        """As client.Service. `timings` tell how long the request took, and what was done here."""
-        if not photo:  # the API would speak of bodies, and this is a file's matter
+        """Implement Service.googlify. `timings` are those of the requests and of the work in this process."""
+        if not photo:  # the error of the API is about the body of a request
             raise BadRequestError("The photo is empty. Send the bytes of an image file.", code="empty_photo")
         if self._max_bytes is None or len(photo) <= self._max_bytes:
             with contextlib.suppress(TooLargeError):
-                return self._whole(photo, options)
+                return self._in_one_step(photo, options)
         return self._in_two_steps(photo, options)
 
-    def _whole(self, photo: bytes, options: Options) -> Result:
-        start = time.perf_counter()
-        answer = self._ask(photo, options)
-        result = self._read(answer, MEDIA_TYPES[identify(photo)], wants_photo=options.answer == "photo")
-        return replace(result, timings={"request": _ms_since(start)})
+    def _in_one_step(self, photo: bytes, options: Options) -> Result:
+        started = time.perf_counter()
+        result = self._request(photo, options, identify(photo).media_type)
+        return replace(result, timings={"request": _ms_since(started)})
 
     def _in_two_steps(self, photo: bytes, options: Options) -> Result:
-        """The faces from a smaller copy; the eyes drawn here."""
         settings = own_settings()
-        edit_here = partial(edit_photo, photo, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
-        start = time.perf_counter()
-        seen = edit_here(lambda whole: smaller_copy(whole, self._max_bytes or FUNCTION_BYTES), write=False)
-        copy = seen.result
-        timings = {"copy": _ms_since(start)}
-        start = time.perf_counter()
-        answer = self._ask(copy.jpeg, replace(options, answer="faces"))
-        found = self._read(answer, seen.media_type, wants_photo=False)
-        timings["request"] = _ms_since(start)
-        found = replace(found, faces=onto_photo(found.faces, copy), timings=timings)
+        open_original = partial(open_photo, photo, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
+        started = time.perf_counter()
+        with open_original() as original:
+            copy = smaller_copy(original, self._max_bytes or FUNCTION_BYTES)
+        timings = {"copy": _ms_since(started)}
+        started = time.perf_counter()
+        found = self._request(copy.jpeg, replace(options, answer="faces"), original.media_type)
+        timings["request"] = _ms_since(started)
+        found = replace(found, faces=scale_to_photo(found.faces, copy), timings=timings)
         if options.answer == "faces":
             return found
-        start = time.perf_counter()
-        drawn = edit_here(lambda whole: draw_eyes(whole, found.faces, options, found.seed))
-        timings["draw"] = _ms_since(start)
-        return replace(found, photo=drawn.data, fidelity=drawn.fidelity, dropped=drawn.dropped)
+        started = time.perf_counter()
+        with open_original() as original:
+            draw_eyes(original, found.faces, options, found.seed)
+            encoded = original.encode()
+        timings["draw"] = _ms_since(started)
+        return replace(found, photo=encoded.data, fidelity=encoded.fidelity, dropped=encoded.dropped)
 
-    def _ask(self, photo: bytes, options: Options) -> Mapping[str, Any]:
-        attempts = Retrying(
-            stop=stop_after_attempt(ATTEMPTS),
-            wait=_wait,
-            retry=retry_if_exception_type((BusyError, ServerFailedError, UnreachableError)),
-            reraise=True,
-        )
-        return attempts(self._ask_once, photo, options)
-
-    def _ask_once(self, photo: bytes, options: Options) -> Mapping[str, Any]:
-        """Signed anew for every attempt: a signature ages."""
-        headers = {"Content-Type": "application/octet-stream", "Accept": "application/json"}
+    def _request(self, photo: bytes, options: Options, media_type: str) -> Result:
+        answer = self._transport.send(photo, options)
         try:
-            response = self._session.post(
-                f"{self._url}?{_query(options)}",
-                data=photo,
-                headers=headers,
-                auth=self._signer or _unsigned,
-                timeout=(CONNECT_S, ANSWER_S),
-                allow_redirects=False,  # the photo goes to the address that was named, and to no other
-            )
-        except (requests.exceptions.SSLError, requests.exceptions.InvalidURL) as error:
-            raise BadUrlError(f"{self._url} cannot be called: {_reason(error)}") from error
-        except requests.RequestException as error:
-            raise UnreachableError(
-                f"{self._url} does not answer ({_reason(error)}). Is it running, and is the address right?"
-            ) from error
-        value = _json(response)
-        if response.status_code != HTTPStatus.OK:
-            raise self._error(response, value)
-        return value
-
-    def _error(self, response: requests.Response, value: Mapping[str, Any]) -> GooglyError:
-        status = response.status_code
-        error = value.get("error")
-        own = error if isinstance(error, dict) and "message" in error else None
-        if status in {401, 403}:
-            return self._forbidden(response, str(value.get("Message") or value.get("message") or ""))
-        if status in {429, 503}:
-            return BusyError(
-                f"{self._url} is busy ({status}). Try later, or with fewer at a time (--jobs).",
-                retry_after=_retry_after(response),
-            )
-        if status >= 500:
-            trace = f" Its id in the log: {value['request_id']}." if "request_id" in value else ""
-            return ServerFailedError(f"{self._url} failed ({status}), {ATTEMPTS} times.{trace}")
-        if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and own is None:  # AWS itself refuses more than 6 MB
-            return TooLargeError("The service takes no request of this size.")
-        if status in ERRORS and own is not None:
-            return _photos_own(status, **own)
-        return self._not_googly(f"with status {status}")
-
-    def _forbidden(self, response: requests.Response, said: str) -> ForbiddenError:
-        if self._signer is not None:
-            return self._signer.explain(response, said)
-        return ForbiddenError(
-            f"{self._url} refuses requests that are not signed ({response.status_code}). If it is a function URL, "
-            "sign with --sign (in Python: service_at(url, sign=True); in the dashboard: GOOGLY_SIGN=yes)."
-        )
-
-    def _not_googly(self, what: str) -> NotGooglyError:
-        return NotGooglyError(f"{self._url} answers {what}, as this API never does. Is the address right?")
-
-    def _read(self, answer: Mapping[str, Any], media_type: str, *, wants_photo: bool) -> Result:
-        """An older service does not tell all of it; one that is newer may have more to tell than is known here."""
-        fidelity, dropped = answer.get("fidelity"), answer.get("dropped")
-        try:
-            return Result(
-                faces=tuple(_face(**face) for face in answer["faces"]),
-                seed=int(answer["seed"]),
-                media_type=media_type,
-                photo=pybase64.b64decode(answer["image"], validate=True) if wants_photo else None,
-                timings={},
-                fidelity=fidelity if fidelity in get_args(Fidelity) else None,
-                dropped=tuple(map(str, dropped)) if isinstance(dropped, list) else (),
-                stopped_early=answer.get("stopped_early") is True,
-            )
-        except (KeyError, TypeError, ValueError, OverflowError, Base64Error) as error:
-            raise self._not_googly("with something else") from error
+            return from_json(answer, media_type, has_photo=options.answer == "photo")
+        except ValueError as error:
+            raise self._transport.not_googly("it answers with a different kind of data") from error
 
 
-def _checked(url: str, *, sign: bool | None) -> str:
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-        (host or "").encode("idna")  # as is done to call it; too late there for a sentence
-    except ValueError as error:
-        raise BadUrlError(f"{url} is no address: {error}.") from error
-    if parts.scheme not in {"http", "https"} or not host:
-        raise BadUrlError(f"{url} is no address. One begins with https://, or http:// on this machine.")
-    if parts.query or parts.fragment or parts.username:
-        raise BadUrlError(
-            f"{url} has more than a host and a path. Leave away what follows a ? or a #, and any user name."
-        )
-    if sign and parts.scheme == "http" and host not in LOOPBACK:
-        raise BadUrlError(f"{url} would show your AWS key's session to the network: signed requests go over https.")
-    return url if parts.path else f"{url}/"
-
-
-def _unsigned(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """No credentials at all: without this, requests would look for some in ~/.netrc."""
-    return request
-
-
-def _query(options: Options) -> str:
-    """What differs from the defaults the service has; its characters need no encoding, so that any signature holds."""
-    given = {field.name: getattr(options, field.name) for field in fields(options)}
-    return urlencode({name: as_text(value) for name, value in given.items() if value is not None})
-
-
-def _photos_own(status: int, *, message: str, code: str = "", details: object = None, **_: object) -> GooglyError:
-    """The error that the pipeline raised there, as it would have raised it here."""
-    kind = DamagedPhotoError if code == DamagedPhotoError.code else ERRORS[status]
-    error = kind(message, code=code)
-    error.details = details if isinstance(details, dict) else {}
-    return error
-
-
-def _wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after if isinstance(error, ServiceError) else 0
-    backoff = wait_exponential(multiplier=BACKOFF_S) + wait_random(0, BACKOFF_S)
-    return min(max(backoff(state), asked), LONGEST_WAIT_S)
-
-
-def _retry_after(response: requests.Response) -> float:
-    """In seconds; a date, the other form, is left to the backoff."""
-    text = response.headers.get("Retry-After", "")
-    return float(text) if text.isdecimal() else 0
-
-
-def _json(response: requests.Response) -> Mapping[str, Any]:
-    try:
-        value = response.json()
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _face(score: float, bounding_box: list[float], landmarks: Mapping[str, list[float]]) -> Face:
-    points = {name: Point(*map(float, point)) for name, point in landmarks.items()}
-    return Face(float(score), Box(*map(float, bounding_box)), **points)
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost reason of a failed request, in few words."""
-    inner = next(_causes(error), None)
-    if inner is not None:
-        return _reason(inner)
-    return (getattr(error, "strerror", None) or str(error).rpartition(": ")[2] or type(error).__name__).rstrip(".")
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Requests and urllib3 keep what was behind an error in one of these places."""
-    for cause in (getattr(error, "reason", None), *error.args, error.__cause__):
-        if isinstance(cause, BaseException):
-            yield cause
-
-
-def _ms_since(start: float) -> float:
-    return (time.perf_counter() - start) * 1000
+def _ms_since(started: float) -> float:
+    return (time.perf_counter() - started) * 1000

@@ -1,4 +1,4 @@
-"""A photo in, a photo with googly eyes and its faces out; where that is done is the address's matter."""
+"""A photo in, a result out, in this process or at a URL."""
 
 from dataclasses import asdict
 from functools import lru_cache
@@ -6,35 +6,38 @@ from typing import Protocol
 
 from googly_eyes.errors import SettingError
 from googly_eyes.options import Options, options_from_json
-from googly_eyes.pipeline import Result
+from googly_eyes.types import Result
 
 DEFAULTS = Options()
 
 
 class Service(Protocol):
-    """Where photos are done. Any number of threads may ask."""
+    """Something that processes photos. Safe for use by several threads."""
 
     def googlify(self, photo: bytes, options: Options) -> Result:
-        """GooglyError for a photo that cannot be done; the ServiceErrors among them are the service's own."""
+        """Put googly eyes on every face of a photo.
+
+        Raises GooglyError. Its subclass ServiceError is a failure of the service, all others are errors of the photo.
+        """
 
 
 def googlify(photo: bytes, options: Options = DEFAULTS, *, url: str | None = None) -> Result:
-    """Put googly eyes on every face in the bytes of a photo: `googlify(photo, Options(seed=7)).photo`.
+    """Put googly eyes on every face of a photo: `googlify(photo, Options(seed=7)).photo`.
 
-    `url` names a deployed function or a server; None does it here. Raises BadOptionError for an option out of range,
-    else as Service.googlify.
+    `url` is the address of a deployed function or a server; None processes the photo in this process. Raises
+    BadOptionError for an option out of range, and the errors of Service.googlify.
     """
     given = {name: value for name, value in asdict(options).items() if value is not None}
-    return _kept(url).googlify(photo, options_from_json(given))
+    return _cached_service(url).googlify(photo, options_from_json(given))
 
 
 def service_at(url: str | None, *, sign: bool | None = None, region: str | None = None) -> Service:
-    """The service at an address, or here. `sign` and `region` as in RemoteService, where None decides by the address.
+    """Return the service at a URL; in this process if there is none. For `sign` and `region` see RemoteService.
 
-    Raises BadUrlError, ForbiddenError without credentials where they are needed, SettingError without a model where
-    that is, and without the extra `aws` where a URL is named.
+    Raises BadUrlError; ForbiddenError if the requests must be signed and there are no credentials; SettingError if the
+    model or the extra `aws` is missing.
     """
-    # Who does photos here needs no HTTP and no botocore, and who sends them no model and nothing to run it.
+    # Imported here because neither service needs the other's dependencies: HTTP and botocore, a model and its runtime.
     if not url:
         from googly_eyes.client.in_process import InProcessService  # noqa: PLC0415
 
@@ -51,5 +54,5 @@ def service_at(url: str | None, *, sign: bool | None = None, region: str | None 
 
 
 @lru_cache(maxsize=4)
-def _kept(url: str | None) -> Service:
+def _cached_service(url: str | None) -> Service:
     return service_at(url)

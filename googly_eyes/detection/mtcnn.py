@@ -18,7 +18,7 @@ import numpy.typing as npt
 from googly_eyes.detection.candidates import NO_CANDIDATES, Candidates, Indices, nms
 from googly_eyes.detection.detector import BOX_IN_CROP
 from googly_eyes.detection.tflite import Session, wrong_model
-from googly_eyes.photo.photo import shrunk
+from googly_eyes.photo.views import shrink
 from googly_eyes.types import Floats, Pixels
 
 WINDOW, STRIDE = 12, 2  # pixels, of P-net
@@ -90,7 +90,7 @@ def _pyramid(pixels: Pixels) -> list[Pixels]:
     height, width, _ = pixels.shape
     levels, scale = [pixels], WINDOW / SMALLEST_FACE
     while min(height, width) * scale >= WINDOW:
-        levels.append(shrunk(levels[-1], ceil(width * scale), ceil(height * scale)))
+        levels.append(shrink(levels[-1], ceil(width * scale), ceil(height * scale)))
         scale *= PYRAMID_SCALE
     return [level[None] for level in levels]
 

@@ -26,7 +26,8 @@ from googly_eyes.detection.geometry import (
     rolls,
     transform_candidates,
 )
-from googly_eyes.photo.photo import Photo, crop, small_copy, turned
+from googly_eyes.photo.photo import Photo
+from googly_eyes.photo.views import crop, rotate, small_copy
 from googly_eyes.types import Floats
 
 LONG_SIDE = 640  # pixels, of the first pass: a larger one finds smaller faces and costs with its square
@@ -91,7 +92,7 @@ class Search:
             return NO_CANDIDATES
         self._passes.add((scale, rotation))
         width, height = max(1, round(self._photo.width * scale)), max(1, round(self._photo.height * scale))
-        pixels, to_copy = turned(small_copy(self._photo, width, height), rotation)
+        pixels, to_copy = rotate(small_copy(self._photo, width, height), rotation)
         seen = self._detector.scan(pixels, NOISE_FLOOR)
         self.stopped |= seen.truncated
         likely = seen.scores >= CANDIDATE_THRESHOLD

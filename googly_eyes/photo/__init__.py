@@ -1,1 +1,1 @@
-"""A photo: its bytes, its pixels or coefficients, and the views that detection needs."""
+"""A photo: from bytes to pixels or coefficients, scaled views of it, and back to bytes."""

@@ -1,208 +1,175 @@
-"""A photo: its bytes read within limits, the views of it that a detector looks at, and its bytes again.
+"""Open a photo within limits, paint on it, encode it: same format, size, sensor order and orientation tag.
 
-The picture stays as it is stored (SENSOR order); what a person sees (UPRIGHT) is made by the EXIF orientation. Only the
-small pieces that the detector asks for are ever turned upright. Coordinates are continuous: pixel i covers i..i+1.
-
-A JPEG is edited in its coefficients, where that can be done, and any other photo in its pixels.
+The picture stays in sensor order; `orientation` relates it to the upright picture that a person sees. Coordinates are
+continuous: pixel i covers i to i + 1. A JPEG is edited in its coefficients if possible, any other photo in its pixels.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from math import ceil, cos, floor, radians, sin
-from typing import Generic, TypeVar
+import importlib
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from types import TracebackType
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from googly_eyes.errors import BadRequestError, TooLargeError
-from googly_eyes.photo.formats import MEDIA_TYPES, UPRIGHT, Fidelity, Source, identify, open_photo
-from googly_eyes.photo.jpeg import Coefficients, transform
+from googly_eyes.photo import pixels
+from googly_eyes.photo.coefficients import Coefficients
+from googly_eyes.photo.jpeg_editor import JpegEditor
+from googly_eyes.photo.orientation import swaps_sides
+from googly_eyes.photo.registry import identify
+from googly_eyes.photo.source import Source, report_damage
 from googly_eyes.photo.turbojpeg import CannotTransformError
+from googly_eyes.types import Area, Fidelity, Floats
 
-CHROMA = 0.75  # of the samples across and down, in a small copy: its colours may be less fine than its light
-NEUTRAL = (123, 117, 104)  # the mean colour that the detector subtracts: to it, nothing at all
-
-
-# Pillow gives a photo's memory (blocks of 16 MiB) back to the system, which charges for every page again with the next
-# photo: a fifth of the time on 17 MP. Sixteen blocks hold 64 MP. Set here and not in PILLOW_BLOCKS_MAX, because Pillow
-# reads that when it is first imported, maybe by somebody else; a choice made there stands.
+# Pillow returns the memory of a photo (blocks of 16 MiB) to the system, and new pages cost a fifth of the time of the
+# next photo of 17 MP. 16 blocks hold 64 MP. Not set by PILLOW_BLOCKS_MAX, because Pillow reads it when it is first
+# imported, maybe before this module; a value that is set there has priority.
 if not Image.core.get_blocks_max():  # type: ignore[attr-defined]
     Image.core.set_blocks_max(16)  # type: ignore[attr-defined]
 
-Matrix = npt.NDArray[np.float64]
-Pixels = npt.NDArray[np.uint8]
-Pair = tuple[float, float]
-T = TypeVar("T")
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An encoded photo. `fidelity` is the effect of encoding where nothing was painted.
+
+    `dropped` names content of the file, other than metadata, that is not in `data`.
+    """
+
+    data: bytes
+    fidelity: Fidelity
+    dropped: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Photo:
-    """One photo that can be looked at and painted on in place. `orientation` is EXIF's, 1..8.
+class Photo(ABC):
+    """An open photo. `image` is its picture in sensor order."""
 
-    `image` is in sensor order: coefficients of a JPEG, or pixels (L, LA, RGB, RGBA, CMYK or I;16).
-    """
-
+    source: Source
     image: Coefficients | Image.Image
-    format: str
-    orientation: int
+
+    @property
+    def orientation(self) -> int:
+        """EXIF's, 1 to 8."""
+        return self.source.orientation
 
     @property
     def width(self) -> int:
-        """Of the upright photo."""
-        return self.image.size[self.orientation > 4]
+        """Pixels of the upright photo."""
+        return self.image.size[swaps_sides(self.orientation)]
 
     @property
     def height(self) -> int:
-        """Of the upright photo."""
-        return self.image.size[self.orientation <= 4]
+        """Pixels of the upright photo."""
+        return self.image.size[not swaps_sides(self.orientation)]
 
     @property
     def media_type(self) -> str:
-        return MEDIA_TYPES[self.format]
+        return self.source.format.media_type
+
+    @abstractmethod
+    def align(self, area: Area) -> Area:
+        """Return the smallest area around `area`, in sensor order, that can be painted on."""
+
+    @abstractmethod
+    def mix(self, area: Area, grey: Floats, coverage: Floats) -> None:
+        """Paint greys (0 black to 1 white) by their coverage (0 to 1), both (y1 - y0, x1 - x0), on an aligned area."""
+
+    @abstractmethod
+    def encode(self) -> Encoded:
+        """Encode the photo; of metadata, colour profile, density and orientation are kept. Call it once, at the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedPhoto(Photo):
-    """One in pixels; `encode` turns them into a file like the one that came in."""
+    """A photo in pixels: L, LA, RGB, RGBA, CMYK or I;16."""
 
     image: Image.Image
-    encode: Callable[[Image.Image], bytes]
+
+    def align(self, area: Area) -> Area:
+        return area
+
+    def mix(self, area: Area, grey: Floats, coverage: Floats) -> None:
+        pixels.mix(self.image, area, grey, coverage)
+
+    def encode(self) -> Encoded:
+        return Encoded(self.source.encode(self.image), self.source.fidelity, self.source.dropped)
 
 
 @dataclass(frozen=True, slots=True)
-class Edited(Generic[T]):
-    """What became of a photo. `result` is what its editor gave back; `data` is the photo written.
+class CoefficientPhoto(Photo):
+    """A JPEG in coefficients. They are gone after `encode`, and after the with statement of `open_photo`."""
 
-    `fidelity` is what happened to it where nothing was painted. `dropped` names what it had, besides metadata, and has
-    no more. Where none was to be written the three are None, None and empty.
+    image: Coefficients
+    _editor: JpegEditor
+    _painted: list[tuple[Area, Floats, Floats]] = field(default_factory=list)
+
+    def align(self, area: Area) -> Area:
+        return self.image.align(area)
+
+    def mix(self, area: Area, grey: Floats, coverage: Floats) -> None:
+        self.image.mix(area, grey, coverage)
+        self._painted.append((area, grey, coverage))
+
+    def encode(self) -> Encoded:
+        try:
+            return Encoded(self._editor.write(), "exact", self.source.dropped)
+        except CannotTransformError:
+            # The headers of the JPEG gave no reason to expect this. Paint the same on its pixels.
+            decoded = _decode(self.source)
+            for patch in self._painted:
+                decoded.mix(*patch)
+            return decoded.encode()
+
+
+def open_photo(data: bytes, *, max_bytes: int, max_pixels: int) -> AbstractContextManager[Photo]:
+    """Open a photo for the body of a with statement.
+
+    Raises BadRequestError (no bytes), TooLargeError, UnsupportedMediaError (a format or kind of file that cannot be
+    read and written without loss of content) or DamagedPhotoError. Both limits are checked before a pixel is decoded.
+    """
+    return _OpenPhoto(_read_within_limits(data, max_bytes=max_bytes, max_pixels=max_pixels))
+
+
+def decode_photo(data: bytes, *, max_bytes: int, max_pixels: int) -> DecodedPhoto:
+    """Open any photo in pixels; for as long as it is used. Raises as `open_photo`."""
+    return _decode(_read_within_limits(data, max_bytes=max_bytes, max_pixels=max_pixels))
+
+
+def read_source(data: bytes) -> Source:
+    """Read the header of a photo. Raises UnsupportedMediaError or DamagedPhotoError."""
+    row = identify(data)
+    with report_damage(row):
+        module = importlib.import_module(f"googly_eyes.photo.formats.{row.name.lower()}")
+        source: Source = module.open_source(data)
+    return source
+
+
+class _OpenPhoto:
+    """The context manager of `open_photo`.
+
+    Not a generator: an interrupt between the two halves of one would leave the library waiting.
     """
 
-    result: T
-    data: bytes | None
-    media_type: str
-    fidelity: Fidelity | None
-    dropped: tuple[str, ...]
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._editor: JpegEditor | None = None
+
+    def __enter__(self) -> Photo:
+        if self._source.jpeg is not None:
+            try:
+                self._editor = JpegEditor(self._source.jpeg)
+                return CoefficientPhoto(self._source, self._editor.open(), self._editor)
+            except CannotTransformError:
+                pass  # it needs the way through pixels
+        return _decode(self._source)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if self._editor is not None:
+            self._editor.close(error)
 
 
-def edit_photo(
-    data: bytes, edit: Callable[[Photo], T], *, max_bytes: int, max_pixels: int, write: bool = True
-) -> Edited[T]:
-    """Let `edit` look at a photo and paint on it, and write it: same format, size, sensor order and orientation tag.
-
-    Of other metadata, colour profile and density are kept. `edit` gets the photo for as long as it runs, and may be
-    called again with another view of it: only what it gives back the last time counts. Raises as `read_photo` does.
-    """
-    source = _opened(data, max_bytes=max_bytes, max_pixels=max_pixels)
-    fidelity: Fidelity = "exact"
-    try:
-        result, written = _edit_coefficients(data, source, edit, write=write)
-    except CannotTransformError:
-        photo = _decoded(source)
-        result = edit(photo)
-        written, fidelity = write_photo(photo) if write else None, source.fidelity
-    if written is None:
-        return Edited(result, None, MEDIA_TYPES[source.format], None, ())
-    return Edited(result, written, MEDIA_TYPES[source.format], fidelity, source.dropped)
-
-
-def read_photo(data: bytes, *, max_bytes: int, max_pixels: int) -> DecodedPhoto:
-    """Decode a photo; both limits are held before a pixel is.
-
-    Raises BadRequestError (no bytes), TooLargeError, UnsupportedMediaError (what cannot be read and given back
-    whole) or DamagedPhotoError.
-    """
-    return _decoded(_opened(data, max_bytes=max_bytes, max_pixels=max_pixels))
-
-
-def write_photo(photo: DecodedPhoto) -> bytes:
-    """The file: same format, size, sensor order and orientation tag; of other metadata, colour profile and density."""
-    return photo.encode(photo.image)
-
-
-def small_copy(photo: Photo, width: int, height: int) -> Pixels:
-    """The whole upright photo scaled to (height, width, 3) RGB, up or down."""
-    size = (height, width) if photo.orientation > 4 else (width, height)
-    small = _scaled(photo.image, size)
-    if photo.orientation != 1:
-        small = small.transpose(UPRIGHT[photo.orientation])
-    return np.asarray(_rgb(small))
-
-
-def shrunk(pixels: Pixels, width: int, height: int) -> Pixels:
-    """Pixels (h, w, 3) as (height, width, 3), each the mean of those that it covers."""
-    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BOX))
-
-
-def turned(pixels: Pixels, degrees: int) -> tuple[Pixels, Matrix]:
-    """A small copy turned back by `degrees`: what is tilted by so much, clockwise as seen, stands upright in it.
-
-    As large as it has to be, its corners neutral. Also the affine map (2, 3) from its pixels to those of the copy.
-    """
-    if degrees == 0:
-        return pixels, np.eye(2, 3)
-    sine, cosine = sin(radians(degrees)), cos(radians(degrees))
-    turn = np.round([[cosine, -sine], [sine, cosine]], 12)  # whole numbers for quarter turns, which lose nothing then
-    middle = np.array(pixels.shape[1::-1]) / 2
-    size = np.ceil(2 * np.abs(turn.T) @ middle - 1e-6)
-    to_copy = np.column_stack([turn, middle - turn @ (size / 2)])
-    image = Image.fromarray(pixels).transform(
-        (int(size[0]), int(size[1])),
-        Image.Transform.AFFINE,
-        tuple(to_copy.ravel().tolist()),
-        Image.Resampling.BILINEAR,
-        fillcolor=NEUTRAL,
-    )
-    return np.asarray(image), to_copy
-
-
-def crop(photo: Photo, to_upright: Matrix, side: int) -> Pixels:
-    """A square (side, side, 3) of RGB, anywhere, at any angle and scale; what lies outside the photo is neutral.
-
-    `to_upright` (2, 3) maps pixels of the crop to those of the upright photo.
-    """
-    to_sensor = upright_to_sensor(photo) @ np.vstack([to_upright, (0, 0, 1)])
-    corners = to_sensor @ [[0, side, 0, side], [0, 0, side, side], [1, 1, 1, 1]]
-    step = max(1, int(abs(np.linalg.det(to_sensor[:, :2])) ** 0.5))  # photo pixels, across, to one of the crop
-    # One more pixel on every side, for the interpolation.
-    left, top = (max(0, floor(low) - step) for low in corners.min(axis=1))
-    right, bottom = (
-        min(end, ceil(high) + step) for end, high in zip(photo.image.size, corners.max(axis=1), strict=True)
-    )
-    if left >= right or top >= bottom:
-        return np.full((side, side, 3), NEUTRAL, np.uint8)
-    area = (left, top, right, bottom)
-    if isinstance(photo.image, Coefficients):
-        colours = photo.image.colours
-        fills = Image.new("RGB", (1, 1), NEUTRAL).convert(colours).split()
-        bands = []
-        for view, fill in zip(photo.image.views(area, 1 / step, chroma=1 / step), fills, strict=True):
-            piece, outside = Image.fromarray(view.samples), fill.getpixel((0, 0))
-            bands.append(_turned(piece, view.corner, view.scale, to_sensor=to_sensor, side=side, fill=outside))
-        return np.asarray(Image.merge(colours, bands).convert("RGB"))
-    # Bilinear alone would skip pixels where the crop is much smaller than what it shows.
-    piece = _rgb(_for_resampling(photo.image.crop(area)).reduce(step))
-    return np.asarray(_turned(piece, (left, top), (1 / step, 1 / step), to_sensor=to_sensor, side=side, fill=NEUTRAL))
-
-
-def upright_to_sensor(photo: Photo) -> Matrix:
-    """The affine map (2, 3) from pixels of the upright photo to those of the stored one."""
-    width, height = photo.image.size
-    matrix = {
-        1: [[1, 0, 0], [0, 1, 0]],
-        2: [[-1, 0, width], [0, 1, 0]],
-        3: [[-1, 0, width], [0, -1, height]],
-        4: [[1, 0, 0], [0, -1, height]],
-        5: [[0, 1, 0], [1, 0, 0]],
-        6: [[0, 1, 0], [-1, 0, height]],
-        7: [[0, -1, width], [-1, 0, height]],
-        8: [[0, -1, width], [1, 0, 0]],
-    }[photo.orientation]
-    return np.array(matrix, np.float64)
-
-
-def _opened(data: bytes, *, max_bytes: int, max_pixels: int) -> Source:
-    """Header and limits."""
+def _read_within_limits(data: bytes, *, max_bytes: int, max_pixels: int) -> Source:
     if not data:
         raise BadRequestError("The photo is empty. Send the bytes of an image file.", code="empty_photo")
     if len(data) > max_bytes:
@@ -211,7 +178,7 @@ def _opened(data: bytes, *, max_bytes: int, max_pixels: int) -> Source:
             bytes=len(data),
             max_bytes=max_bytes,
         )
-    source = open_photo(identify(data), data)
+    source = read_source(data)
     width, height = source.file.size
     if width * height > max_pixels:
         raise TooLargeError(
@@ -222,56 +189,5 @@ def _opened(data: bytes, *, max_bytes: int, max_pixels: int) -> Source:
     return source
 
 
-def _decoded(source: Source) -> DecodedPhoto:
-    return DecodedPhoto(source.decode(), source.format, source.orientation, source.encode)
-
-
-def _edit_coefficients(
-    data: bytes, source: Source, edit: Callable[[Photo], T], *, write: bool
-) -> tuple[T, bytes | None]:
-    if source.stored is None:
-        raise CannotTransformError("it is no JPEG, or one in inks")
-    results: list[T] = []
-
-    def edit_lent(coefficients: Coefficients) -> None:
-        results.append(edit(Photo(coefficients, source.format, source.orientation)))
-
-    written = transform(data, source.stored.colours, edit_lent, source.stored.complete if write else None)
-    return results[-1], written
-
-
-def _scaled(image: Coefficients | Image.Image, size: tuple[int, int]) -> Image.Image:
-    if isinstance(image, Coefficients):
-        width, height = image.size
-        scale = max(size[0] / width, size[1] / height)
-        views = image.views((0, 0, width, height), scale, chroma=CHROMA * scale)
-        bands = []
-        for view in views:
-            whole = (0, 0, width * view.scale[0], height * view.scale[1])
-            bands.append(Image.fromarray(view.samples).resize(size, Image.Resampling.BILINEAR, whole, reducing_gap=1.0))
-        return Image.merge(image.colours, bands)
-    # A gap of 1 averages whole blocks of pixels first, then filters what is left: the quickest way through 12 MP.
-    return _for_resampling(image).resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0)
-
-
-def _turned(
-    piece: Image.Image, corner: Pair, scale: Pair, *, to_sensor: Matrix, side: int, fill: float | tuple[int, ...] | None
-) -> Image.Image:
-    """What a crop shows of a piece that lies at `corner` of the stored photo and has `scale` pixels for one of its."""
-    to_piece = (to_sensor - [[0, 0, corner[0]], [0, 0, corner[1]]]) * np.reshape(scale, (2, 1))
-    matrix = tuple(to_piece.ravel().tolist())
-    return piece.transform((side, side), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR, fillcolor=fill)
-
-
-def _for_resampling(image: Image.Image) -> Image.Image:
-    """Pillow averages every mode but 16-bit grey: its upper eight bits are all that a detector takes."""
-    if image.mode != "I;16":
-        return image
-    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode in {"LA", "RGBA"}:
-        ground = Image.new("RGBA", image.size, NEUTRAL)
-        return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
-    return image.convert("RGB")
+def _decode(source: Source) -> DecodedPhoto:
+    return DecodedPhoto(source, source.decode())

@@ -1,75 +1,161 @@
-"""libturbojpeg's lossless transform by ctypes: the coefficients of a JPEG lent to a function, then written.
+"""Call libturbojpeg's lossless transform by ctypes: read the coefficients of a JPEG, then write them again.
 
-It is a system library, which may be missing, too old, for another processor or other than its header says: it is tried
-out once, on a picture of its own. Whatever cannot be done raises CannotTransformError.
+The library is Debian's own and may be missing, too old, built for another processor or different from its header file,
+so it is tested once, on a picture made here.
 """
 
 import ctypes
-import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from math import ceil
-from types import FrameType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from googly_eyes.photo.headers import MALFORMED, JpegLayout, jpeg_layout
+from googly_eyes.photo.jpeg_header import BLOCK, LEVEL_SHIFT, MALFORMED, Blocks, JpegHeader, read_header
+from googly_eyes.types import Pixels
 
-BLOCK = 8
-MIDDLE = 128.0  # samples are stored around it (T.81, A.3.1)
-
-# By full names where a bare one could be looked for in the current folder, which is not ours.
+# Full names where the dynamic linker may search the current folder for a bare one.
 LIBRARIES = (
     "libturbojpeg.so.0",
     "/opt/homebrew/lib/libturbojpeg.0.dylib",
     "/usr/local/lib/libturbojpeg.0.dylib",
 )
 # turbojpeg.h, the same in 2.0 to 3.1.
-NO_OUTPUT, COPY_NO_MARKERS = 16, 64
+COPY_NO_MARKERS = 64
 STOP_ON_WARNING, LIMIT_SCANS = 8192, 32768
 PIXELS_RGB, SAMPLING_420, BEST_QUALITY = 0, 2, 100
-FAILED = -1
-SPARE_BYTES = 65536  # besides a quarter more than came in; where that is not enough the library helps itself
+SUCCESS, FAILURE = 0, -1
+SPARE_BYTES = 65536  # of the output buffer, beside 1.25 times the input; the library enlarges it if that is not enough
+BLOCK_BYTES = BLOCK * BLOCK * 2
 
-Samples = npt.NDArray[np.uint8]
-Blocks = npt.NDArray[np.int16]
-Edit = Callable[[Sequence[Blocks]], None]
-Complete = Callable[[memoryview], bytes]
+Finish = Callable[[memoryview], bytes]
 
 
 class CannotTransformError(Exception):
-    """The JPEG, or the machine, is none for the transform. The reason is for who looks into it."""
+    """The library is missing or cannot transform this JPEG. The message is for maintainers."""
 
 
-def lend(data: bytes, layout: JpegLayout, edit: Edit, complete: Complete | None) -> bytes | None:
-    """Call `edit` with the blocks (rows, columns, 8, 8) of each component, to be changed in place, and write a JPEG.
-
-    The JPEG is baseline, and without metadata but for a JFIF header; `complete` makes the answer of it, and without it
-    nothing is written. Both have what they are given only while they run, and what they raise comes out unchanged.
-    Raises CannotTransformError, maybe after `edit` has been called: then that was for nothing.
-    """
-    library = _library()
-    if library is None:
-        raise CannotTransformError("libturbojpeg is not on this machine, or not as it should be")
-    return _run(library, data, _Loan(layout, edit), complete)
-
-
-def is_there() -> bool:
-    """Whether this machine has a libturbojpeg that works as it must. It is tried out the first time."""
+def is_available() -> bool:
+    """Return True if this machine has a libturbojpeg that passes the test. The first call runs the test."""
     return _library() is not None
 
 
-def finest(layout: JpegLayout) -> tuple[int, int]:
-    """The most samples across and down of any component: as many as there are pixels."""
-    components = layout.components
-    return max(each.across for each in components), max(each.down for each in components)
+class Transform:
+    """One call of tjTransform, held open in a thread between reading and writing the coefficients.
+
+    The library has no separate functions for the two. It calls a filter with every row of blocks, after reading and
+    before writing: the last of these calls waits until `write` or `close`. turbojpeg.h promises that a row is valid
+    during its own filter call. All versions keep every row valid until the last call returns, and write only then,
+    because they read the whole picture first (docs/adr/0011). This is not documented, so `_works` tests it.
+    """
+
+    def __init__(self, data: bytes, header: JpegHeader, library: Any = None) -> None:
+        self._library: Any = library or _library()
+        if self._library is None:
+            raise CannotTransformError("libturbojpeg is not on this machine, or fails its test")
+        self._data = data
+        self._header = header
+        self._rows: list[list[int]] = [[] for _ in header.components]
+        self._expected_rows = list(_expected_rows(header))[::-1]
+        self._blocks: list[Blocks] = []
+        self._finish: Finish | None = None
+        self._written: bytes | None = None
+        self._error: BaseException | None = None
+        self._has_read = threading.Event()
+        self._may_continue = threading.Event()
+        # A daemon: an interrupt at an unlucky moment must not keep the process from ending.
+        self._thread = threading.Thread(target=self._run, name="libturbojpeg", daemon=True)
+
+    def read(self) -> list[Blocks]:
+        """Return the blocks (rows, columns, 8, 8) of each component: the library's own memory, to be changed in place.
+
+        Call `write` or `close` afterwards, also if this raises, and do not use the blocks any more from then on.
+        Raises CannotTransformError.
+        """
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise CannotTransformError("no thread can be started") from error
+        self._has_read.wait()
+        if self._error is not None:
+            raise self._error
+        return self._blocks
+
+    def write(self, finish: Finish) -> bytes:
+        """Return the result of `finish` for a baseline JPEG of the blocks, with a JFIF header and no other metadata.
+
+        `finish` runs in another thread; its argument is valid during the call only. Raises CannotTransformError.
+        """
+        self._finish = finish
+        self.close()
+        if self._error is not None:
+            raise self._error
+        if self._written is None:
+            raise RuntimeError("the edit of this JPEG has ended")
+        written, self._written = self._written, None
+        return written
+
+    def close(self) -> None:
+        """End the call, without writing unless `write` has been called. May be called again."""
+        self._blocks = []
+        self._may_continue.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self._written = self._transform()
+        except BaseException as error:
+            traceback.clear_frames(error.__traceback__)  # they refer to memory that has been freed
+            self._error = error
+        finally:
+            self._has_read.set()
+
+    def _transform(self) -> bytes | None:
+        library, data = self._library, self._data
+        handle = library.tjInitTransform()
+        if not handle:
+            raise MemoryError
+        options = _TransformOptions(options=COPY_NO_MARKERS, filter=_FILTER(self._take_row))
+        size = ctypes.c_ulong(len(data) + len(data) // 4 + SPARE_BYTES)
+        output = ctypes.c_void_p(library.tjAlloc(size.value))
+        try:
+            into = (ctypes.byref(output), ctypes.byref(size))
+            flags = STOP_ON_WARNING | LIMIT_SCANS
+            status = library.tjTransform(handle, data, len(data), 1, *into, ctypes.byref(options), flags)
+            if self._error is not None or (self._finish is None and self._has_read.is_set()):
+                return None
+            if status != SUCCESS:
+                raise CannotTransformError(library.tjGetErrorStr2(handle).decode("ascii", "replace"))
+            if self._finish is None:
+                raise CannotTransformError("the library has not passed all rows")
+            memory = _Memory({"version": 3, "typestr": "|u1", "data": (output.value, True), "shape": (size.value,)})
+            return self._finish(np.asarray(memory).data)
+        finally:
+            library.tjFree(output)
+            library.tjDestroy(handle)
+
+    def _take_row(self, address: int, row: "_Region", plane: "_Region", component: int, *_: object) -> int:
+        """Take one row of blocks; the filter that the library calls. An exception would be lost in C."""
+        try:
+            expected = self._expected_rows.pop() if self._expected_rows else None
+            if (component, row.y, plane.width, plane.height) != expected:
+                raise CannotTransformError("its rows come in an unexpected order")
+            self._rows[component].append(address)
+            if self._expected_rows:
+                return SUCCESS
+            self._blocks = [_as_array(self._header, number, rows) for number, rows in enumerate(self._rows)]
+            self._has_read.set()
+            self._may_continue.wait()
+        except BaseException as error:
+            self._error = error
+            return FAILURE
+        return FAILURE if self._finish is None else SUCCESS
 
 
 class _Region(ctypes.Structure):
@@ -79,7 +165,9 @@ class _Region(ctypes.Structure):
 _FILTER = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, _Region, _Region, ctypes.c_int, ctypes.c_int, ctypes.c_void_p)
 
 
-class _Transform(ctypes.Structure):
+class _TransformOptions(ctypes.Structure):
+    """tjtransform of turbojpeg.h."""
+
     _fields_ = (
         ("region", _Region),
         ("operation", ctypes.c_int),
@@ -91,157 +179,62 @@ class _Transform(ctypes.Structure):
 
 @dataclass(frozen=True, slots=True)
 class _Memory:
-    """Somebody else's memory, in the words that numpy asks in."""
+    """Memory of the library, for numpy.asarray."""
 
     __array_interface__: dict[str, object]
 
 
-class _Loan:
-    """What the transform calls for every row of blocks: of one component after the other, from the top.
-
-    turbojpeg.h promises that a row is valid during its own call. That every row still is in the last call, and is
-    written only after it, is so in all versions, because the transform reads the whole picture first (docs/adr/0011).
-    It is nowhere said, so `_works` tries it out.
-    """
-
-    def __init__(self, layout: JpegLayout, edit: Edit) -> None:
-        self._layout = layout
-        self._edit = edit
-        self._rows: list[list[int]] = [[] for _ in layout.components]
-        expected = list(_rows(layout))
-        self._expected = iter(expected)
-        self._left = len(expected)
-        self.done = False
-        self.error: BaseException | None = None
-
-    def take(self, address: int, row: _Region, plane: _Region, component: int, _: int, __: object) -> int:
-        """Nothing may be raised from here, into C: it is kept in `error`."""
-        try:
-            if (component, row.y, plane.width, plane.height) != next(self._expected, None):
-                raise CannotTransformError("its rows come in another order than they should")
-            self._rows[component].append(address)
-            self._left -= 1
-            if self._left == 0:
-                self._edit([_blocks(self._layout, number, addresses) for number, addresses in enumerate(self._rows)])
-                self.done = True
-        except BaseException as error:
-            _forget_locals(error)
-            self.error = error
-            return FAILED
-        return 0
-
-
-def _forget_locals(error: BaseException | None) -> None:
-    """An error is looked at when the library's memory is gone; what its frames have of that must be gone as well."""
-    while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__cause__ or error.__context__
-
-
-@contextmanager
-def _interrupts_put_off() -> Iterator[None]:
-    """Ctrl-C waits: at the entry of a function that C calls it would be printed and forgotten, and a row with it."""
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield
-        return
-    came: list[tuple[int, FrameType | None]] = []
-    signal.signal(signal.SIGINT, lambda *given: came.append(given))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-        if came:
-            before(*came[0])
-
-
-def _size_in_blocks(layout: JpegLayout, number: int) -> tuple[int, int]:
-    """Rows and columns (T.81, A.1.1 and A.2.4)."""
-    across, down = finest(layout)
-    component = layout.components[number]
-    rows = ceil(layout.height * component.down / (down * BLOCK))
-    return rows, ceil(layout.width * component.across / (across * BLOCK))
-
-
-def _rows(layout: JpegLayout) -> Iterator[tuple[int, int, int, int]]:
-    """Component, y, width and height of its plane in samples, for each call; rows come in whole units."""
-    for number, component in enumerate(layout.components):
-        rows, columns = _size_in_blocks(layout, number)
-        for row in range(ceil(rows / component.down) * component.down):
+def _expected_rows(header: JpegHeader) -> Iterator[tuple[int, int, int, int]]:
+    """Yield component, y, width and height of its plane in samples, for each filter call."""
+    for number, component in enumerate(header.components):
+        rows, columns = header.size_in_blocks(number)
+        for row in range(-(-rows // component.down) * component.down):  # rows come in whole units (T.81, A.2.4)
             yield number, BLOCK * row, BLOCK * columns, BLOCK * rows
 
 
-def _blocks(layout: JpegLayout, number: int, addresses: Sequence[int]) -> Blocks:
-    """The library's memory as one array, if its rows lie in it one after the other."""
-    rows, columns = _size_in_blocks(layout, number)
-    length = columns * BLOCK * BLOCK * 2
+def _as_array(header: JpegHeader, number: int, addresses: Sequence[int]) -> Blocks:
+    """Return the rows of blocks of a component as one array, without copying."""
+    rows, columns = header.size_in_blocks(number)
+    length = columns * BLOCK_BYTES
     steps = {after - before for before, after in pairwise(addresses)} or {length}
     step = steps.pop()
     if steps or step < length:
-        raise CannotTransformError("its rows are not kept side by side")
+        raise CannotTransformError("its rows are not at equal distances in memory")
     memory = _Memory(
         {
             "version": 3,
             "typestr": np.dtype(np.int16).str,
             "data": (addresses[0], False),
             "shape": (rows, columns, BLOCK, BLOCK),
-            "strides": (step, BLOCK * BLOCK * 2, BLOCK * 2, 2),
+            "strides": (step, BLOCK_BYTES, BLOCK * 2, 2),
         }
     )
     return np.asarray(memory)
 
 
-def _run(library: Any, data: bytes, loan: _Loan, complete: Complete | None) -> bytes | None:
-    handle = library.tjInitTransform()
-    if not handle:
-        raise MemoryError
-    options = COPY_NO_MARKERS | (0 if complete else NO_OUTPUT)
-    how = _Transform(options=options, filter=_FILTER(loan.take))
-    size = ctypes.c_ulong(len(data) + len(data) // 4 + SPARE_BYTES if complete else 0)
-    written = ctypes.c_void_p(library.tjAlloc(size.value) if complete else None)
-    try:
-        flags = STOP_ON_WARNING | LIMIT_SCANS
-        with _interrupts_put_off():
-            status = library.tjTransform(
-                handle, data, len(data), 1, ctypes.byref(written), ctypes.byref(size), ctypes.byref(how), flags
-            )
-        if loan.error is not None:
-            error, loan.error = loan.error, None
-            raise error
-        if status or not loan.done:
-            raise CannotTransformError(library.tjGetErrorStr2(handle).decode("ascii", "replace"))
-        if complete is None:
-            return None
-        memory = _Memory({"version": 3, "typestr": "|u1", "data": (written.value, True), "shape": (size.value,)})
-        return complete(np.asarray(memory).data)
-    finally:
-        library.tjFree(written)
-        library.tjDestroy(handle)
-
-
 @cache
 def _library() -> Any | None:
-    """libturbojpeg, if there is one that works as it must."""
+    """Return the first libturbojpeg that passes the test, or None."""
     for name in LIBRARIES:
         try:
             library = ctypes.CDLL(name)
             _declare(library)
             if _works(library):
                 return library
-        except (OSError, AttributeError):  # none of this name, for another processor, or before 2.0
+        except (OSError, AttributeError):  # not found, for another processor, or before 2.0
             continue
     return None
 
 
 def _declare(library: Any) -> None:
-    pointer, size = ctypes.c_void_p, ctypes.c_ulong
-    number = ctypes.c_int
+    """Set the argument and result types of the functions that are called here."""
+    pointer, size, number = ctypes.c_void_p, ctypes.c_ulong, ctypes.c_int
     into = (ctypes.POINTER(pointer), ctypes.POINTER(size))
     signatures: dict[str, tuple[Any, tuple[Any, ...]]] = {
         "tjInitTransform": (pointer, ()),
         "tjTransform": (
             number,
-            (pointer, ctypes.c_char_p, size, number, *into, ctypes.POINTER(_Transform), number),
+            (pointer, ctypes.c_char_p, size, number, *into, ctypes.POINTER(_TransformOptions), number),
         ),
         "tjCompress2": (
             number,
@@ -258,38 +251,36 @@ def _declare(library: Any) -> None:
 
 
 def _works(library: Any) -> bool:
-    """Whether the rows of a picture of known squares are all there in the last call, and are written after it."""
+    """Return True if the library reads the blocks of a known picture and writes them as they are changed."""
     levels = np.arange(36, dtype=np.uint8).reshape(6, 6) * 7
     try:
-        picture = _compressed(library, levels.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1))
-        layout = jpeg_layout(picture)
-        seen: list[Blocks] = []
-
-        def change(components: Sequence[Blocks]) -> None:
-            luma = components[0]
-            seen.append(luma.copy())
+        picture = _compress(library, levels.repeat(BLOCK, axis=0).repeat(BLOCK, axis=1))
+        header = read_header(picture)
+        with closing(Transform(picture, header, library)) as transform:
+            luma = transform.read()[0]
+            before = luma.copy()
             luma[:, 1] = 0
-
-        changed = _run(library, picture, _Loan(layout, change), bytes)
-        _run(library, changed or b"", _Loan(layout, change), None)
+            changed = transform.write(bytes)
+        with closing(Transform(changed, header, library)) as transform:
+            after = transform.read()[0].copy()
     except (CannotTransformError, *MALFORMED):
         return False
     expected = np.zeros((*levels.shape, BLOCK, BLOCK))
-    expected[..., 0, 0] = BLOCK * (levels - MIDDLE)
-    changed_once = expected.copy()
-    changed_once[:, 1] = 0
-    return bool((seen[0] == expected).all() and (seen[1] == changed_once).all())
+    expected[..., 0, 0] = BLOCK * (levels - float(LEVEL_SHIFT))
+    expected_after = expected.copy()
+    expected_after[:, 1] = 0
+    return bool((before == expected).all() and (after == expected_after).all())
 
 
-def _compressed(library: Any, grey: Samples) -> bytes:
-    """A 4:2:0 JPEG that counts in ones."""
+def _compress(library: Any, grey: Pixels) -> bytes:
+    """Return a 4:2:0 JPEG of grey levels (height, width) whose quantization tables are all 1."""
     height, width = grey.shape
     pixels = grey.repeat(3).tobytes()
     handle, written, size = library.tjInitTransform(), ctypes.c_void_p(), ctypes.c_ulong()
     try:
-        how = (width, 3 * width, height, PIXELS_RGB)
+        shape = (width, 3 * width, height, PIXELS_RGB)
         into = (ctypes.byref(written), ctypes.byref(size))
-        if library.tjCompress2(handle, pixels, *how, *into, SAMPLING_420, BEST_QUALITY, 0) != 0:
+        if library.tjCompress2(handle, pixels, *shape, *into, SAMPLING_420, BEST_QUALITY, 0) != SUCCESS:
             raise CannotTransformError(library.tjGetErrorStr2(handle).decode("ascii", "replace"))
         return ctypes.string_at(written, size.value)
     finally:

@@ -1,4 +1,4 @@
-"""`python -m googly_eyes.server`: the API on this machine."""
+"""`python -m googly_eyes.server` is the same as `googly serve`."""
 
 import sys
 

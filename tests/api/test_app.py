@@ -8,10 +8,10 @@ import pytest
 from googly_eyes import __version__
 from googly_eyes.api import app
 from googly_eyes.api.app import respond
-from googly_eyes.api.request import Message
+from googly_eyes.api.request import HttpRequest
 from googly_eyes.errors import SettingError
-from googly_eyes.pipeline import Result
 from googly_eyes.settings import load_settings
+from googly_eyes.types import Result
 from testing import people
 
 SETTINGS = load_settings({})
@@ -24,12 +24,14 @@ def photo():
 
 
 @pytest.fixture
-def ask(detector):
-    def ask(method="POST", path="/", *, body=b"", content_type="image/jpeg", query="", fits=lambda _: True, **headers):
-        message = Message(method, path, "the-id", {"content-type": content_type, **headers}, query, body)
-        return respond(message, detector, SETTINGS, fits=fits)
+def send(detector):
+    def send(
+        method="POST", path="/", *, body=b"", content_type="image/jpeg", query="", can_send=lambda _: True, **headers
+    ):
+        request = HttpRequest(method, path, "the-id", {"content-type": content_type, **headers}, query, body)
+        return respond(request, detector, SETTINGS, can_send=can_send)
 
-    return ask
+    return send
 
 
 @pytest.fixture
@@ -40,60 +42,60 @@ def log(capsys):
     return lines
 
 
-def googlify_that_raises(error):
+def failing_googlify(error):
     def googlify(*_):
         raise error
 
     return googlify
 
 
-def error_of(reply):
-    return json.loads(reply.body)["error"]
+def error_of(response):
+    return json.loads(response.body)["error"]
 
 
-def test_a_photo_comes_back_with_its_faces_counted(ask, photo):
-    reply = ask(body=photo, query="seed=5")
-    assert reply.status == 200
-    assert reply.headers["content-type"] == "image/jpeg"
-    assert int(reply.headers["x-googly-faces"]) >= 1
-    assert reply.headers["x-googly-seed"] == "5"
-    assert reply.body != photo
+def test_the_response_has_the_photo_and_the_number_of_faces(send, photo):
+    response = send(body=photo, query="seed=5")
+    assert response.status == 200
+    assert response.headers["content-type"] == "image/jpeg"
+    assert int(response.headers["x-googly-faces"]) >= 1
+    assert response.headers["x-googly-seed"] == "5"
+    assert response.body != photo
 
 
-def test_both_paths_and_both_ways_give_the_same_photo(ask, photo):
-    raw = ask(body=photo, query="seed=5")
-    sent = json.dumps({"image": base64.b64encode(photo).decode(), "seed": 5})
-    answer = json.loads(ask(path="/googly_eyes", body=sent, content_type="application/json").body)
+def test_both_paths_and_both_forms_return_the_same_photo(send, photo):
+    raw = send(body=photo, query="seed=5")
+    body = json.dumps({"image": base64.b64encode(photo).decode(), "seed": 5})
+    answer = json.loads(send(path="/googly_eyes", body=body, content_type="application/json").body)
     assert base64.b64decode(answer["image"]) == raw.body
     assert answer["seed"] == 5
     assert len(answer["faces"]) == int(raw.headers["x-googly-faces"])
 
 
-def test_accept_asks_for_the_other_form(ask, photo):
-    assert "image" in json.loads(ask(body=photo, accept="application/json").body)
-    sent = json.dumps({"image": base64.b64encode(photo).decode()})
-    reply = ask(body=sent, content_type="application/json", accept="image/*")
-    assert reply.headers["content-type"] == "image/jpeg"
+def test_accept_selects_the_other_form_of_the_response(send, photo):
+    assert "image" in json.loads(send(body=photo, accept="application/json").body)
+    body = json.dumps({"image": base64.b64encode(photo).decode()})
+    response = send(body=body, content_type="application/json", accept="image/*")
+    assert response.headers["content-type"] == "image/jpeg"
 
 
-def test_faces_alone_come_in_json_whatever_is_accepted(ask, photo):
-    answer = json.loads(ask(body=photo, query="answer=faces", accept="image/*").body)
+def test_faces_only_are_sent_as_json_for_any_accept_header(send, photo):
+    answer = json.loads(send(body=photo, query="answer=faces", accept="image/*").body)
     assert "image" not in answer
     assert answer["faces"]
 
 
-def test_a_seed_that_is_told_repeats_the_answer(ask, photo):
-    first = ask(body=photo)
-    again = ask(body=photo, query=f"seed={first.headers['x-googly-seed']}")
+def test_the_seed_of_a_response_reproduces_its_photo(send, photo):
+    first = send(body=photo)
+    again = send(body=photo, query=f"seed={first.headers['x-googly-seed']}")
     assert again.body == first.body
 
 
-def test_every_request_without_a_seed_has_a_fresh_one(ask, photo):
-    assert len({ask(body=photo, query="answer=faces").body for _ in range(3)}) == 3
+def test_each_request_without_a_seed_gets_a_new_one(send, photo):
+    assert len({send(body=photo, query="answer=faces").body for _ in range(3)}) == 3
 
 
-def test_health_tells_the_version_and_the_model(ask):
-    health = json.loads(ask("GET", "/health").body)
+def test_health_returns_the_version_and_the_model(send):
+    health = json.loads(send("GET", "/health").body)
     assert health["version"] == __version__
     assert health["model"]["name"] == SETTINGS.model.name
     assert FINGERPRINT.fullmatch(health["model"]["sha256"])
@@ -101,8 +103,8 @@ def test_health_tells_the_version_and_the_model(ask):
 
 
 @pytest.mark.parametrize("path", ["/health", "/openapi.json"])
-def test_head_is_get_without_a_body(ask, path):
-    head, get = ask("HEAD", path), ask("GET", path)
+def test_head_returns_the_headers_of_get_without_a_body(send, path):
+    head, get = send("HEAD", path), send("GET", path)
     assert get.body
     assert head.body == b""
     assert (head.status, head.headers) == (get.status, get.headers)
@@ -120,52 +122,52 @@ def test_head_is_get_without_a_body(ask, path):
         ("DELETE", "/openapi.json", "GET, HEAD"),
     ],
 )
-def test_another_method_is_refused_with_those_allowed(ask, method, path, allow):
-    reply = ask(method, path)
-    assert reply.status == 405
-    assert reply.headers["allow"] == allow
+def test_a_wrong_method_gets_405_with_the_allowed_methods(send, method, path, allow):
+    response = send(method, path)
+    assert response.status == 405
+    assert response.headers["allow"] == allow
 
 
 @pytest.mark.parametrize("path", ["", "/x", "//", "/googly_eyes/", "/Health", "/health/../"])
-def test_an_unknown_path_is_refused_with_those_there_are(ask, path):
-    reply = ask("GET", path)
-    assert reply.status == 404
-    assert error_of(reply)["details"]["paths"] == ["/", "/googly_eyes", "/health", "/openapi.json"]
+def test_an_unknown_path_gets_404_with_the_known_paths(send, path):
+    response = send("GET", path)
+    assert response.status == 404
+    assert error_of(response)["details"]["paths"] == ["/", "/googly_eyes", "/health", "/openapi.json"]
 
 
-def test_an_answer_that_the_door_cannot_hand_out_becomes_413_with_the_way_out(ask, photo):
-    reply = ask(body=photo, fits=lambda reply: len(reply.body) < 1000)
-    assert reply.status == 413
-    assert error_of(reply)["code"] == "answer_too_large"
-    assert "answer=faces" in error_of(reply)["message"]
+def test_a_response_that_the_transport_cannot_send_becomes_413_with_advice(send, photo):
+    response = send(body=photo, can_send=lambda response: len(response.body) < 1000)
+    assert response.status == 413
+    assert error_of(response)["code"] == "answer_too_large"
+    assert "answer=faces" in error_of(response)["message"]
 
 
-def test_every_answer_carries_the_request_id(ask, photo):
-    for reply in (
-        ask(body=photo),
-        ask(body=b"x"),
-        ask("GET", "/health"),
-        ask("GET", "/openapi.json"),
-        ask("GET", "/x"),
+def test_every_response_has_the_request_id(send, photo):
+    for response in (
+        send(body=photo),
+        send(body=b"x"),
+        send("GET", "/health"),
+        send("GET", "/openapi.json"),
+        send("GET", "/x"),
     ):
-        assert reply.headers["x-request-id"] == "the-id"
+        assert response.headers["x-request-id"] == "the-id"
 
 
-def test_an_unexpected_failure_tells_the_caller_nothing_but_the_id(ask, monkeypatch, log):
-    monkeypatch.setattr(app, "googlify", googlify_that_raises(RuntimeError("secret pixels")))
-    reply = ask(body=b"photo")
-    assert reply.status == 500
-    assert json.loads(reply.body).keys() == {"error", "request_id"}
-    assert error_of(reply).keys() == {"code", "message"}
-    assert b"secret" not in reply.body
-    assert b"RuntimeError" not in reply.body
+def test_the_response_to_an_unexpected_error_has_only_the_request_id(send, monkeypatch, log):
+    monkeypatch.setattr(app, "googlify", failing_googlify(RuntimeError("secret pixels")))
+    response = send(body=b"photo")
+    assert response.status == 500
+    assert json.loads(response.body).keys() == {"error", "request_id"}
+    assert error_of(response).keys() == {"code", "message"}
+    assert b"secret" not in response.body
+    assert b"RuntimeError" not in response.body
 
 
-def test_an_unexpected_failure_is_logged_with_types_and_places_but_no_message(ask, monkeypatch, log):
+def test_an_unexpected_error_is_logged_with_types_and_positions_but_no_message(send, monkeypatch, log):
     error = RuntimeError("secret pixels")
     error.__cause__ = KeyError("more pixels")
-    monkeypatch.setattr(app, "googlify", googlify_that_raises(error))
-    ask(body=b"photo")
+    monkeypatch.setattr(app, "googlify", failing_googlify(error))
+    send(body=b"photo")
     [line] = log()
     assert line["status"] == 500
     assert line["error"] == "internal_error"
@@ -176,60 +178,60 @@ def test_an_unexpected_failure_is_logged_with_types_and_places_but_no_message(as
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RecursionError(), StopIteration(), AssertionError()])
-def test_no_failure_gets_out(ask, monkeypatch, error):
-    monkeypatch.setattr(app, "googlify", googlify_that_raises(error))
-    assert ask(body=b"photo").status == 500
+def test_any_exception_becomes_a_response(send, monkeypatch, error):
+    monkeypatch.setattr(app, "googlify", failing_googlify(error))
+    assert send(body=b"photo").status == 500
 
 
-def test_a_wrong_setting_found_while_answering_is_no_business_of_the_callers(ask, monkeypatch):
-    monkeypatch.setattr(app, "googlify", googlify_that_raises(SettingError("There is no model at /secret.")))
-    reply = ask(body=b"photo")
-    assert reply.status == 500
-    assert error_of(reply)["code"] == "internal_error"
-    assert b"secret" not in reply.body
+def test_a_setting_error_during_a_request_is_an_internal_error(send, monkeypatch):
+    monkeypatch.setattr(app, "googlify", failing_googlify(SettingError("There is no model at /secret.")))
+    response = send(body=b"photo")
+    assert response.status == 500
+    assert error_of(response)["code"] == "internal_error"
+    assert b"secret" not in response.body
 
 
-def test_one_line_is_logged_for_a_photo_with_its_stages(ask, photo, log):
-    reply = ask(body=photo, query="seed=5")
+def test_a_photo_is_logged_in_one_line_with_the_time_of_each_stage(send, photo, log):
+    response = send(body=photo, query="seed=5")
     [line] = log()
     assert line["request_id"] == "the-id"
     assert (line["method"], line["path"], line["status"]) == ("POST", "/", 200)
-    assert (line["bytes_in"], line["bytes_out"]) == (len(photo), len(reply.body))
-    assert (line["faces"], line["seed"]) == (int(reply.headers["x-googly-faces"]), 5)
-    stages = [line[f"{stage}_ms"] for stage in ("request", "read", "find", "draw", "write", "reply")]
+    assert (line["bytes_in"], line["bytes_out"]) == (len(photo), len(response.body))
+    assert (line["faces"], line["seed"]) == (int(response.headers["x-googly-faces"]), 5)
+    stages = [line[f"{stage}_ms"] for stage in ("request", "read", "find", "draw", "write", "response")]
     assert 0 < sum(stages) <= line["total_ms"] + 1
 
 
-def test_one_line_is_logged_for_a_refusal_with_its_code(ask, log):
-    ask(body=b"no photo")
+def test_an_error_is_logged_in_one_line_with_its_code(send, log):
+    send(body=b"no photo")
     [line] = log()
     assert (line["status"], line["error"]) == (415, "text")
 
 
-def test_bytes_are_counted_as_the_caller_sent_them(detector, photo, log):
+def test_the_log_has_the_number_of_bytes_before_base64(detector, photo, log):
     encoded = base64.b64encode(photo).decode()
-    message = Message("POST", "/", "id", {"content-type": "image/jpeg"}, "", encoded, body_is_base64=True)
-    respond(message, detector, SETTINGS)
+    request = HttpRequest("POST", "/", "id", {"content-type": "image/jpeg"}, "", encoded, body_is_base64=True)
+    respond(request, detector, SETTINGS)
     [line] = log()
     assert 0 <= line["bytes_in"] - len(photo) <= 2
 
 
-def test_nothing_of_what_was_sent_is_logged(ask, photo, log):
+def test_the_log_contains_nothing_of_the_request_body_query_and_headers(send, photo, log):
     secret = base64.b64encode(Random(1).randbytes(30)).decode()
     encoded = base64.b64encode(photo).decode()
-    for sent in (
+    for body in (
         {"image": encoded, "eye_size": secret},
         {"image": encoded, secret: 1},
         {"image": secret},
         {"image": encoded + secret},
         [secret],
     ):
-        ask(body=json.dumps(sent), content_type="application/json")
-    ask(path=f"/{secret}")
-    ask(method=secret)
-    ask(body=photo, query=f"{secret}=1&seed={secret}", accept=secret, cookie=secret)
-    ask(body=photo, content_type=secret)
-    ask(body=secret)
+        send(body=json.dumps(body), content_type="application/json")
+    send(path=f"/{secret}")
+    send(method=secret)
+    send(body=photo, query=f"{secret}=1&seed={secret}", accept=secret, cookie=secret)
+    send(body=photo, content_type=secret)
+    send(body=secret)
     lines = log()
     assert len(lines) == 10
     assert all(line["status"] >= 400 for line in lines)
@@ -237,15 +239,15 @@ def test_nothing_of_what_was_sent_is_logged(ask, photo, log):
     assert encoded[:8] not in json.dumps(lines)
 
 
-def test_no_pixel_is_logged_of_an_answer(ask, photo, log):
-    reply = ask(body=photo, accept="application/json")
+def test_the_log_contains_nothing_of_the_photo_in_the_response(send, photo, log):
+    response = send(body=photo, accept="application/json")
     [line] = log()
     assert line["status"] == 200
-    assert json.loads(reply.body)["image"][:16] not in json.dumps(line)
+    assert json.loads(response.body)["image"][:16] not in json.dumps(line)
     assert len(json.dumps(line)) < 1000
 
 
-def test_the_options_and_settings_reach_the_photo(ask, monkeypatch):
+def test_the_pipeline_gets_the_options_and_settings(send, monkeypatch):
     seen = []
 
     def googlify(data, options, detector, settings):
@@ -253,6 +255,6 @@ def test_the_options_and_settings_reach_the_photo(ask, monkeypatch):
         return Result(faces=(), seed=1, media_type="image/png", photo=b"answer", timings={"read": 1.0})
 
     monkeypatch.setattr(app, "googlify", googlify)
-    reply = ask(body=b"photo", query="eye_size=0.25")
+    response = send(body=b"photo", query="eye_size=0.25")
     assert seen == [(b"photo", 0.25, SETTINGS)]
-    assert (reply.headers["content-type"], reply.body) == ("image/png", b"answer")
+    assert (response.headers["content-type"], response.body) == ("image/png", b"answer")

@@ -26,7 +26,7 @@ def contract():
 
 @pytest.fixture(scope="module")
 def validator(contract):
-    """Validators of the parts of the contract, by their place in it."""
+    """Return a function from a JSON pointer in the contract to the validator of that part."""
     registry = Registry().with_resource("urn:contract", Resource.from_contents(contract, DRAFT202012))
 
     def validator(place):
@@ -56,7 +56,7 @@ def test_every_option_is_a_parameter_and_a_field_with_its_help(contract, path):
         assert fields[option.name]["description"] == option.help
 
 
-def test_every_default_fits_its_own_schema(contract):
+def test_every_default_is_valid_for_its_schema(contract):
     parameters = contract["paths"]["/"]["post"]["parameters"]
     fields = contract["components"]["schemas"]["Request"]["properties"]
     schemas = [parameter["schema"] for parameter in parameters] + list(fields.values())
@@ -66,42 +66,42 @@ def test_every_default_fits_its_own_schema(contract):
         jsonschema.validate(schema["default"], schema)
 
 
-def test_every_path_of_the_contract_is_answered_and_no_other_is(contract):
-    told = json.loads(handler(event("GET", "/nothing"), None)["body"])["error"]["details"]["paths"]
-    assert sorted(contract["paths"]) == sorted(told)
+def test_the_contract_has_exactly_the_paths_of_the_service(contract):
+    named = json.loads(handler(event("GET", "/nothing"), None)["body"])["error"]["details"]["paths"]
+    assert sorted(contract["paths"]) == sorted(named)
     for path, operations in contract["paths"].items():
         for method in operations:
             assert handler(event(method.upper(), path), None)["statusCode"] not in {404, 405}
 
 
 @pytest.mark.parametrize("options", [{}, {"answer": "faces"}, {"seed": 5, "eye_size": 1}])
-def test_an_answer_is_as_the_contract_says(validator, photo, options):
-    sent = json_event(photo, **options)
-    validator("components/schemas/Request").validate(json.loads(sent["body"]))
-    answer = json.loads(handler(sent, None)["body"])
+def test_a_json_result_is_valid_for_the_contract(validator, photo, options):
+    request_event = json_event(photo, **options)
+    validator("components/schemas/Request").validate(json.loads(request_event["body"]))
+    answer = json.loads(handler(request_event, None)["body"])
     assert answer["faces"]
     validator("components/schemas/Answer").validate(answer)
 
 
-def test_the_headers_of_a_raw_answer_are_in_the_contract(contract, photo, monkeypatch):
+def test_the_contract_has_exactly_the_headers_of_a_photo_response(contract, photo, monkeypatch):
     monkeypatch.setattr(search, "MAX_CROPS", 1)  # so that it stops early
     several = io.BytesIO()
     Image.open(io.BytesIO(photo)).save(several, "MPO", save_all=True, append_images=[Image.new("L", (8, 8))])
-    told = contract["paths"]["/"]["post"]["responses"]["200"]["headers"]
-    assert set(handler(raw_event(several.getvalue()), None)["headers"]) == {"content-type", *told}
+    named = contract["paths"]["/"]["post"]["responses"]["200"]["headers"]
+    assert set(handler(raw_event(several.getvalue()), None)["headers"]) == {"content-type", *named}
     monkeypatch.undo()
     plain = set(handler(raw_event(photo), None)["headers"])
-    assert set(told) - plain == {"x-googly-dropped", "x-googly-stopped-early"}
+    assert set(named) - plain == {"x-googly-dropped", "x-googly-stopped-early"}
 
 
-def test_an_answer_that_stopped_early_says_so_as_the_contract_says(validator, photo, monkeypatch):
+def test_stopped_early_is_valid_for_the_contract(validator, photo, monkeypatch):
     monkeypatch.setattr(search, "MAX_CROPS", 1)
     answer = json.loads(handler(json_event(photo), None)["body"])
     assert answer["stopped_early"] is True
     validator("components/schemas/Answer").validate(answer)
 
 
-def test_a_photo_with_several_pictures_says_in_json_that_it_lost_the_others(validator, photo):
+def test_dropped_second_pictures_are_valid_for_the_contract(validator, photo):
     several = io.BytesIO()
     Image.open(io.BytesIO(photo)).save(several, "MPO", save_all=True, append_images=[Image.new("L", (8, 8))])
     answer = json.loads(handler(json_event(several.getvalue()), None)["body"])
@@ -109,7 +109,7 @@ def test_a_photo_with_several_pictures_says_in_json_that_it_lost_the_others(vali
     validator("components/schemas/Answer").validate(answer)
 
 
-def test_health_is_as_the_contract_says(validator):
+def test_health_is_valid_for_the_contract(validator):
     health = json.loads(handler(event("GET", "/health"), None)["body"])
     validator("components/schemas/Health").validate(health)
 
@@ -123,7 +123,7 @@ ERROR_EVENTS = {
 
 
 @pytest.mark.parametrize("status", ERRORS)
-def test_every_error_is_as_the_contract_says(validator, monkeypatch, status):
+def test_every_error_is_valid_for_the_contract(validator, monkeypatch, status):
     if status == 500:
         monkeypatch.setattr("googly_eyes.api.app.googlify", None)
     result = handler(ERROR_EVENTS.get(status, raw_event(b"x")), None)
@@ -131,9 +131,9 @@ def test_every_error_is_as_the_contract_says(validator, monkeypatch, status):
     validator("components/schemas/Error").validate(json.loads(result["body"]))
 
 
-@pytest.mark.parametrize("sent", [event("GET", "/nothing"), event("GET", "/"), {}])
-def test_errors_beside_the_contracts_paths_have_the_same_form(validator, sent):
-    validator("components/schemas/Error").validate(json.loads(handler(sent, None)["body"]))
+@pytest.mark.parametrize("request_event", [event("GET", "/nothing"), event("GET", "/"), {}])
+def test_errors_for_other_paths_and_methods_are_valid_for_the_contract(validator, request_event):
+    validator("components/schemas/Error").validate(json.loads(handler(request_event, None)["body"]))
 
 
 @pytest.mark.parametrize(
@@ -146,11 +146,11 @@ def test_errors_beside_the_contracts_paths_have_the_same_form(validator, sent):
         {"image": "", "pupil_size_range": [0.5]},
     ],
 )
-def test_what_the_service_refuses_the_contract_refuses(validator, value):
+def test_the_contract_rejects_requests_that_the_service_rejects(validator, value):
     assert not validator("components/schemas/Request").is_valid(value)
     assert handler(event(body=json.dumps(value), content_type="application/json"), None)["statusCode"] >= 400
 
 
 @pytest.mark.parametrize("value", [{"faces": []}, {"faces": [], "seed": 1, "request_id": "a", "more": 1}])
-def test_an_answer_with_more_or_less_would_be_noticed(validator, value):
+def test_the_contract_rejects_missing_and_additional_fields(validator, value):
     assert not validator("components/schemas/Answer").is_valid(value)

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from googly_eyes.api.request import Message, preferred_form, read_request
+from googly_eyes.api.request import HttpRequest, preferred_form, read_request
 from googly_eyes.errors import BadOptionError, BadRequestError, UnsupportedMediaError
 from googly_eyes.options import Options
 
@@ -11,87 +11,87 @@ PHOTO = b"\xff\xd8\xff" + bytes(range(256))
 BASE64 = base64.b64encode(PHOTO).decode()
 
 
-def message(body, content_type, *, query="", base64_flag=False, **headers):
-    return Message("POST", "/", "id", {"content-type": content_type, **headers}, query, body, base64_flag)
+def http_request(body, content_type, *, query="", base64_flag=False, **headers):
+    return HttpRequest("POST", "/", "id", {"content-type": content_type, **headers}, query, body, base64_flag)
 
 
-def json_message(value, **rest):
-    return message(value if isinstance(value, str | bytes) else json.dumps(value), "application/json", **rest)
+def json_request(value, **rest):
+    return http_request(value if isinstance(value, str | bytes) else json.dumps(value), "application/json", **rest)
 
 
-def refused(family, sent):
-    with pytest.raises(family) as caught:
-        read_request(sent)
+def error_of(kind, request):
+    with pytest.raises(kind) as caught:
+        read_request(request)
     return caught.value
 
 
-# ---- raw -------------------------------------------------------------------------------------------------------------
+# ---- photo as the body -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("content_type", ["image/jpeg", "image/x-anything", "IMAGE/PNG", "application/octet-stream"])
-def test_a_photo_that_is_sent_as_it_is_comes_back_as_it_is(content_type):
-    request = read_request(message(PHOTO, content_type))
+def test_a_photo_in_the_body_gets_a_photo_response(content_type):
+    request = read_request(http_request(PHOTO, content_type))
     assert request.photo == PHOTO
     assert request.options == Options()
-    assert request.answer_form == "photo"
+    assert request.response_form == "photo"
 
 
-def test_a_body_that_a_door_hands_in_as_base64_is_decoded():
-    assert read_request(message(BASE64, "image/jpeg", base64_flag=True)).photo == PHOTO
+def test_a_body_that_the_transport_encoded_as_base64_is_decoded():
+    assert read_request(http_request(BASE64, "image/jpeg", base64_flag=True)).photo == PHOTO
 
 
-def test_a_body_that_is_marked_as_base64_and_is_not_is_refused():
-    assert refused(BadRequestError, message("no base64!", "image/jpeg", base64_flag=True)).code == "bad_base64"
+def test_a_body_marked_as_base64_with_other_content_is_error_of():
+    assert error_of(BadRequestError, http_request("no base64!", "image/jpeg", base64_flag=True)).code == "bad_base64"
 
 
-def test_text_as_the_body_is_taken_for_its_bytes():
-    assert read_request(message("half \ud800 a pair", "image/jpeg")).photo.startswith(b"half ")
+def test_a_text_body_is_encoded_to_bytes():
+    assert read_request(http_request("half \ud800 a pair", "image/jpeg")).photo.startswith(b"half ")
 
 
-def test_the_query_of_a_raw_photo_is_its_options():
-    request = read_request(message(PHOTO, "image/jpeg", query="eye_size=0.7&pupil_size_range=0.2-0.3&seed=5"))
+def test_the_query_has_the_options_of_a_photo_in_the_body():
+    request = read_request(http_request(PHOTO, "image/jpeg", query="eye_size=0.7&pupil_size_range=0.2-0.3&seed=5"))
     assert request.options == Options(eye_size=0.7, pupil_size_range=(0.2, 0.3), seed=5)
 
 
-def test_the_query_may_be_encoded():
-    assert read_request(message(PHOTO, "image/jpeg", query="pupil%5Fsize_range=0%2E2%2D0.3")).options == Options(
+def test_a_percent_encoded_query_is_decoded():
+    assert read_request(http_request(PHOTO, "image/jpeg", query="pupil%5Fsize_range=0%2E2%2D0.3")).options == Options(
         pupil_size_range=(0.2, 0.3)
     )
 
 
 @pytest.mark.parametrize("query", ["seed=1&seed=1", "seed=1&%73eed=2"])
-def test_an_option_that_is_repeated_in_the_query_is_refused_by_name(query):
-    error = refused(BadOptionError, message(PHOTO, "image/jpeg", query=query))
+def test_a_repeated_option_in_the_query_is_refused_by_name(query):
+    error = error_of(BadOptionError, http_request(PHOTO, "image/jpeg", query=query))
     assert error.details["option"] == "seed"
     assert "more than once" in error.message
 
 
 @pytest.mark.parametrize("query", ["eyes=1", "eye_size=2", "eye_size", "eye_size=", "=1", "eye_size=0.5+"])
-def test_a_query_that_is_none_of_the_options_is_refused(query):
-    refused(BadOptionError, message(PHOTO, "image/jpeg", query=query))
+def test_a_query_with_an_invalid_option_is_error_of(query):
+    error_of(BadOptionError, http_request(PHOTO, "image/jpeg", query=query))
 
 
 # ---- JSON ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_photo_in_json_has_its_options_beside_it_and_comes_back_in_json():
-    request = read_request(json_message({"image": BASE64, "eye_size": 0.7, "pupil_size_range": [0.2, 0.3]}))
+def test_a_json_request_has_the_photo_and_its_options_and_gets_a_json_response():
+    request = read_request(json_request({"image": BASE64, "eye_size": 0.7, "pupil_size_range": [0.2, 0.3]}))
     assert request.photo == PHOTO
     assert request.options == Options(eye_size=0.7, pupil_size_range=(0.2, 0.3))
-    assert request.answer_form == "json"
+    assert request.response_form == "json"
 
 
-def test_json_may_name_its_encoding_and_come_as_bytes_or_base64():
+def test_json_may_have_a_charset_and_be_bytes_or_base64():
     body = json.dumps({"image": BASE64}).encode()
-    assert read_request(message(body, "application/json; charset=utf-8")).photo == PHOTO
-    assert read_request(json_message(base64.b64encode(body).decode(), base64_flag=True)).photo == PHOTO
+    assert read_request(http_request(body, "application/json; charset=utf-8")).photo == PHOTO
+    assert read_request(json_request(base64.b64encode(body).decode(), base64_flag=True)).photo == PHOTO
 
 
 @pytest.mark.parametrize("lines", ["\n", "\r\n"])
-def test_base64_in_lines_is_taken(lines):
+def test_base64_may_have_line_ends(lines):
     wrapped = base64.encodebytes(PHOTO).decode().replace("\n", lines)
     assert wrapped.count(lines) > 1
-    assert read_request(json_message({"image": wrapped})).photo == PHOTO
+    assert read_request(json_request({"image": wrapped})).photo == PHOTO
 
 
 @pytest.mark.parametrize(
@@ -111,61 +111,61 @@ def test_base64_in_lines_is_taken(lines):
         {"base64": BASE64},
     ],
 )
-def test_an_image_that_is_not_base64_is_refused_and_never_patched_up(image):
-    assert refused(BadRequestError, json_message({"image": image})).code == "bad_base64"
+def test_an_image_that_is_not_strict_base64_is_error_of(image):
+    assert error_of(BadRequestError, json_request({"image": image})).code == "bad_base64"
 
 
 @pytest.mark.parametrize(
     "body", ["{", "not JSON", '{"image": }', b"\xff\xfe\xfd", "[" * 100_000, '{"seed": ' + "9" * 5000 + "}", "\ufeff{}"]
 )
-def test_a_body_that_is_not_json_is_refused(body):
-    assert refused(BadRequestError, json_message(body)).code == "bad_json"
+def test_a_body_that_is_not_json_is_error_of(body):
+    assert error_of(BadRequestError, json_request(body)).code == "bad_json"
 
 
-def test_where_json_breaks_off_is_told():
-    assert "line 1, column 11" in refused(BadRequestError, json_message('{"image": }')).message
+def test_the_error_for_invalid_json_has_the_position():
+    assert "line 1, column 11" in error_of(BadRequestError, json_request('{"image": }')).message
 
 
 @pytest.mark.parametrize("body", ["[]", "null", "5", '"text"', "true", "NaN"])
-def test_json_that_is_not_an_object_is_refused(body):
-    error = refused(BadRequestError, json_message(body))
+def test_json_that_is_not_an_object_is_error_of(body):
+    error = error_of(BadRequestError, json_request(body))
     assert error.code == "bad_json"
     assert "not an object" in error.message
 
 
-def test_json_without_an_image_is_refused():
-    assert refused(BadRequestError, json_message({"seed": 1})).code == "no_photo"
+def test_json_without_an_image_is_error_of():
+    assert error_of(BadRequestError, json_request({"seed": 1})).code == "no_photo"
 
 
-def test_a_field_that_is_repeated_is_refused_by_name():
-    assert refused(BadOptionError, json_message('{"seed": 1, "seed": 2}')).details["option"] == "seed"
+def test_a_repeated_field_is_refused_by_name():
+    assert error_of(BadOptionError, json_request('{"seed": 1, "seed": 2}')).details["option"] == "seed"
 
 
 @pytest.mark.parametrize("field", ["eyes", "Image", "images", "photo"])
 def test_an_unknown_field_is_refused_by_name(field):
-    assert refused(BadOptionError, json_message({"image": BASE64, field: 1})).details["option"] == field
+    assert error_of(BadOptionError, json_request({"image": BASE64, field: 1})).details["option"] == field
 
 
-def test_an_option_in_the_query_of_a_json_request_is_refused_rather_than_ignored():
-    error = refused(BadOptionError, json_message({"image": BASE64}, query="eye_size=0.7"))
+def test_an_option_in_the_query_of_a_json_request_is_error_of():
+    error = error_of(BadOptionError, json_request({"image": BASE64}, query="eye_size=0.7"))
     assert error.details["option"] == "eye_size"
     assert "beside the image" in error.message
 
 
-# ---- neither ---------------------------------------------------------------------------------------------------------
+# ---- other -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "image/jpeg", "application/x-www-form-urlencoded", ""])
 @pytest.mark.parametrize("body", ["", b""])
-def test_a_request_without_a_body_is_told_how_to_send_a_photo(content_type, body):
-    error = refused(BadRequestError, message(body, content_type))
+def test_the_error_for_an_empty_body_explains_how_to_send_a_photo(content_type, body):
+    error = error_of(BadRequestError, http_request(body, content_type))
     assert error.code == "no_photo"
     assert "image/jpeg" in error.message
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "GZIP, identity"])
-def test_a_compressed_body_is_refused_by_the_name_of_its_coding(coding):
-    error = refused(UnsupportedMediaError, message(PHOTO, "image/jpeg", **{"content-encoding": coding}))
+def test_a_compressed_body_is_refused_with_the_name_of_its_coding(coding):
+    error = error_of(UnsupportedMediaError, http_request(PHOTO, "image/jpeg", **{"content-encoding": coding}))
     assert error.code == "unsupported_content_encoding"
     assert coding.lower() in error.message
 
@@ -173,15 +173,15 @@ def test_a_compressed_body_is_refused_by_the_name_of_its_coding(coding):
 @pytest.mark.parametrize(
     "content_type", ["text/plain", "multipart/form-data; boundary=x", "video/mp4", "image", "json", ""]
 )
-def test_any_other_content_type_is_refused_with_what_to_send(content_type):
-    error = refused(UnsupportedMediaError, message(PHOTO, content_type))
+def test_the_error_for_another_content_type_explains_how_to_send_a_photo(content_type):
+    error = error_of(UnsupportedMediaError, http_request(PHOTO, content_type))
     assert error.code == "unsupported_content_type"
     assert "image/jpeg" in error.message
     assert "application/json" in error.message
 
 
-def test_a_form_is_told_of_curls_way_to_say_otherwise():
-    error = refused(UnsupportedMediaError, message("a=b", "application/x-www-form-urlencoded"))
+def test_the_error_for_a_urlencoded_form_has_the_curl_option():
+    error = error_of(UnsupportedMediaError, http_request("a=b", "application/x-www-form-urlencoded"))
     assert "-H 'Content-Type: image/jpeg'" in error.message
 
 
@@ -202,9 +202,9 @@ def test_a_form_is_told_of_curls_way_to_say_otherwise():
         "*/*;q=0.1, application/*;q=0, text/html",
     ],
 )
-@pytest.mark.parametrize("otherwise", ["json", "photo"])
-def test_accept_may_prefer_the_photo(accept, otherwise):
-    assert preferred_form(accept, otherwise) == "photo"
+@pytest.mark.parametrize("default", ["json", "photo"])
+def test_accept_headers_that_prefer_a_photo(accept, default):
+    assert preferred_form(accept, default) == "photo"
 
 
 @pytest.mark.parametrize(
@@ -219,9 +219,9 @@ def test_accept_may_prefer_the_photo(accept, otherwise):
         "application/json;charset=utf-8;q=1.000, image/*;q=.9",
     ],
 )
-@pytest.mark.parametrize("otherwise", ["json", "photo"])
-def test_accept_may_prefer_json(accept, otherwise):
-    assert preferred_form(accept, otherwise) == "json"
+@pytest.mark.parametrize("default", ["json", "photo"])
+def test_accept_headers_that_prefer_json(accept, default):
+    assert preferred_form(accept, default) == "json"
 
 
 @pytest.mark.parametrize(
@@ -238,11 +238,11 @@ def test_accept_may_prefer_json(accept, otherwise):
         ",;,q=1;",
     ],
 )
-@pytest.mark.parametrize("otherwise", ["json", "photo"])
-def test_an_accept_that_prefers_neither_leaves_the_form_as_it_came(accept, otherwise):
-    assert preferred_form(accept, otherwise) == otherwise
+@pytest.mark.parametrize("default", ["json", "photo"])
+def test_accept_headers_without_a_preference_select_the_default(accept, default):
+    assert preferred_form(accept, default) == default
 
 
-def test_accept_asks_for_the_other_form_than_the_photo_came_in():
-    assert read_request(message(PHOTO, "image/jpeg", accept="application/json")).answer_form == "json"
-    assert read_request(json_message({"image": BASE64}, accept="image/*")).answer_form == "photo"
+def test_accept_overrides_the_form_of_the_request():
+    assert read_request(http_request(PHOTO, "image/jpeg", accept="application/json")).response_form == "json"
+    assert read_request(json_request({"image": BASE64}, accept="image/*")).response_form == "photo"

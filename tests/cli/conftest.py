@@ -12,7 +12,7 @@ from testing.people import as_jpeg, group
 
 @pytest.fixture(scope="session")
 def googly() -> Callable[..., Finished]:
-    """The command as a process of its own."""
+    """Return a function that runs the command as a process of its own."""
 
     def run(*arguments: object, cwd: Path, **rest: object) -> Finished:
         return run_process([*COMMAND, *map(str, arguments)], cwd, **rest)
@@ -22,7 +22,7 @@ def googly() -> Callable[..., Finished]:
 
 @pytest.fixture
 def start_googly() -> Iterator[Callable[..., subprocess.Popen]]:
-    """The command as a process that still runs; killed at the end of the test."""
+    """Return a function that starts the command; it is killed at the end of the test."""
     started = []
 
     def start(*arguments: object, cwd: Path, **rest: object) -> subprocess.Popen:
@@ -42,13 +42,13 @@ def start_googly() -> Iterator[Callable[..., subprocess.Popen]]:
 
 @pytest.fixture(scope="session")
 def photo() -> bytes:
-    """A JPEG of six drawn people."""
+    """Return a JPEG of six drawn people."""
     return as_jpeg(group(600, 350)[0])
 
 
 @pytest.fixture
 def three(tmp_path, photo) -> Path:
-    """A folder with three photos."""
+    """Return a folder with three photos."""
     for name in ("a.jpg", "b.jpg", "c.jpg"):
         (tmp_path / name).write_bytes(photo)
     return tmp_path
@@ -56,7 +56,7 @@ def three(tmp_path, photo) -> Path:
 
 @pytest.fixture
 def fake_service(monkeypatch) -> FakeService:
-    """A service that takes no time, for the command in this process."""
+    """Replace the service of the command in this process by one that takes no time."""
     service = FakeService()
     monkeypatch.delenv("GOOGLY_URL", raising=False)
     monkeypatch.setattr("googly_eyes.cli.command._open_service", lambda *_: service)

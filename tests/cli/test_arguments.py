@@ -136,6 +136,7 @@ def test_a_wrong_option_is_one_line_in_terms_of_the_command_line(row, capsys):
         (["--jobs", "0", "a.jpg"], "argument -j/--jobs: must be a whole number from 1 to 64, not '0'"),
         (["-j", "many", "a.jpg"], "argument -j/--jobs: must be a whole number from 1 to 64, not 'many'"),
         (["--colour", "a.jpg"], "unrecognized arguments: --colour"),
+        (["--recur", "a.jpg"], "unrecognized arguments: --recur"),
         (["--pupil-size-range", "0.6", "0.4", "a.jpg"], None),
         (["--pupil-size-range", "0.4", "a.jpg"], None),
         (["--pupil-size-range", "a.jpg"], None),
@@ -176,7 +177,7 @@ def test_help_has_every_option_with_its_values_and_default(capsys):
         assert row.help in text
     assert "Allowed: two numbers from 0 to 1, the smaller one first, for example 0.4 0.6 or 0.4-0.6." in text
     assert "Default: 0.4-0.6." in text
-    assert "Default: drawn afresh." in text
+    assert "Default: random." in text
     assert not any(term in text for term in HTTP_TERMS)
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from googly_eyes.api.response import as_json
+from googly_eyes.api.response import to_json
 from googly_eyes.cli.batch import in_order, run_batch
 from googly_eyes.cli.plan import Job
 from googly_eyes.cli.records import faces_json
 from googly_eyes.cli.report import Reporter
 from googly_eyes.errors import BadRequestError, BusyError, TooLargeError, UnreachableError, UnsupportedMediaError
 from googly_eyes.options import Options
-from googly_eyes.types import Box, Face, Point
+from googly_eyes.types import Box, Face, Point, Result
 from testing.command import FakeService, files_in
 
 JPEG, PNG = b"\xff\xd8\xff jpeg", b"\x89PNG\r\n\x1a\n png"
@@ -85,7 +85,7 @@ def test_a_record_is_the_json_of_the_api_with_the_names_of_the_files(results):
 
     [record] = run(jobs_for("a.jpg"), Service(), results)
     names = {"photo": "a.jpg", "result": str(Path("out/a.jpg"))}
-    assert record == names | as_json((FACE, FACE), 7, fidelity="exact", stopped_early=True)
+    assert record == names | to_json(Result((FACE, FACE), 7, "image/jpeg", None, fidelity="exact", stopped_early=True))
     assert ": 2 faces (there may be more: the search stopped early), seed 7" in results.getvalue()
 
 

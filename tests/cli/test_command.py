@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("fake_service")
 
 @pytest.fixture
 def album(tmp_path, monkeypatch, photo):
-    """The current folder, with photos in `album` and its subfolders."""
+    """Make the current folder, with photos in `album` and its subfolders."""
     monkeypatch.chdir(tmp_path)
     for name in ("a.jpg", "b.jpg", "sub/a.jpg", "sub/deep/c.jpg", ".hidden/d.jpg"):
         path = Path("album", name)
@@ -96,7 +96,11 @@ def test_quiet_prints_errors_only(album, capfd, fake_service, photo):
     assert run(capfd, "-q", "album") == (0, [], [])
     (album / "bad.jpg").write_bytes(b"bad")
     fake_service.errors[b"bad"] = BadRequestError("Bad.")
-    assert run(capfd, "-q", "album") == (1, [], ["googly: album/bad.jpg: Bad."])
+    assert run(capfd, "-q", "album") == (
+        1,
+        [],
+        ["googly: album/bad.jpg: Bad.", "googly: 1 of 3 photos are not done"],
+    )
 
 
 def test_the_number_of_failures_is_printed_for_several_photos(album, capfd, fake_service):
@@ -110,6 +114,13 @@ def test_the_number_of_failures_is_printed_for_several_photos(album, capfd, fake
         "googly: album/bad.jpg: Bad.",
         "googly: 2 of 4 photos are not done",
     ]
+
+
+def test_skipped_photos_count_as_done(album, capfd):
+    run(capfd, "album/a.jpg")
+    status, lines, errors = run(capfd, "album/a.jpg", "album/b.jpg", "missing.jpg")
+    assert (status, len(lines)) == (1, 1)
+    assert errors[-1] == "googly: 1 of 3 photos are not done"
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)

@@ -16,17 +16,16 @@ import pytest
 from PIL import Image
 
 from bench.load import running_server
-from googly_eyes.api.response import as_json
-from googly_eyes.client.downscale import onto_photo, smaller_copy
+from googly_eyes.api.response import to_json
+from googly_eyes.client.downscale import scale_to_photo, smaller_copy
 from googly_eyes.client.remote import FUNCTION_BYTES
 from googly_eyes.detection.retinaface import RetinaFace
 from googly_eyes.errors import GooglyError
 from googly_eyes.options import Options
-from googly_eyes.photo.photo import write_photo
 from googly_eyes.pipeline import draw_eyes, googlify
 from googly_eyes.settings import own_settings
-from googly_eyes.types import Box, Face, Point
-from local.emulator import EmulatorError, EmulatorPool, emulator_binary
+from googly_eyes.types import Box, Face, Point, Result
+from local.emulator import EmulatorPool
 from local.function_url import REGION, throwaway_keys
 from testing.command import environment, files_in
 from testing.people import as_jpeg, group, landscape
@@ -54,16 +53,7 @@ def keys():
 
 
 @pytest.fixture(scope="module")
-def emulator():
-    """The presence of AWS's runtime interface emulator."""
-    try:
-        emulator_binary()
-    except EmulatorError as error:
-        pytest.skip(f"not proven: {error}")
-
-
-@pytest.fixture(scope="module")
-def url(keys, emulator):
+def url(keys):
     with EmulatorPool(2) as pool, function_url(pool, keys) as address:
         yield ["--url", address, "--sign", "--region", REGION]
 
@@ -73,9 +63,9 @@ def signing(keys, monkeypatch):
     _sign_with(keys, monkeypatch)
 
 
-@pytest.fixture(params=["here", "server", "url"])
+@pytest.fixture(params=["here", "server", pytest.param("url", marks=pytest.mark.emulator)])
 def place(request, signing):
-    """The arguments that choose the service."""
+    """Return the arguments that choose the service."""
     return [] if request.param == "here" else request.getfixturevalue(request.param)
 
 
@@ -130,12 +120,14 @@ def test_a_folder_is_processed_as_by_the_pipeline_and_bad_files_are_reported(alb
     for name, result in results.items():
         assert records[name].pop("photo") == f"album/{name}"
         assert Path(records[name].pop("result")).parent == Path("out")
-        assert records[name] == as_json(result.faces, SEED, fidelity=result.fidelity)
+        assert records[name] == to_json(replace(result, seed=SEED, dropped=(), stopped_early=False))
     assert {name: records[name]["error"]["code"] for name in errors} == {n: e.code for n, e in errors.items()}
     assert [line.split(" -> ")[0] for line in done.lines] == [f"album/{name}" for name in sorted(results)]
 
 
-@pytest.mark.parametrize(("where", "size"), [("url", (1800, 1350)), ("server", (3800, 2800))])
+@pytest.mark.parametrize(
+    ("where", "size"), [pytest.param("url", (1800, 1350), marks=pytest.mark.emulator), ("server", (3800, 2800))]
+)
 @pytest.mark.usefixtures("signing")
 def test_a_photo_over_the_limit_of_a_service_is_processed_at_full_size(
     tmp_path, detector, request, googly, *, where, size
@@ -151,8 +143,8 @@ def test_a_photo_over_the_limit_of_a_service_is_processed_at_full_size(
     copy = smaller_copy(photo_from(data), FUNCTION_BYTES)
     found = [_rounded(face) for face in expected(copy.jpeg, detector, answer="faces").faces]
     photo = photo_from(data)
-    draw_eyes(photo, onto_photo(found, copy), Options(), SEED)
-    assert written == write_photo(photo)
+    draw_eyes(photo, scale_to_photo(found, copy), Options(), SEED)
+    assert written == photo.encode().data
 
     # The copy is a smaller JPEG. RetinaFace finds its eyes again in a refinement crop, where they are some 45 pixels
     # apart and one pixel is 2 %; O-net has half as many pixels.
@@ -240,6 +232,7 @@ def test_a_page_that_is_no_service_is_reported_once(three, googly):
     assert len(done.errors) == 2
 
 
+@pytest.mark.emulator
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [
@@ -264,6 +257,7 @@ def test_wrong_credentials_are_explained_with_their_key(url, keys, three, googly
     assert given.session_token not in done.errors[0]
 
 
+@pytest.mark.emulator
 def test_another_region_is_explained(three, url, signing, googly):
     done = googly("a.jpg", *url[:-1], "eu-west-1", cwd=three)
     assert (done.status, len(done.errors)) == (1, 1)
@@ -285,19 +279,21 @@ def test_a_missing_permission_is_named_and_no_other_photo_is_sent(three, keys, s
     assert len(service.asked) <= 2
 
 
+@pytest.mark.emulator
 def test_the_error_of_an_unsigned_request_explains_how_to_sign(three, url, googly):
     done = googly("a.jpg", "--url", url[1], cwd=three)
     assert (done.status, len(done.errors)) == (1, 1)
     assert "sign with --sign" in done.errors[0]
 
 
+@pytest.mark.emulator
 def test_missing_credentials_are_reported(three, url, googly):
     done = googly("a.jpg", *url, cwd=three)
     assert done.status == 1
     assert done.errors == [
         (
-            "googly: There are no AWS credentials to sign with. Log in with `aws sso login` or `aws configure`, or name a "
-            "profile in AWS_PROFILE."
+            "googly: There are no AWS credentials to sign with. "
+            "Log in with `aws sso login` or `aws configure`, or name a profile in AWS_PROFILE."
         )
     ]
 
@@ -329,5 +325,5 @@ def _sign_with(keys, monkeypatch):
 
 def _rounded(face):
     """Return a face as the JSON of the API has it, rounded to a hundredth of a pixel."""
-    [value] = as_json([face], 0)["faces"]
+    [value] = to_json(Result((face,), 0, "image/jpeg", None))["faces"]
     return Face(value["score"], Box(*value["bounding_box"]), *(Point(*point) for point in value["landmarks"].values()))

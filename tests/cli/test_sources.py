@@ -11,7 +11,7 @@ OTHERS = ("d.googly.jpg", "E.GOOGLY.JPG", ".hidden.jpg", "notes.txt")
 
 @pytest.fixture
 def album(tmp_path, monkeypatch):
-    """A folder with photos and other files, in the current folder."""
+    """Make a folder with photos and other files, in the current folder."""
     monkeypatch.chdir(tmp_path)
     for name in (*PHOTOS, *OTHERS, "deeper.jpg/g.jpg", "deeper.jpg/deepest/h.jpg", ".cache/i.jpg"):
         path = Path("album", name)

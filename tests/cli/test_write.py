@@ -19,7 +19,7 @@ NO_LINKS = OSError(errno.EPERM, "Operation not permitted")
 
 @pytest.fixture(params=["hard links", "no hard links", "as on Windows"])
 def file_system(request, monkeypatch):
-    """The ways to create a file that does not exist yet."""
+    """Imitate a file system or a platform that creates files in another way."""
 
     def link(*_):
         raise NO_LINKS

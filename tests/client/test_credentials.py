@@ -1,4 +1,4 @@
-"""The tests themselves: they find no AWS credentials, even where the machine has some."""
+"""The tests find no AWS credentials, even if the machine has some."""
 
 import os
 import subprocess
@@ -26,16 +26,16 @@ def test_no_credentials_are_found():
     ],
     ids=["variables", "credentials file", "profile", "boto file"],
 )
-def test_credentials_of_the_machine_are_not_found_by_a_test(files, variables, tmp_path):
+def test_a_test_finds_no_credentials_of_the_machine(files, variables, tmp_path):
     (tmp_path / ".aws").mkdir()
     for name, section in files.items():
         (tmp_path / name).write_text(section + PLANTED)
     environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], **variables}
 
     found = run(environment, "-c", "import boto3; print(boto3.Session().get_credentials().access_key)")
-    assert found.stdout == "AKIAPLANTED\n"  # outside of the tests they are there to be found
-    this = f"{__file__}::{test_no_credentials_are_found.__name__}"
-    inside = run(environment, "-m", "pytest", this, "-p", "no:cacheprovider")
+    assert found.stdout == "AKIAPLANTED\n"  # outside of pytest they are found
+    test = f"{__file__}::{test_no_credentials_are_found.__name__}"
+    inside = run(environment, "-m", "pytest", test, "-p", "no:cacheprovider")
     assert inside.returncode == 0, inside.stdout
 
 

@@ -3,11 +3,11 @@ import io
 import pytest
 from PIL import Image
 
-from googly_eyes.client.downscale import Copy, onto_photo, smaller_copy
+from googly_eyes.client.downscale import Copy, scale_to_photo, smaller_copy
 from googly_eyes.detection.finder import find
 from googly_eyes.errors import TooLargeError
 from googly_eyes.options import Options
-from googly_eyes.photo.photo import edit_photo
+from googly_eyes.photo.photo import open_photo
 from googly_eyes.pipeline import draw_eyes, googlify
 from googly_eyes.settings import load_settings
 from googly_eyes.types import Box, Face, Point
@@ -22,7 +22,7 @@ def size(data):
     return Image.open(io.BytesIO(data)).size
 
 
-def test_the_copy_is_the_largest_that_fits():
+def test_the_copy_has_the_largest_size_that_fits():
     photo = photo_from(as_jpeg(noise(3000, 1500)))
     assert size(smaller_copy(photo, 10**9).jpeg) == (2560, 1280)
     between = len(smaller_copy(photo, 10**9).jpeg) - 1
@@ -38,11 +38,11 @@ def test_a_small_photo_is_not_enlarged():
 
 
 @pytest.mark.parametrize("orientation", [1, 6, 7])
-def test_the_copys_faces_are_the_photos(detector, orientation):
+def test_the_scaled_faces_of_a_copy_match_those_of_the_photo(detector, orientation):
     photo = photo_from(stored(PEOPLE, orientation))
     copy = smaller_copy(photo, 10**9)
     assert size(copy.jpeg) == (2560, 1493)
-    faces = onto_photo(find(photo_from(copy.jpeg), detector, min_score=0.9).faces, copy)
+    faces = scale_to_photo(find(photo_from(copy.jpeg), detector, min_score=0.9).faces, copy)
     own = find(photo, detector, min_score=0.9).faces
     assert len(own) == 6
     for face in faces:
@@ -52,20 +52,20 @@ def test_the_copys_faces_are_the_photos(detector, orientation):
             assert abs(one.x - other.x) + abs(one.y - other.y) < 0.1 * near.eye_distance
 
 
-def test_both_sides_of_a_copy_have_a_scale_of_their_own():
+def test_faces_are_scaled_by_width_and_by_height():
     points = [Point(x, 10.0) for x in (10.0, 20.0, 15.0, 11.0, 19.0)]
-    [face] = onto_photo([Face(0.9, Box(1, 2, 30, 29), *points)], Copy(b"", 2, 3))
+    [face] = scale_to_photo([Face(0.9, Box(1, 2, 30, 29), *points)], Copy(b"", 2, 3))
     assert (face.score, face.box) == (0.9, Box(2, 6, 60, 87))
-    assert [(p.x, p.y) for p in (face.right_eye, face.left_eye, face.nose, face.mouth_right, face.mouth_left)] == [
+    assert [(point.x, point.y) for point in face.landmarks.values()] == [
         (20, 30), (40, 30), (30, 30), (22, 30), (38, 30)
     ]  # fmt: skip
 
 
-def test_the_same_faces_options_and_seed_give_the_bytes_of_the_pipeline(detector):
+def test_draw_eyes_with_the_same_seed_gives_the_bytes_of_the_pipeline(detector):
     data = as_jpeg(group(600, 350)[0])
     options = Options(seed=11, eye_size=0.9, pupil_size_range=(0.3, 0.9))
     whole = googlify(data, options, detector, SETTINGS)
-    drawn = edit_photo(
-        data, lambda photo: draw_eyes(photo, whole.faces, options, 11), max_bytes=10**8, max_pixels=10**8
-    )
+    with open_photo(data, max_bytes=10**8, max_pixels=10**8) as photo:
+        draw_eyes(photo, whole.faces, options, 11)
+        drawn = photo.encode()
     assert (drawn.data, drawn.fidelity) == (whole.photo, whole.fidelity)

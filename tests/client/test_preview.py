@@ -1,5 +1,3 @@
-"""What is shown of a photo."""
-
 import io
 
 import numpy as np
@@ -20,7 +18,7 @@ def shown(preview):
 
 
 @pytest.mark.parametrize("orientation", TURNS)
-def test_it_is_upright_and_tells_the_photos_own_size(orientation):
+def test_a_preview_is_upright_and_has_the_size_of_the_photo(orientation):
     picture = group(400, 240)[0]
     preview = make_preview(stored(picture, orientation, quality=95), 200)
     assert (preview.width, preview.height) == (400, 240)
@@ -30,18 +28,18 @@ def test_it_is_upright_and_tells_the_photos_own_size(orientation):
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "PNG", "WEBP", "GIF", "BMP", "AVIF"])
-def test_whatever_is_read_can_be_shown(kind):
+def test_every_format_has_a_preview(kind):
     data = io.BytesIO()
     group(300, 200)[0].save(data, kind)
     assert shown(make_preview(data.getvalue(), 1400)).size == (300, 200)
 
 
-def test_a_small_photo_is_not_enlarged_and_a_thin_one_keeps_a_pixel():
+def test_a_small_photo_is_not_enlarged_and_a_thin_one_is_at_least_one_pixel_wide():
     assert shown(make_preview(as_jpeg(blank(40, 30)), 1400)).size == (40, 30)
     assert shown(make_preview(as_jpeg(blank(3000, 1)), 100)).size == (100, 1)
 
 
-def test_the_colour_profile_is_kept_where_it_is_one_of_rgb():
+def test_a_preview_keeps_only_rgb_colour_profiles():
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     for mode, kept in (("RGB", profile), ("L", None)):
         data = io.BytesIO()
@@ -49,6 +47,6 @@ def test_the_colour_profile_is_kept_where_it_is_one_of_rgb():
         assert shown(make_preview(data.getvalue(), 1400)).info.get("icc_profile") == kept
 
 
-def test_what_is_no_photo_is_refused_with_the_apis_words():
+def test_other_data_raises_the_error_of_the_pipeline():
     with pytest.raises(GooglyError, match="no photo"):
         make_preview(b"hello", 1400)

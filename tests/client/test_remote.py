@@ -1,4 +1,4 @@
-"""The client against scripted answers: what it sends, what it takes, what it tries again."""
+"""The client against a server with scripted responses: requests, results, retries and errors."""
 
 import base64
 import io
@@ -8,8 +8,8 @@ import time
 import pytest
 from PIL import Image
 
-from googly_eyes.api.response import as_json
-from googly_eyes.client import remote
+from googly_eyes.api.response import to_json
+from googly_eyes.client import remote, transport
 from googly_eyes.client.in_process import InProcessService
 from googly_eyes.client.remote import RemoteService
 from googly_eyes.errors import (
@@ -26,32 +26,33 @@ from googly_eyes.errors import (
     UnsupportedMediaError,
 )
 from googly_eyes.options import Options
-from googly_eyes.photo.photo import edit_photo
+from googly_eyes.photo.photo import open_photo
 from googly_eyes.pipeline import googlify
 from googly_eyes.settings import load_settings
-from googly_eyes.types import Box, Point
+from googly_eyes.types import Box, Point, Result
 from testing.faces import FACE
 from testing.people import as_jpeg, blank, group
 from testing.scripted import BREAK_OFF, Answer, scripted
 
 PHOTO = as_jpeg(blank(40, 30))
-RESULT = {**as_json([FACE], 7), "image": base64.b64encode(b"eyes").decode(), "request_id": "1"}
+FACES = {**to_json(Result((FACE,), 7, "image/jpeg", None)), "request_id": "1"}
+RESULT = {**FACES, "image": base64.b64encode(b"eyes").decode()}
 DONE = Answer(200, RESULT)
 
 
-def refusal(status, code="bad_request", message="That is not how it is done.", **details):
+def refusal(status, code="bad_request", message="That is wrong.", **details):
     return Answer(status, {"error": {"code": code, "message": message, "details": details}, "request_id": "42"})
 
 
 @pytest.fixture(autouse=True)
-def no_waiting(monkeypatch):
-    """Seconds that the client would have slept, in `remote.slept`."""
+def sleeps(monkeypatch):
+    """Replace sleep by a list of its durations in seconds."""
     slept = []
     monkeypatch.setattr(time, "sleep", slept.append)
     return slept
 
 
-def test_the_photo_is_the_body_and_the_options_are_the_query():
+def test_the_photo_is_sent_as_the_body_and_the_options_as_the_query():
     with scripted(DONE) as server:
         result = RemoteService(server.url).googlify(PHOTO, Options(seed=7, pupil_size_range=(0.2, 0.25)))
     asked = server.asked[0]
@@ -63,7 +64,7 @@ def test_the_photo_is_the_body_and_the_options_are_the_query():
     assert (result.faces, result.seed, result.photo, result.media_type) == ((FACE,), 7, b"eyes", "image/jpeg")
 
 
-def test_a_photo_for_this_machine_goes_past_any_proxy(monkeypatch):
+def test_requests_to_this_machine_do_not_use_a_proxy(monkeypatch):
     with scripted(DONE) as proxy, scripted(DONE) as server:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, proxy.url)
@@ -73,7 +74,7 @@ def test_a_photo_for_this_machine_goes_past_any_proxy(monkeypatch):
     assert (len(server.asked), len(proxy.asked)) == (1, 0)
 
 
-def test_a_path_is_kept_and_a_missing_one_is_the_root():
+def test_the_path_of_the_url_is_kept_and_defaults_to_the_root():
     with scripted(DONE) as server:
         RemoteService(f"{server.url}googly_eyes").googlify(PHOTO, Options())
         RemoteService(server.url.rstrip("/")).googlify(PHOTO, Options())
@@ -81,30 +82,30 @@ def test_a_path_is_kept_and_a_missing_one_is_the_root():
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_what_may_pass_is_tried_again(status, no_waiting):
+def test_temporary_errors_are_retried(status, sleeps):
     with scripted(Answer(status), Answer(status), DONE) as server:
         assert RemoteService(server.url).googlify(PHOTO, Options()).photo == b"eyes"
     assert [asked.body for asked in server.asked] == [PHOTO] * 3
-    assert len(no_waiting) == 2
+    assert len(sleeps) == 2
 
 
-def test_a_connection_that_breaks_is_tried_again():
+def test_a_broken_connection_is_retried():
     with scripted(BREAK_OFF, BREAK_OFF, DONE) as server:
         assert RemoteService(server.url).googlify(PHOTO, Options()).photo == b"eyes"
     assert [asked.body for asked in server.asked] == [PHOTO] * 3
 
 
-def test_waits_grow_and_never_fall_short_of_what_the_service_asks(no_waiting):
+def test_the_backoff_grows_and_respects_retry_after(sleeps):
     with scripted(Answer(503, headers={"Retry-After": "7"}), Answer(503), Answer(503), Answer(503), DONE) as server:
         RemoteService(server.url).googlify(PHOTO, Options())
-    assert no_waiting[0] == 7
-    assert all(low <= wait <= low + 0.5 for low, wait in zip((1, 2, 4), no_waiting[1:], strict=True))
+    assert sleeps[0] == 7
+    assert all(low <= wait <= low + 0.5 for low, wait in zip((1, 2, 4), sleeps[1:], strict=True))
 
 
-def test_no_service_can_ask_for_hours(no_waiting):
+def test_a_long_retry_after_is_capped(sleeps):
     with scripted(Answer(429, headers={"Retry-After": "86400"}), DONE) as server:
         RemoteService(server.url).googlify(PHOTO, Options())
-    assert no_waiting == [remote.LONGEST_WAIT_S]
+    assert sleeps == [transport.MAX_WAIT_S]
 
 
 @pytest.mark.parametrize(
@@ -112,14 +113,14 @@ def test_no_service_can_ask_for_hours(no_waiting):
     [(Answer(429), BusyError), (Answer(503), BusyError), (Answer(502, b"Internal Server Error"), ServerFailedError),
      (refusal(500, "internal_error"), ServerFailedError), (BREAK_OFF, UnreachableError)],
 )  # fmt: skip
-def test_what_does_not_pass_is_told_after_five_attempts(answer, error):
+def test_temporary_errors_are_raised_after_all_attempts(answer, error):
     with scripted(answer) as server, pytest.raises(error) as caught:
         RemoteService(server.url).googlify(PHOTO, Options())
-    assert len(server.asked) == remote.ATTEMPTS
+    assert len(server.asked) == transport.ATTEMPTS
     assert server.url in caught.value.message
 
 
-def test_a_failure_is_told_with_the_id_that_finds_it_in_the_log():
+def test_the_error_for_a_500_has_the_request_id():
     with scripted(refusal(500, "internal_error")) as server, pytest.raises(ServerFailedError, match="42"):
         RemoteService(server.url).googlify(PHOTO, Options())
 
@@ -129,11 +130,11 @@ def test_a_failure_is_told_with_the_id_that_finds_it_in_the_log():
     [(400, "bad_request", BadRequestError), (400, "damaged_photo", DamagedPhotoError),
      (415, "heic", UnsupportedMediaError), (422, "bad_option", BadOptionError)],
 )  # fmt: skip
-def test_the_apis_errors_are_the_pipelines_and_never_tried_again(status, code, error):
+def test_errors_of_the_photo_are_raised_as_those_of_the_pipeline_and_never_retried(status, code, error):
     with scripted(refusal(status, code, allowed=[1])) as server, pytest.raises(error) as caught:
         RemoteService(server.url).googlify(PHOTO, Options())
     assert type(caught.value) is error
-    assert (caught.value.message, caught.value.code) == ("That is not how it is done.", code)
+    assert (caught.value.message, caught.value.code) == ("That is wrong.", code)
     assert caught.value.details == {"allowed": [1]}
     assert len(server.asked) == 1
 
@@ -145,20 +146,34 @@ def test_the_apis_errors_are_the_pipelines_and_never_tried_again(status, code, e
      Answer(200, {**RESULT, "faces": [{"score": 1}]}), Answer(200, {**RESULT, "seed": float("inf")}),
      Answer(400, b"no")],
 )  # fmt: skip
-def test_an_answer_that_is_not_of_this_api_is_told(answer):
-    with scripted(answer) as server, pytest.raises(NotGooglyError, match="Is the address right"):
+def test_a_response_that_does_not_follow_the_api_is_reported(answer):
+    with scripted(answer) as server, pytest.raises(NotGooglyError, match="Check the address"):
         RemoteService(server.url).googlify(PHOTO, Options())
     assert len(server.asked) == 1
 
 
-def test_nobody_there_is_told():
+def test_unknown_fields_of_a_newer_service_are_ignored():
+    [face] = RESULT["faces"]
+    newer_face = {**face, "eyes": [], "landmarks": {**face["landmarks"], "chin": [1, 2]}}
+    with scripted(Answer(200, {**RESULT, "faces": [newer_face], "version": "2"})) as server:
+        result = RemoteService(server.url).googlify(PHOTO, Options())
+    assert (result.faces, result.photo) == ((FACE,), b"eyes")
+
+
+def test_unknown_fields_of_an_error_are_ignored():
+    error = {"code": "heic", "message": "That is wrong.", "details": [], "help": "https://example.org/"}
+    with scripted(Answer(415, {"error": error})) as server, pytest.raises(UnsupportedMediaError, match="That is wrong"):
+        RemoteService(server.url).googlify(PHOTO, Options())
+
+
+def test_a_refused_connection_is_reported():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:\d+/ does not answer \(Connection refused\)"):
         RemoteService(f"http://127.0.0.1:{port}").googlify(PHOTO, Options())
 
 
-def test_a_403_to_an_unsigned_request_tells_how_to_sign():
+def test_the_error_for_a_403_without_a_signature_explains_how_to_sign():
     with scripted(Answer(403, {"Message": "Forbidden"})) as server, pytest.raises(ForbiddenError, match="--sign"):
         RemoteService(server.url).googlify(PHOTO, Options())
     assert len(server.asked) == 1
@@ -170,7 +185,7 @@ def keys(monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
 
 
-def test_a_403_to_a_signed_request_names_the_key_and_what_it_lacks(keys):
+def test_the_error_for_a_403_with_a_signature_has_the_key_and_the_permissions(keys):
     answer = Answer(403, {"Message": "Forbidden."}, {"x-amzn-ErrorType": "AccessDeniedException"})
     with scripted(answer) as server, pytest.raises(ForbiddenError, match=r"AKIAEXAMPLE.*InvokeFunctionUrl.*Forbidden"):
         RemoteService(server.url, sign=True, region="eu-west-1").googlify(PHOTO, Options())
@@ -178,18 +193,18 @@ def test_a_403_to_a_signed_request_names_the_key_and_what_it_lacks(keys):
     assert "/eu-west-1/lambda/aws4_request" in server.asked[0].headers["authorization"]
 
 
-def test_every_attempt_is_signed_anew(keys, monkeypatch):
+def test_each_attempt_gets_a_new_signature(keys, monkeypatch):
     signed = []
-    monkeypatch.setattr(remote.Signer, "__call__", lambda _, request: signed.append(request) or request)
+    monkeypatch.setattr(transport.Signer, "__call__", lambda _, request: signed.append(request) or request)
     with scripted(Answer(502), DONE) as server:
         RemoteService(server.url, sign=True, region="eu-west-1").googlify(PHOTO, Options())
     assert len(signed) == 2
 
 
-def test_a_function_url_is_signed_without_being_told_and_no_other_is(keys):
-    assert RemoteService("https://abc.lambda-url.eu-west-1.on.aws/")._signer
-    assert not RemoteService("https://abc.lambda-url.eu-west-1.on.aws/", sign=False)._signer
-    assert not RemoteService("https://example.org/")._signer
+def test_by_default_only_requests_to_function_urls_are_signed(keys):
+    assert RemoteService("https://abc.lambda-url.eu-west-1.on.aws/")._transport._signer
+    assert not RemoteService("https://abc.lambda-url.eu-west-1.on.aws/", sign=False)._transport._signer
+    assert not RemoteService("https://example.org/")._transport._signer
 
 
 @pytest.mark.parametrize(
@@ -206,36 +221,33 @@ def test_a_function_url_is_signed_without_being_told_and_no_other_is(keys):
         "http://a..b/",
     ],
 )
-def test_what_is_no_address_is_told(url):
+def test_an_invalid_url_is_reported(url):
     with pytest.raises(BadUrlError):
         RemoteService(url)
 
 
-def test_no_session_token_goes_over_a_network_in_the_clear(keys):
+def test_signed_requests_require_https(keys):
     with pytest.raises(BadUrlError, match="https"):
         RemoteService("http://example.org/", sign=True, region="eu-west-1")
 
 
-# ---- photos that are too large to be sent ----------------------------------------------------------------------------
+# ---- photos over the limit of a request ------------------------------------------------------------------------------
 
 
-def faces_of(asked, detector):
-    """What a function would answer to the smaller copy."""
-    result = googlify(asked, Options(answer="faces", seed=7), detector, load_settings({}))
-    return Answer(200, {**as_json(result.faces, 7, stopped_early=result.stopped_early), "request_id": "1"})
+def response_with_faces(photo, detector):
+    result = googlify(photo, Options(answer="faces", seed=7), detector, load_settings({}))
+    return Answer(200, {**to_json(result), "request_id": "1"})
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-def test_a_photo_over_a_functions_limit_is_sent_as_a_copy_and_drawn_here(detector, keys, monkeypatch, kind):
+def test_a_photo_over_the_limit_is_sent_as_a_copy_and_drawn_locally(detector, keys, monkeypatch, kind):
     photo = io.BytesIO()
     group(2700, 1575)[0].save(photo, kind, quality=99)
     limit = min(600_000, len(photo.getvalue()) - 1)
     monkeypatch.setattr(remote, "FUNCTION_BYTES", limit)
-    copied = edit_photo(
-        photo.getvalue(), lambda whole: remote.smaller_copy(whole, limit), max_bytes=10**9, max_pixels=10**9
-    )
-    copy = copied.result
-    with scripted(faces_of(copy.jpeg, detector)) as server:
+    with open_photo(photo.getvalue(), max_bytes=10**9, max_pixels=10**9) as original:
+        copy = remote.smaller_copy(original, limit)
+    with scripted(response_with_faces(copy.jpeg, detector)) as server:
         result = RemoteService(server.url, sign=True, region="x").googlify(photo.getvalue(), Options(eye_size=0.8))
     assert [asked.body for asked in server.asked] == [copy.jpeg]
     assert len(copy.jpeg) <= limit
@@ -254,24 +266,24 @@ def test_a_photo_over_a_functions_limit_is_sent_as_a_copy_and_drawn_here(detecto
 
 
 @pytest.mark.parametrize("answer", [refusal(413, "too_large"), Answer(413, b"Request Entity Too Large")])
-def test_a_413_is_answered_with_a_smaller_copy(detector, answer):
+def test_after_status_413_a_smaller_copy_is_sent(detector, answer):
     photo = as_jpeg(group(1200, 700)[0])
-    with scripted(answer, Answer(200, {**as_json([FACE], 7), "request_id": "1"})) as server:
+    with scripted(answer, Answer(200, FACES)) as server:
         result = RemoteService(server.url).googlify(photo, Options())
     assert [("answer=faces" in asked.path) for asked in server.asked] == [False, True]
     assert Image.open(io.BytesIO(result.photo)).size == (1200, 700)
 
 
-def test_faces_alone_of_a_large_photo_are_in_its_own_pixels():
+def test_the_faces_of_a_large_photo_are_in_its_own_pixels():
     photo = as_jpeg(blank(5120, 2560))
-    with scripted(refusal(413, "too_large"), Answer(200, {**as_json([FACE], 7), "request_id": "1"})) as server:
+    with scripted(refusal(413, "too_large"), Answer(200, FACES)) as server:
         result = RemoteService(server.url).googlify(photo, Options(answer="faces"))
     assert result.photo is None
     assert result.faces[0].right_eye == Point(20, 20)
     assert result.faces[0].box == Box(2, 4, 60, 58)
 
 
-def test_when_even_the_copy_is_too_large_that_is_told():
+def test_a_copy_that_is_too_large_is_reported():
     with scripted(refusal(413, "too_large")) as server, pytest.raises(TooLargeError):
         RemoteService(server.url).googlify(PHOTO, Options())
     assert len(server.asked) == 2

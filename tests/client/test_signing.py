@@ -20,17 +20,17 @@ def keys(monkeypatch):
     monkeypatch.setenv("AWS_SESSION_TOKEN", KEYS.session_token)
 
 
-def sent(signer, url=URL):
-    """A request as the other side sees it."""
+def signed_request(signer, url=URL):
+    """Return a signed request in the form of its verification."""
     headers = {"Content-Type": "application/octet-stream", "Accept": "application/json"}
     request = requests.Request("POST", f"{url}?seed=3&pupil_size_range=0.4-0.6", headers, data=b"photo", auth=signer)
     prepared = requests.Session().prepare_request(request)
     path, _, query = prepared.path_url.partition("?")
-    seen = {name.lower(): value for name, value in prepared.headers.items()}
-    return HttpRequest("POST", path, query, {"host": "abc123.lambda-url.eu-west-1.on.aws", **seen}, b"photo", "")
+    received = {name.lower(): value for name, value in prepared.headers.items()}
+    return HttpRequest("POST", path, query, {"host": "abc123.lambda-url.eu-west-1.on.aws", **received}, b"photo", "")
 
 
-def check(request, region="eu-west-1", keys=KEYS):
+def verify_now(request, region="eu-west-1", keys=KEYS):
     verify(request, keys, region=region, now=datetime.datetime.now(datetime.UTC))
 
 
@@ -44,30 +44,30 @@ def check(request, region="eu-west-1", keys=KEYS):
         ("http://127.0.0.1:9000/", None),
     ],
 )
-def test_only_a_function_urls_host_tells_a_region(url, region):
+def test_only_the_host_of_a_function_url_has_a_region(url, region):
     assert function_region(url) == region
 
 
-def test_a_signed_request_passes_the_check_that_aws_makes(keys):
-    check(sent(Signer("eu-west-1")))
+def test_a_signed_request_passes_the_verification(keys):
+    verify_now(signed_request(Signer("eu-west-1")))
 
 
-def test_a_signature_is_for_its_region_and_its_key_alone(keys):
+def test_a_signature_is_valid_only_for_its_region_and_key(keys):
     with pytest.raises(RefusedError, match="valid region"):
-        check(sent(Signer("eu-west-1")), region="eu-west-2")
+        verify_now(signed_request(Signer("eu-west-1")), region="eu-west-2")
     other = Keys(KEYS.access_key, "another secret", KEYS.session_token, KEYS.expires)
     with pytest.raises(RefusedError, match="does not match"):
-        check(sent(Signer("eu-west-1")), keys=other)
+        verify_now(signed_request(Signer("eu-west-1")), keys=other)
 
 
 def test_the_region_comes_from_the_environment_when_none_is_given(keys, monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
-    check(sent(Signer(None)), region="eu-west-2")
+    verify_now(signed_request(Signer(None)), region="eu-west-2")
     monkeypatch.setenv("AWS_REGION", "eu-west-3")
-    check(sent(Signer(None)), region="eu-west-3")
+    verify_now(signed_request(Signer(None)), region="eu-west-3")
 
 
-def test_a_profile_lends_its_keys_and_its_region(tmp_path, monkeypatch):
+def test_the_keys_and_the_region_of_a_profile_are_used(tmp_path, monkeypatch):
     config = tmp_path / "config"
     config.write_text(
         "[profile photos]\nregion = eu-north-1\n"
@@ -76,10 +76,10 @@ def test_a_profile_lends_its_keys_and_its_region(tmp_path, monkeypatch):
     )
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     monkeypatch.setenv("AWS_PROFILE", "photos")
-    check(sent(Signer(None)), region="eu-north-1")
+    verify_now(signed_request(Signer(None)), region="eu-north-1")
 
 
-def test_without_credentials_region_or_profile_the_way_to_them_is_told(keys, monkeypatch):
+def test_errors_for_missing_credentials_region_or_profile_have_advice(keys, monkeypatch):
     with pytest.raises(ForbiddenError, match="AWS_REGION or --region"):
         Signer(None)
     monkeypatch.setenv("AWS_PROFILE", "nobody")
@@ -91,7 +91,7 @@ def test_without_credentials_region_or_profile_the_way_to_them_is_told(keys, mon
         Signer("eu-west-1")
 
 
-def test_a_single_sign_on_that_has_run_out_is_told(tmp_path, monkeypatch):
+def test_an_expired_single_sign_on_is_reported(tmp_path, monkeypatch):
     config = tmp_path / "config"
     config.write_text(
         "[profile photos]\nregion = eu-north-1\nsso_start_url = https://example.org/start\nsso_region = eu-north-1\n"
@@ -101,24 +101,24 @@ def test_a_single_sign_on_that_has_run_out_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     monkeypatch.setenv("AWS_PROFILE", "photos")
     with pytest.raises(ForbiddenError, match="aws sso login"):
-        sent(Signer(None))
+        signed_request(Signer(None))
 
 
 @pytest.mark.parametrize(
-    ("error_type", "told"),
+    ("error_type", "expected"),
     [
         ("AccessDeniedException", "lambda:InvokeFunctionUrl and lambda:InvokeFunction"),
         ("InvalidSignatureException", "clock"),
-        ("UnrecognizedClientException", "does not know"),
+        ("UnrecognizedClientException", "does not exist"),
         ("ExpiredTokenException", "has expired"),
         ("", "lambda:InvokeFunctionUrl and lambda:InvokeFunction"),
     ],
 )
-def test_a_403_is_explained_with_the_key_and_never_its_secret(keys, error_type, told):
+def test_the_explanation_of_a_403_has_the_key_and_never_its_secret(keys, error_type, expected):
     response = requests.Response()
     response.headers["x-amzn-ErrorType"] = error_type
     explained = Signer("eu-west-1").explain(response, "Forbidden.").message
-    assert told in explained
+    assert expected in explained
     assert "ASIAEXAMPLE (from env)" in explained
     assert KEYS.secret_key not in explained
     assert KEYS.session_token not in explained

@@ -61,7 +61,7 @@ def friends(tmp_path):
 
 
 def test_the_download_is_the_apis_answer_for_the_options_on_the_page(page, server, address, friends, tmp_path):
-    page.give(friends)
+    page.upload(friends)
     first = page.until(lambda: page.shown("after"))
     page.enlarge_eyes(4)
     larger = page.until(lambda: page.shown("after") != first and page.shown("after"))
@@ -87,7 +87,7 @@ def test_the_download_is_the_apis_answer_for_the_options_on_the_page(page, serve
 
 
 def test_the_home_and_end_keys_move_the_slider(page, friends):
-    page.give(friends)
+    page.upload(friends)
     page.until(lambda: page.shown("after"))
     line = page.shadow("input")
     width = page.shadow(".pair").size["width"]
@@ -109,7 +109,7 @@ def test_the_camera_tab_starts_the_camera_and_its_photo_is_done(page):
 
 def test_a_narrow_window_needs_no_horizontal_scrolling(page, friends):
     page.driver.set_window_size(390, 844)
-    page.give(friends)
+    page.upload(friends)
     page.until(lambda: page.shown("after"))
     page.click("Highlight faces")
     page.until(lambda: page.shown("over"))
@@ -121,7 +121,7 @@ def test_a_narrow_window_needs_no_horizontal_scrolling(page, friends):
 def test_a_file_over_the_upload_limit_is_reported_and_the_others_are_done(page, friends, tmp_path):
     (tmp_path / "film.jpg").write_bytes(bytes(4_000_000))
     (tmp_path / "notes.jpg").write_bytes(b"hello")
-    page.give(tmp_path / "film.jpg", friends, tmp_path / "notes.jpg")
+    page.upload(tmp_path / "film.jpg", friends, tmp_path / "notes.jpg")
     page.until(lambda: "This is text and no photo" in page.text() and "6 faces" in page.text())
     assert "3.0MB or smaller" in page.text()
 
@@ -131,7 +131,7 @@ def test_the_page_reports_a_stopped_server_and_continues_after_its_restart(drive
         port = server.port
         with dashboard(f"http://127.0.0.1:{port}") as running:
             page = Page(driver, running.address)
-            page.give(friends)
+            page.upload(friends)
             page.until(lambda: page.shown("after"))
             server.process.terminate()
             server.process.wait(30)
@@ -148,7 +148,7 @@ def test_no_part_of_a_photo_is_written_to_disk(page, running, tmp_path):
     large.write_bytes(as_jpeg(noise(1400, 1000), quality=95))
     assert 1_500_000 < large.stat().st_size < 3_000_000
     with opened_by(running.pid) as opened:
-        page.give(large)
+        page.upload(large)
         page.until(lambda: page.shown("after"))
     assert opened.samples > 100
     # The project itself may be in the temporary folder.
@@ -160,7 +160,7 @@ def test_the_screenshot_shows_the_whole_page_and_is_small(page, friends, tmp_pat
     target = Path(os.environ.get("SCREENSHOT", tmp_path / "page.png"))
     size = {"width": 1240, "height": 946}
     page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {**size, "deviceScaleFactor": 1, "mobile": False})
-    page.give(friends)
+    page.upload(friends)
     first = page.until(lambda: page.shown("after"))
     page.enlarge_eyes(4)
     page.until(lambda: page.shown("after") != first)

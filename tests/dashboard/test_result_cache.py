@@ -7,7 +7,7 @@ import pytest
 from dashboard.result_cache import MAX_REQUESTS, ResultCache, uploaded_photo
 from googly_eyes.errors import BadUrlError, BusyError, GooglyError
 from googly_eyes.options import Options
-from googly_eyes.pipeline import Result
+from googly_eyes.types import Result
 
 OPTIONS = Options(seed=1)
 A, B, C = (uploaded_photo(f"{name}.jpg", name.encode()) for name in "abc")

@@ -15,7 +15,7 @@ from googly_eyes.detection.finder import Found, find
 from googly_eyes.detection.geometry import CROP_SIDE, level_crop
 from googly_eyes.detection.retinaface import RetinaFace
 from googly_eyes.options import DETAILS
-from googly_eyes.photo.photo import small_copy
+from googly_eyes.photo.views import small_copy
 from googly_eyes.types import Point
 from testing.people import Place, as_jpeg, blank, crowd, face, group, landscape, noise, scene, somebody
 from testing.photos import photo_from, stored

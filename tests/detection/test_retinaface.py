@@ -8,6 +8,7 @@ import pytest
 
 from googly_eyes.detection.retinaface import RetinaFace
 from googly_eyes.errors import SettingError
+from googly_eyes.settings import MODELS
 from testing.people import face, noise
 
 
@@ -85,6 +86,14 @@ def test_many_threads_see_what_one_sees(retinaface):
 def test_a_missing_model_that_was_named_is_reported_with_the_variable(tmp_path):
     with pytest.raises(SettingError, match=r"none\.tflite.*GOOGLY_MODEL"):
         RetinaFace(tmp_path / "none.tflite", threads=1)
+
+
+@pytest.mark.parametrize("share", [0, 0.5, 0.999999])
+def test_a_model_file_that_is_cut_short_is_rejected_with_the_command_that_makes_it(tmp_path, share):
+    whole = (MODELS / "retinaface.tflite").read_bytes()
+    (tmp_path / "cut.tflite").write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(SettingError, match=r"cut\.tflite is not a TFLite model.*make model"):
+        RetinaFace(tmp_path / "cut.tflite", threads=1)
 
 
 def test_a_file_that_is_no_model_is_told(tmp_path):

@@ -34,7 +34,7 @@ PASSED_ON = ("AWS_", "BOTO_", "CONTAINER", "DOCKER_", "XDG_")
 NPM_OFFLINE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ENETUNREACH", "ETIMEDOUT", "ENOTCACHED")
 
 # moto warns about resources that its CloudFormation does not support.
-pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
+pytestmark = [pytest.mark.process, pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")]
 
 
 @dataclass(frozen=True)

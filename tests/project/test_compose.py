@@ -167,7 +167,7 @@ def test_the_page_in_its_image_downloads_the_answer_of_the_server_in_its_image(p
     photo.write_bytes(as_jpeg(group()[0]))
     with chromium(tmp_path) as driver:
         shown = Page(driver, page.url)
-        shown.give(photo)
+        shown.upload(photo)
         shown.until(lambda: shown.shown("after"))
         shown.click("Highlight faces")
         shown.until(lambda: shown.shown("over"))

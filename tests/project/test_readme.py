@@ -81,6 +81,7 @@ def test_every_curl_line_is_run_here():
 
 
 @needs_curl
+@pytest.mark.process
 def test_the_curl_line_for_the_server_works(tmp_path):
     [line] = [line for line in curl_lines() if "http://127.0.0.1:8000" in line]
     with running_server() as server:
@@ -91,6 +92,7 @@ def test_the_curl_line_for_the_server_works(tmp_path):
 
 @needs_curl
 @pytest.mark.emulator
+@pytest.mark.process
 def test_the_curl_line_that_signs_works(tmp_path):
     [line] = [line for line in curl_lines() if "--aws-sigv4" in line]
     keys = Keys("AKIDEXAMPLE", "a secret", "", utc_now() + timedelta(hours=1))

@@ -1,28 +1,29 @@
-"""One event in a process of its own: `python -m bench.once raw|raw-kept|json PHOTO` ends with its peak RSS in KiB.
+"""Handle one event and print the peak RSS of the process in KiB: `python -m bench.one_event raw|raw-kept|json PHOTO`.
 
-`raw-kept` is as on a machine that has no libturbojpeg.
+`raw-kept` disables libturbojpeg, so that the photo is re-encoded by Pillow.
 """
 
 import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-from bench.events import json_event, raw_event
 from bench.timing import without_library
 from lambda_fn.handler import handler
+from testing.events import json_event, raw_event
 
 
 def main(kind: str, photo: str) -> None:
-    event = {"raw": raw_event, "raw-kept": raw_event, "json": json_event}[kind](Path(photo).read_bytes())
+    data = Path(photo).read_bytes()
+    event = json_event(data, seed=1) if kind == "json" else raw_event(data, query="seed=1")
     with without_library() if kind == "raw-kept" else nullcontext():
         answer = handler(event, None)
     if answer["statusCode"] != 200:
-        sys.exit(f"the handler answered {answer['statusCode']}")
+        sys.exit(f"the handler returned status {answer['statusCode']}")
     print(_peak_kib())
 
 
 def _peak_kib() -> int:
-    """Of this process alone: getrusage would count what it was forked from."""
+    """Return VmHWM of this process. getrusage would include the process that it was forked from."""
     status = Path("/proc/self/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
 

@@ -1,0 +1,5 @@
+"""The media types that the API accepts and sends, besides those of photo formats."""
+
+JSON = "application/json"
+OCTET_STREAM = "application/octet-stream"
+URL_ENCODED_FORM = "application/x-www-form-urlencoded"

@@ -1,0 +1,197 @@
+"""HTTP requests to a service, with retries, and the errors of its responses."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
+
+from googly_eyes.api.media_types import JSON, OCTET_STREAM
+from googly_eyes.client.signing import Signer
+from googly_eyes.errors import (
+    BadOptionError,
+    BadRequestError,
+    BadUrlError,
+    BusyError,
+    DamagedPhotoError,
+    ForbiddenError,
+    GooglyError,
+    NotGooglyError,
+    ServerFailedError,
+    ServiceError,
+    TooLargeError,
+    UnreachableError,
+    UnsupportedMediaError,
+)
+from googly_eyes.options import Options, as_text
+
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+CONNECT_S, READ_S = 10, 90  # the time limit of the function is a minute
+ATTEMPTS = 5
+BACKOFF_S = 0.5  # before the second attempt; doubled before each later one
+MAX_WAIT_S = 30.0  # also if the service requests a longer delay
+CONNECTIONS = 64
+# The errors of a photo, by status.
+PHOTO_ERRORS = {kind.status: kind for kind in (BadRequestError, TooLargeError, UnsupportedMediaError, BadOptionError)}
+
+
+class Transport:
+    """Sends photos to a URL, signed if there is a signer. Safe for use by several threads."""
+
+    def __init__(self, url: str, signer: Signer | None) -> None:
+        self._url = url
+        self._signer = signer
+        self._session = requests.Session()
+        # A proxy that the environment names must not see photos for this machine.
+        self._session.trust_env = urlsplit(url).hostname not in LOOPBACK
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
+
+    def send(self, photo: bytes, options: Options) -> Mapping[str, Any]:
+        """Return the JSON object of a response with status 200; empty if the body is not a JSON object.
+
+        BusyError, ServerFailedError and UnreachableError are raised after all attempts, any other error at once.
+        """
+        attempts = Retrying(
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=_wait_s,
+            retry=retry_if_exception_type((BusyError, ServerFailedError, UnreachableError)),
+            reraise=True,
+        )
+        return attempts(self._send_once, photo, options)
+
+    def not_googly(self, reason: str) -> NotGooglyError:
+        """Return the error for a response that does not follow this API."""
+        return NotGooglyError(f"{self._url} is not a googly-eyes service: {reason}. Check the address.")
+
+    def _send_once(self, photo: bytes, options: Options) -> Mapping[str, Any]:
+        try:
+            response = self._session.post(
+                f"{self._url}?{_query(options)}",
+                data=photo,
+                headers={"Content-Type": OCTET_STREAM, "Accept": JSON},
+                auth=self._signer or _no_credentials,  # a new signature for each attempt, because signatures expire
+                timeout=(CONNECT_S, READ_S),
+                allow_redirects=False,  # a redirect would send the photo to an address that the user did not name
+            )
+        except (requests.exceptions.SSLError, requests.exceptions.InvalidURL) as error:
+            raise BadUrlError(f"{self._url} cannot be called: {_reason(error)}.") from error
+        except requests.RequestException as error:
+            message = f"{self._url} does not answer ({_reason(error)}). Check that the service runs, and the address."
+            raise UnreachableError(message) from error
+        value = _json_object(response)
+        if response.status_code != HTTPStatus.OK:
+            raise self._error(response, value)
+        return value
+
+    def _error(self, response: requests.Response, value: Mapping[str, Any]) -> GooglyError:
+        status = response.status_code
+        error = value.get("error")
+        api_error = error if isinstance(error, dict) and "message" in error else None
+        if status in {401, 403}:
+            return self._forbidden(response, str(value.get("Message") or value.get("message") or ""))
+        if status in {429, 503}:
+            message = f"{self._url} is busy ({status}). Try again later, or send fewer photos at a time (--jobs)."
+            return BusyError(message, retry_after=_retry_after_s(response))
+        if status >= 500:
+            request_id = f" The request id in its log is {value['request_id']}." if "request_id" in value else ""
+            return ServerFailedError(f"{self._url} failed {ATTEMPTS} times (status {status}).{request_id}")
+        if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and api_error is None:  # from AWS, for more than 6 MB
+            return TooLargeError("The service does not accept requests of this size.")
+        if status in PHOTO_ERRORS and api_error is not None:
+            return _photo_error(status, api_error)
+        return self.not_googly(f"it answers with status {status}")
+
+    def _forbidden(self, response: requests.Response, aws_message: str) -> ForbiddenError:
+        if self._signer is not None:
+            return self._signer.explain(response, aws_message)
+        return ForbiddenError(
+            f"{self._url} refuses requests without a signature ({response.status_code}). If it is a function URL, sign "
+            "with --sign (in Python: service_at(url, sign=True); in the dashboard: GOOGLY_SIGN=yes)."
+        )
+
+
+def check_url(url: str, *, sign: bool | None) -> str:
+    """Return the URL with a path. Raises BadUrlError if it cannot be called, or not be signed safely."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+        (host or "").encode("idna")  # requests encodes the host too, but its error is not a sentence
+    except ValueError as error:
+        raise BadUrlError(f"{url} is not a URL: {error}.") from error
+    if parts.scheme not in {"http", "https"} or not host:
+        raise BadUrlError(f"{url} is not a URL. It must start with https://, or with http:// for this machine.")
+    if parts.query or parts.fragment or parts.username:
+        raise BadUrlError(
+            f"{url} must have only a host and a path. Remove the part after ? or #, and the user name before @."
+        )
+    if sign and parts.scheme == "http" and host not in LOOPBACK:
+        raise BadUrlError(f"{url} would send your AWS session token without encryption. Use https:// to sign requests.")
+    return url if parts.path else f"{url}/"
+
+
+def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Prevent requests from adding credentials of ~/.netrc."""
+    return request
+
+
+def _query(options: Options) -> str:
+    """Return all options but unset ones as a query. No character needs encoding, which would change the signature."""
+    values = {field.name: getattr(options, field.name) for field in fields(options)}
+    return urlencode({name: as_text(value) for name, value in values.items() if value is not None})
+
+
+def _photo_error(status: int, api_error: Mapping[str, Any]) -> GooglyError:
+    """Return the error that the service's pipeline raised. Unknown fields are ignored."""
+    code, details = str(api_error.get("code", "")), api_error.get("details")
+    kind = DamagedPhotoError if code == DamagedPhotoError.code else PHOTO_ERRORS[status]
+    error = kind(str(api_error["message"]), code=code)
+    error.details = details if isinstance(details, dict) else {}
+    return error
+
+
+def _wait_s(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    requested = error.retry_after if isinstance(error, ServiceError) else 0
+    backoff = wait_exponential(multiplier=BACKOFF_S) + wait_random(0, BACKOFF_S)
+    return min(max(backoff(state), requested), MAX_WAIT_S)
+
+
+def _retry_after_s(response: requests.Response) -> float:
+    """Return the Retry-After header in seconds; 0 for its other form, a date."""
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isdecimal() else 0
+
+
+def _json_object(response: requests.Response) -> Mapping[str, Any]:
+    try:
+        value = response.json()
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _reason(error: BaseException) -> str:
+    """Return the text of the innermost cause of a failed request."""
+    inner = next(_causes(error), None)
+    if inner is not None:
+        return _reason(inner)
+    return (getattr(error, "strerror", None) or str(error).rpartition(": ")[2] or type(error).__name__).rstrip(".")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield the causes of an error, which requests and urllib3 keep in three different attributes."""
+    for cause in (getattr(error, "reason", None), *error.args, error.__cause__):
+        if isinstance(cause, BaseException):
+            yield cause

@@ -1,0 +1,69 @@
+"""GIF (89a): pixels that are not painted keep their palette index. Lossless outside the eyes."""
+
+import io
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+from PIL import GifImagePlugin, Image
+
+from googly_eyes.photo.pixels import to_paintable
+from googly_eyes.photo.registry import FORMATS
+from googly_eyes.photo.source import Source, save
+from googly_eyes.types import Pixels
+
+FORMAT = FORMATS["GIF"]
+COLOURS = 256
+
+
+def open_source(data: bytes) -> Source:
+    """Open a GIF. Raises UnsupportedMediaError, or any exception for a damaged file."""
+    file = GifImagePlugin.GifImageFile(io.BytesIO(data))
+    if file.is_animated:
+        raise FORMAT.refusal("animated")
+    return Source(FORMAT, file, 1, partial(_encode, source=file), "exact")
+
+
+def _encode(image: Image.Image, *, source: Image.Image) -> bytes:
+    """Encode with the palette of the source: painted pixels get the nearest colour.
+
+    Greys replace the colours of the palette that no other pixel uses.
+    """
+    if image is source:  # grey without transparency: all greys are in the palette
+        return save(image, FORMAT.name, optimize=False)
+    transparent = source.info.get("transparency")
+    indices = np.array(source)
+    before, after = (np.asarray(picture).reshape(*indices.shape, -1) for picture in (to_paintable(source), image))
+    painted = (before != after).any(axis=-1)
+    opaque = painted if transparent is None else painted & (after[..., -1] >= 128)
+    indices[painted & ~opaque] = transparent or 0
+
+    used = np.zeros(COLOURS, bool)
+    used[indices[~opaque]] = True
+    palette = _palette(source)
+    palette[~used] = np.linspace(255, 0, np.count_nonzero(~used))[:, None].round()
+    choice = np.flatnonzero(np.arange(COLOURS) != (-1 if transparent is None else transparent))
+    colours = after[opaque][:, : 3 if image.mode.startswith("RGB") else 1]
+    indices[opaque] = choice[_nearest(np.broadcast_to(colours, (len(colours), 3)), palette[choice])]
+
+    encoded = Image.frombytes("P", source.size, indices.tobytes())
+    encoded.putpalette(palette.tobytes())
+    return save(encoded, FORMAT.name, optimize=False, **({} if transparent is None else {"transparency": transparent}))
+
+
+def _palette(source: Image.Image) -> Pixels:
+    """Return the palette (256, 3); a grey GIF has every grey at its own index."""
+    palette = np.zeros((COLOURS, 3), np.uint8)
+    stored = source.getpalette() if source.mode == "P" else None
+    colours = np.array(stored or np.arange(COLOURS).repeat(3), np.uint8).reshape(-1, 3)
+    palette[: len(colours)] = colours
+    return palette
+
+
+def _nearest(colours: Pixels, palette: Pixels) -> npt.NDArray[np.intp]:
+    """Return for each colour (n, 3) the index of the nearest in the palette (m, 3)."""
+    packed, inverse = np.unique(colours.astype(np.int32) @ (65536, 256, 1), return_inverse=True)
+    distinct = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=1).astype(np.float32)
+    entries = palette.astype(np.float32)
+    nearest: npt.NDArray[np.intp] = ((entries**2).sum(axis=1) - 2 * distinct @ entries.T).argmin(axis=1)
+    return nearest[inverse]

@@ -1,0 +1,62 @@
+"""A photo whose header has been read but whose pixels have not, and the steps that all formats share."""
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image, ImageFile
+
+from googly_eyes.errors import DamagedPhotoError, GooglyError, TooLargeError
+from googly_eyes.photo.jpeg_editor import JpegFile
+from googly_eyes.photo.pixels import to_paintable
+from googly_eyes.photo.registry import Format
+from googly_eyes.types import Fidelity
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A photo file. `encode` makes a file like it from an image; `fidelity` is the effect of that.
+
+    `orientation` is EXIF's, 1 to 8. `dropped` names content other than metadata that is not in the result. `jpeg` is
+    for editing a JPEG without decoding it. `to_sensor_order` restores a decoded image that Pillow has turned upright.
+    """
+
+    format: Format
+    file: ImageFile.ImageFile
+    orientation: int
+    encode: Callable[[Image.Image], bytes]
+    fidelity: Fidelity
+    dropped: tuple[str, ...] = ()
+    jpeg: JpegFile | None = None
+    to_sensor_order: Callable[[Image.Image], Image.Image] | None = None
+
+    def decode(self) -> Image.Image:
+        """Return the pixels in sensor order, in a mode that can be painted on. Raises DamagedPhotoError."""
+        with report_damage(self.format):
+            self.file.load()
+            image: Image.Image = self.file
+            return to_paintable(self.to_sensor_order(image) if self.to_sensor_order else image)
+
+
+@contextmanager
+def report_damage(row: Format) -> Iterator[None]:
+    """Report any exception of a decoder, such as struct.error or MemoryError, as DamagedPhotoError."""
+    try:
+        yield
+    except GooglyError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise TooLargeError(f"This {row.label} has too many pixels. Send a smaller copy.") from error
+    except Exception as error:
+        raise DamagedPhotoError(
+            f"This {row.label} is damaged, incomplete or of a rare kind. Send the whole original file, or save it anew."
+        ) from error
+
+
+def save(image: Image.Image, name: str, **options: Any) -> bytes:
+    """Encode with Pillow. Metadata that is not in `options` is not written."""
+    buffer = io.BytesIO()
+    image.save(buffer, name, **options)
+    return buffer.getvalue()

@@ -1,0 +1,77 @@
+"""The WSGI application: a Flask request -> HttpRequest -> a worker process -> HttpResponse -> a Flask response."""
+
+import json
+import uuid
+from collections.abc import Callable
+from functools import cache, partial
+
+from flask import Flask, Request, Response, request
+
+from googly_eyes.api.app import respond
+from googly_eyes.api.request import HttpRequest
+from googly_eyes.api.response import HttpResponse, error_response
+from googly_eyes.detection.detector import Detector
+from googly_eyes.detection.registry import load_detector
+from googly_eyes.errors import GooglyError
+from googly_eyes.server.worker_queue import QueueFullError, WorkerLostError, WorkerQueue
+from googly_eyes.settings import Settings
+
+
+def create_app(answer: Callable[[HttpRequest], HttpResponse], queue: WorkerQueue) -> Flask:
+    """Return the WSGI application: `answer` runs in a worker for POST requests, and in this process for others."""
+    app = _App(__name__, static_folder=None)
+
+    @app.before_request
+    def handle() -> Response:
+        request_id = str(uuid.uuid4())
+        if request.method != "POST":
+            return _flask_response(answer(_http_request(request_id)))
+        try:
+            with queue.place():
+                # The body is copied here, so that a request without a place does not use memory for it.
+                return _flask_response(queue.run(partial(answer, _http_request(request_id))))
+        except (QueueFullError, WorkerLostError) as error:
+            return _flask_response(_error_response(error, request_id))
+
+    return app
+
+
+def answer_with_model(request: HttpRequest, settings: Settings) -> HttpResponse:
+    """Return the API's response, with the detector of this process."""
+    return respond(request, detector_of_process(settings), settings)
+
+
+@cache
+def detector_of_process(settings: Settings) -> Detector:
+    """Return the detector, loaded at the first call in each process. Raises SettingError."""
+    return load_detector(settings)
+
+
+class _App(Flask):
+    def create_url_adapter(self, _: Request | None) -> None:
+        """Disable Flask's routing: the API defines the paths and methods.
+
+        Flask's routing also stores an exception per unknown path. It would keep the request and its body in a reference
+        cycle, in memory until the next garbage collection.
+        """
+
+
+def _http_request(request_id: str) -> HttpRequest:
+    return HttpRequest(
+        method=request.method,
+        path=request.path,
+        request_id=request_id,
+        headers={name.lower(): value for name, value in request.headers.items()},
+        query=request.query_string.decode("latin-1"),
+        body=request.get_data(cache=False),
+    )
+
+
+def _flask_response(response: HttpResponse) -> Response:
+    return Response(response.body, response.status, dict(response.headers))
+
+
+def _error_response(error: GooglyError, request_id: str) -> HttpResponse:
+    line = {"request_id": request_id, "status": error.status, "error": error.code}
+    print(f"{json.dumps(line)}\n", end="", flush=True)
+    return error_response(error, request_id)

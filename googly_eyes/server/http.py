@@ -1,0 +1,90 @@
+"""HTTP with Waitress: limits, error responses in the API's form, and a stop that completes running requests."""
+
+import socket
+import time
+import uuid
+from http import HTTPStatus
+from typing import Any
+
+import waitress
+from flask import Flask
+from waitress import wasyncore
+from waitress.channel import HTTPChannel
+from waitress.server import BaseWSGIServer
+from waitress.task import ErrorTask
+from waitress.utilities import RequestEntityTooLarge
+
+from googly_eyes.api.response import error_response
+from googly_eyes.errors import BadRequestError, GooglyError, TooLargeError
+
+# A JSON body holds the photo in base64, with a line end after every 76 characters, and the options.
+BODY_PER_PHOTO = 4 / 3 * 78 / 76
+BODY_BESIDE_PHOTO = 2**16
+RECEIVE_BYTES = 2**18
+MAX_BUFFERED_RESPONSE = 2**30  # bytes in memory for a slow client; Waitress would write more than this to a file
+POLL_S = 0.25
+
+
+class HttpServer:
+    """Waitress on a listening socket. It keeps bodies in memory and never writes them to a file.
+
+    A body that is too long for a photo of `max_photo` bytes is refused as soon as its length is known.
+    """
+
+    def __init__(self, app: Flask, listener: socket.socket, *, threads: int, max_photo: int) -> None:
+        max_body = int(max_photo * BODY_PER_PHOTO) + BODY_BESIDE_PHOTO
+        self._sockets: dict[int, Any] = {}
+        self._server: BaseWSGIServer = waitress.create_server(
+            app,
+            map=self._sockets,
+            sockets=[listener],
+            threads=threads,
+            connection_limit=2 * threads,
+            ident=None,
+            recv_bytes=RECEIVE_BYTES,
+            max_request_body_size=max_body,
+            inbuf_overflow=max_body + 1,
+            outbuf_overflow=MAX_BUFFERED_RESPONSE,
+            outbuf_high_watermark=MAX_BUFFERED_RESPONSE,
+        )
+        self._server.channel_class = _Channel
+
+    def poll(self) -> None:
+        """Handle the connections that are ready; wait for at most POLL_S."""
+        wasyncore.loop(POLL_S, map=self._sockets, count=1)
+
+    def drain(self, timeout_s: float) -> None:
+        """Accept no more connections, complete the requests that have arrived, and stop."""
+        wasyncore.dispatcher.close(self._server)
+        end = time.monotonic() + timeout_s
+        while self._has_unfinished_requests() and time.monotonic() < end:
+            self.poll()
+        self._server.task_dispatcher.shutdown()
+
+    def _has_unfinished_requests(self) -> bool:
+        channels = list(self._server.active_channels.values())
+        return any(channel.requests or channel.total_outbufs_len for channel in channels)
+
+
+class _ErrorTask(ErrorTask):  # type: ignore[misc]
+    """Writes the errors that Waitress itself finds, in the form of the API."""
+
+    def execute(self) -> None:
+        found = self.request.error
+        if isinstance(found, RequestEntityTooLarge):
+            error: GooglyError = TooLargeError(
+                f"The body is larger than {self.channel.adj.max_request_body_size} bytes, the maximum for the largest "
+                "photo. Send a smaller copy."
+            )
+        else:
+            error = BadRequestError(f"This is not a valid HTTP request: {found.body}.", code="bad_http")
+        response = error_response(error, str(uuid.uuid4()))
+        self.status = f"{response.status} {HTTPStatus(response.status).phrase}"
+        self.response_headers.extend(response.headers.items())
+        self.set_close_on_finish()
+        self.content_length = len(response.body)
+        self.write(response.body)
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc]
+    error_task_class = _ErrorTask

@@ -1,0 +1,67 @@
+"""GIF: the palette and the pixels outside the eyes are kept."""
+
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from testing.photo_files import SECRET, SIZE, opened, painted_and_back, rewritten, saved
+from testing.photos import photo_from
+
+
+def gif(colours, *, transparency=None, comment=b""):
+    """Return a GIF whose pixels use all colours of the palette in turn."""
+    indices = (np.arange(SIZE[0] * SIZE[1]) % colours).astype(np.uint8)
+    image = Image.frombytes("P", SIZE, indices.tobytes())
+    table = np.random.default_rng(3).permutation(256**3)[:colours]
+    image.putpalette(np.stack([table >> 16, table >> 8 & 255, table & 255], axis=1).astype(np.uint8).tobytes())
+    options = {} if transparency is None else {"transparency": transparency}
+    return saved(image, "GIF", optimize=False, comment=comment, **options)
+
+
+@pytest.mark.parametrize("colours", [2, 100, 250, 256])
+@pytest.mark.parametrize("transparency", [None, 1])
+def test_pixels_that_are_not_painted_keep_their_exact_colour(colours, transparency):
+    data = gif(colours, transparency=transparency)
+    back, photo = painted_and_back(data)
+    assert photo.image.mode == ("RGB" if transparency is None else "RGBA")
+    before, after = (np.asarray(opened(one).convert("RGBA")) for one in (data, back))
+    outside = np.ones(SIZE[::-1], bool)
+    outside[16:32, 16:32] = False
+    visible = outside & (before[..., 3] > 0)
+    np.testing.assert_array_equal(after[visible], before[visible])
+    np.testing.assert_array_equal(after[outside, 3], before[outside, 3])
+    assert (after[16:32, 16:32, 3] == 255).all()
+    if colours < 256:
+        assert (after[16:32, 16:32] == 255).all()
+
+
+def test_greys_replace_unused_palette_colours():
+    photo = photo_from(gif(200))
+    greys = np.tile(np.linspace(0, 255, 16).astype(np.uint8)[:, None, None], (1, 16, 3))
+    photo.image.paste(Image.fromarray(greys), (8, 8))
+    after = np.asarray(opened(photo.encode().data).convert("RGB"))[8:24, 8:24]
+    assert np.abs(after.astype(int) - greys).max() <= 3
+
+
+def test_pixels_painted_transparent_are_transparent():
+    photo = photo_from(gif(10, transparency=4))
+    photo.image.paste((9, 9, 9, 60), (8, 8, 24, 24))
+    assert not np.asarray(opened(photo.encode().data).convert("RGBA"))[8:24, 8:24, 3].any()
+
+
+@pytest.mark.parametrize("transparency", [None, 77])
+def test_a_gif_without_palette_is_read_and_written(transparency):
+    header = b"GIF89a" + struct.pack("<HHBBB", *SIZE, 0, 0, 0)  # no table: Pillow takes the indices for greys
+    body = gif(256, transparency=transparency)
+    data = header + body[13 + 768 :]
+    assert opened(data).mode == "L"
+    back, photo = painted_and_back(data)
+    np.testing.assert_array_equal(np.asarray(opened(back).convert("RGBA")), np.asarray(photo.image.convert("RGBA")))
+
+
+def test_comments_are_removed():
+    data = gif(16, comment=SECRET)
+    assert SECRET in data
+    assert SECRET not in rewritten(data)

@@ -1,0 +1,50 @@
+"""The command line of `googly serve`, and the errors of its start."""
+
+import socket
+
+import pytest
+
+from googly_eyes.server.main import main
+
+
+def test_a_port_in_use_is_reported_in_one_line(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["--port", str(port)]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert f"127.0.0.1:{port}: Address already in use" in error
+
+
+def test_a_missing_model_and_a_wrong_setting_are_reported_in_one_line(capsys, monkeypatch):
+    monkeypatch.setenv("GOOGLY_MODEL", "/nowhere.tflite")
+    assert main([]) == 1
+    assert "GOOGLY_MODEL" in capsys.readouterr().err
+    monkeypatch.setenv("GOOGLY_MAX_MB", "a lot")
+    assert main([]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--port", "65536"], "argument --port: must be a whole number from 0 to 65535, not '65536'"),
+        (["--port", "-1"], "argument --port: must be a whole number from 0 to 65535, not '-1'"),
+        (["--port", "http"], "argument --port: must be a whole number from 0 to 65535, not 'http'"),
+        (["--workers", "0"], "argument --workers: must be a whole number from 1 to 1000, not '0'"),
+        (["--waiting", "\u0663"], "argument --waiting: must be a whole number from 1 to 1000, not '\u0663'"),
+    ],
+)
+def test_a_wrong_number_is_reported_with_the_allowed_range(capsys, arguments, expected):
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1] == f"googly serve: error: {expected}"
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "192.0.2.1"])
+def test_a_host_that_is_not_this_machine_is_reported_in_one_line(capsys, host):
+    assert main(["--host", host, "--port", "0"]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert f"--host {host} is not an address of this machine" in error
