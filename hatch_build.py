@@ -1,5 +1,6 @@
-"""Build hook: make both models and put them into the wheel as googly_eyes/models/*.tflite.
+"""Build hook: make both models and put them into the wheel, as googly_eyes/models/*.tflite.
 
+The licences of the weights come along, as LICENSE.<package> beside the models.
 The models are always made from their published weights, never taken from models/*.tflite of the checkout: that file may
 be older than the code, or made by hand. An editable install has no models of its own; it uses the checkout's.
 """
@@ -20,18 +21,22 @@ class ModelsBuildHook(BuildHookInterface[Any]):
         if version == "editable":
             return
         sys.path.insert(0, self.root)  # the build backend does not import this file as part of the project
-        from models import build  # noqa: PLC0415
+        from models import build, read_licences  # noqa: PLC0415
         from models.errors import WeightsError  # noqa: PLC0415
 
         self._folder = TemporaryDirectory(prefix="googly-eyes-models-")
+        folder = Path(self._folder.name)
         try:
-            models = build(Path(self._folder.name))
+            files = build(folder)
+            for package, text in read_licences().items():
+                files.append(folder / f"LICENSE.{package}")
+                files[-1].write_bytes(text)
         except ModuleNotFoundError as error:
             self.app.abort(f"googly-eyes cannot be built: {error.name} is missing. Build without --no-build-isolation.")
         except WeightsError as error:
             self.app.abort(f"googly-eyes cannot be built: {error}")
-        for model in models:
-            build_data["force_include"][str(model)] = f"googly_eyes/models/{model.name}"
+        for file in files:
+            build_data["force_include"][str(file)] = f"googly_eyes/models/{file.name}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove the temporary folder."""

