@@ -80,7 +80,7 @@ else
 endif
 
 .PHONY: unit
-unit: $(MODEL) $(VENV)/dev.installed ## the unit tests alone: no browser, emulator, container engine or child process
+unit: $(MODELS) $(VENV)/dev.installed ## the unit tests alone: no detector, browser, emulator, container engine or child process
 	@$(BIN)/python -m pytest -m unit
 
 .PHONY: test-slow

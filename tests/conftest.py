@@ -19,17 +19,23 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
+DETECTOR_FIXTURES = {"detector", "retinaface", "mtcnn"}
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by the fixtures of NEEDS that they use, skip those whose tool is missing, and mark the unit tests."""
+    """Mark each test by the fixtures that it uses, skip it if its tool is missing, and mark the unit tests."""
     reasons = {marker: missing() for marker, missing in NEEDS.items()}
     for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & DETECTOR_FIXTURES:
+            item.add_marker("model")
         for marker, reason in reasons.items():
-            if marker in getattr(item, "fixturenames", ()):
+            if marker in fixtures:
                 item.add_marker(marker)
             if reason and item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=reason))
-        if not any(item.get_closest_marker(marker) for marker in (*NEEDS, "process", "slow")):
+        if not any(item.get_closest_marker(marker) for marker in (*NEEDS, "model", "process", "slow")):
             item.add_marker("unit")
 
 
