@@ -22,10 +22,11 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     && python3 -m pip --python /opt/venv/bin/python --disable-pip-version-check install --quiet --no-compile \
         --no-deps --require-hashes --only-binary=:all: -r /build/requirements.txt
 
-# Remove files that are never imported: accelerators and compilers beside the CPU runtime, tests, headers, type stubs.
+# Remove files that are never imported: accelerators and compilers, tests, headers, type stubs.
 RUN packages=$(echo /opt/venv/lib/python3*/site-packages) \
     && litert=$packages/ai_edge_litert \
     && rm -rf "$litert/vendors" "$litert/tools" "$litert/libLiteRt.so" "$litert/libLiteRtWebGpuAccelerator.so" \
+        "$packages/numpy/f2py" \
     && find "$packages" -depth \( -type d \( -name tests -o -name include \) -o -name '*.a' -o -name '*.pyi' \) \
         -exec rm -rf {} + \
     && python3 -m compileall -q --invalidation-mode unchecked-hash "$packages"

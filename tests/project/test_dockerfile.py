@@ -25,10 +25,21 @@ def sent(file):
     """Return the files of the checkout that the builder gets, by the .dockerignore of the Dockerfile."""
     beside = ROOT / f"{file}.dockerignore"
     lines = (beside if beside.exists() else ROOT / ".dockerignore").read_text().splitlines()
-    first, *allowed = [line for line in lines if line and not line.startswith("#")]
+    first, *patterns = [line for line in lines if line and not line.startswith("#")]
     assert first == "*"
-    assert all(line.startswith("!") for line in allowed)
-    return {path.relative_to(ROOT) for line in allowed for path in ROOT.glob(line[1:])}
+    allowed = {file for pattern in patterns if pattern.startswith("!") for file in files_in(pattern[1:])}
+    excluded = [pattern for pattern in patterns if not pattern.startswith("!")]
+    return {
+        file
+        for file in allowed
+        if not any(path.match(pattern) for pattern in excluded for path in (file, *file.parents))
+    }
+
+
+def files_in(pattern):
+    """Return the files of the checkout that match a pattern, and the files in the folders that do."""
+    found = [file for path in ROOT.glob(pattern) for file in ([path] if path.is_file() else path.rglob("*"))]
+    return {file.relative_to(ROOT) for file in found if file.is_file()}
 
 
 def copied(file):
@@ -49,7 +60,7 @@ def test_the_builder_gets_every_source_and_no_cache_or_secret(file):
     for source in copied(file):
         pattern = source.replace("${TFLITE_RUNTIME}", "*").rstrip("/")
         assert [path for path in files if path.match(pattern) or Path(pattern) in path.parents], source
-    assert {path.suffix for path in files} <= {".py", ".tflite", ".txt", ".toml"}
+    assert {path.suffix for path in files} <= {".py", ".typed", ".tflite", ".txt", ".toml"}
     assert not [path for path in files if "__pycache__" in path.parts or path.name == "secrets.toml"]
 
 
