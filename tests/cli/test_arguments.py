@@ -97,6 +97,7 @@ def test_every_option_of_the_table_is_an_option_of_the_command(row):
         ["--pupil-size-range", "0.2-0.3", "a.jpg"],
         ["--pupil-size-range", ".2, .3", "a.jpg"],
         ["--pupil-size-range", "2e-1 - 3e-1", "a.jpg"],
+        ["--pupil-size-range", " 0.2 0.3 ", "a.jpg"],
     ],
 )
 def test_a_range_is_two_numbers_with_a_space_a_comma_or_a_dash(argv):
