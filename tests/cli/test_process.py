@@ -20,6 +20,7 @@ from testing.command import COMMAND, WAIT_S, environment, files_in, run_process
 from testing.people import landscape
 from testing.photos import shared_photo, stored
 
+pytestmark = pytest.mark.process
 SEED = 7
 
 

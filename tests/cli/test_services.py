@@ -33,6 +33,7 @@ from testing.photos import photo_from, stored
 from testing.scripted import BREAK_OFF, Answer, scripted
 from testing.urls import function_url, utc_now
 
+pytestmark = pytest.mark.process
 SEED = 7
 DONE = Answer(200, {"faces": [], "seed": SEED, "image": "ZXllcw==", "request_id": "1"})
 

@@ -12,6 +12,8 @@ from testing.people import as_jpeg, blank
 pty = pytest.importorskip("pty", reason="not proven: this system has no pseudo-terminals")
 termios = pytest.importorskip("termios")
 
+pytestmark = pytest.mark.process
+
 
 def in_terminal(*arguments, cwd):
     """Return the text that a terminal shows, and the exit status."""

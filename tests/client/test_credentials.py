@@ -26,6 +26,7 @@ def test_no_credentials_are_found():
     ],
     ids=["variables", "credentials file", "profile", "boto file"],
 )
+@pytest.mark.process
 def test_a_test_finds_no_credentials_of_the_machine(files, variables, tmp_path):
     (tmp_path / ".aws").mkdir()
     for name, section in files.items():

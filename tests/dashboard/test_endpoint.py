@@ -67,6 +67,7 @@ def test_an_invalid_address_is_not_reachable(url):
     assert not is_reachable(url)
 
 
+@pytest.mark.process
 def test_the_page_imports_no_tflite_runtime():
     """The dashboard's image and Streamlit Cloud do not have one."""
     code = (

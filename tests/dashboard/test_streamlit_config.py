@@ -9,6 +9,7 @@ import pytest
 from testing.paths import ROOT
 
 
+@pytest.mark.process
 def test_streamlit_sends_no_statistics_and_shows_no_traceback():
     names = ("browser.gatherUsageStats", "client.showErrorDetails")
     code = f"import json; from streamlit.config import get_option; print(json.dumps([get_option(n) for n in {names}]))"
@@ -16,6 +17,7 @@ def test_streamlit_sends_no_statistics_and_shows_no_traceback():
     assert json.loads(done.stdout) == [False, "none"]
 
 
+@pytest.mark.process
 def test_make_dashboard_listens_only_on_loopback():
     done = subprocess.run(["make", "--dry-run", "dashboard"], cwd=ROOT, check=True, capture_output=True, text=True)
     assert "streamlit run app.py --server.address=127.0.0.1" in done.stdout
