@@ -20,8 +20,7 @@ class Session:
     """
 
     def __init__(self, model: Path, threads: int) -> None:
-        if not model.is_file():
-            raise SettingError(f"There is no model at {model}. Make it with `make model`, or name one in GOOGLY_MODEL.")
+        require_model(model)
         try:
             self._interpreter = Interpreter(model_path=str(model), num_threads=threads)
         except ValueError as error:
@@ -51,6 +50,12 @@ class Session:
             self._runners[name] = self._interpreter.get_signature_runner(name)
         outputs: dict[str, Floats] = self._runners[name](pixels=batch)
         return outputs
+
+
+def require_model(model: Path) -> None:
+    """Raise SettingError if there is no such file."""
+    if not model.is_file():
+        raise SettingError(f"There is no model at {model}. Make it with `make model`, or name one in GOOGLY_MODEL.")
 
 
 def wrong_model(model: Path, detector: str) -> SettingError:

@@ -274,3 +274,22 @@ def _rgb(image: Image.Image) -> Image.Image:
         ground = Image.new("RGBA", image.size, NEUTRAL)
         return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
     return image.convert("RGB")
+
+
+def crop_pixels(pixels: Pixels, to_pixels: Matrix, side: int) -> Pixels:
+    """Return a square (side, side, 3) of pixels (h, w, 3), at any angle and scale, neutral outside them.
+
+    `to_pixels` (2, 3) maps pixels of the square to those of the array.
+    """
+    height, width, _ = pixels.shape
+    corners = to_pixels @ [[0, side, 0, side], [0, 0, side, side], [1, 1, 1, 1]]
+    step = max(1, int(abs(np.linalg.det(to_pixels[:, :2])) ** 0.5))  # bilinear sampling alone would skip pixels
+    left, top = (max(0, floor(low) - step) for low in corners.min(axis=1))
+    right, bottom = (
+        min(end, ceil(high) + step) for end, high in zip((width, height), corners.max(axis=1), strict=True)
+    )
+    if left >= right or top >= bottom:
+        return np.full((side, side, 3), NEUTRAL, np.uint8)
+    piece = Image.fromarray(pixels[top:bottom, left:right])
+    piece = piece.reduce(step) if step > 1 else piece
+    return np.asarray(_turned(piece, (left, top), (1 / step, 1 / step), to_sensor=to_pixels, side=side, fill=NEUTRAL))
