@@ -16,6 +16,7 @@ from googly_eyes.types import Eye, Face, Point
 # Minimum eye distance over eye-mouth distance of a head that faces the camera. Real photographs: 0.77 to 1.15 for most
 # frontal faces, up to 0.76 for nearly all others. An open mouth or a hand over the face can give a lower ratio.
 FRONTAL_RATIO = 0.75
+PROFILE_RATIO = 0.5  # the same ratio; below, the far eye is hidden
 
 
 def make_eyes(
@@ -30,7 +31,7 @@ def make_eyes(
     for face in sorted(faces, key=lambda face: (-face.score, face.box.x0)):
         distance = max(face.eye_distance, FRONTAL_RATIO * dist(*_eye_mouth_line(face)))
         foreshortening = face.eye_distance / distance if distance else 1.0
-        right_is_far = _nose_position(face) < 0.5
+        right_is_far = _right_is_far(face)
         pair = [
             _eye(
                 centre,
@@ -44,6 +45,15 @@ def make_eyes(
     return [eye for _, pair in sorted(pairs, key=lambda sized: sized[0]) for eye in pair]
 
 
+def visible_eyes(face: Face) -> tuple[bool, bool]:
+    """Return the visibility of the right and of the left eye: in a profile the far eye is hidden."""
+    eye_mouth = dist(*_eye_mouth_line(face))
+    if eye_mouth == 0 or face.eye_distance / eye_mouth >= PROFILE_RATIO:
+        return True, True
+    right_is_far = _right_is_far(face)
+    return not right_is_far, right_is_far
+
+
 def _eye_mouth_line(face: Face) -> tuple[tuple[float, float], tuple[float, float]]:
     return _midpoint(face.right_eye, face.left_eye), _midpoint(face.mouth_right, face.mouth_left)
 
@@ -52,11 +62,13 @@ def _midpoint(one: Point, other: Point) -> tuple[float, float]:
     return (one.x + other.x) / 2, (one.y + other.y) / 2
 
 
-def _nose_position(face: Face) -> float:
-    """Return the nose's position along the line from the right eye (0) to the left (1); nearer to the far eye."""
-    x, y = face.left_eye.x - face.right_eye.x, face.left_eye.y - face.right_eye.y
-    along = (face.nose.x - face.right_eye.x) * x + (face.nose.y - face.right_eye.y) * y
-    return along / (x * x + y * y) if x or y else 0.5
+def _right_is_far(face: Face) -> bool:
+    """Return True if the head is turned to its own right: the nose lies on that side of the eye-mouth line.
+
+    The line between the eyes is no reference, because in a profile it has no reliable direction.
+    """
+    (x, y), (mouth_x, mouth_y) = _eye_mouth_line(face)
+    return (face.nose.x - x) * (mouth_y - y) < (face.nose.y - y) * (mouth_x - x)
 
 
 def _eye(centre: Point, radius: float, *, pupil_share: float, direction: float) -> Eye:

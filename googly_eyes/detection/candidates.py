@@ -36,6 +36,21 @@ class Candidates:
         """Return the first `count` candidates, or all if there are fewer."""
         return Candidates(self.scores[:count], self.boxes[:count], self.landmarks[:count])
 
+    def put(self, indices: Indices, others: "Candidates") -> None:
+        """Overwrite the candidates with these indices."""
+        self.scores[indices], self.boxes[indices], self.landmarks[indices] = (
+            others.scores,
+            others.boxes,
+            others.landmarks,
+        )
+
+
+def blank_candidates(count: int) -> Candidates:
+    """Return `count` candidates of score 0, to be overwritten."""
+    return Candidates(
+        np.zeros(count, np.float32), np.zeros((count, 4), np.float32), np.zeros((count, 5, 2), np.float32)
+    )
+
 
 NO_CANDIDATES = Candidates(np.empty(0, np.float32), np.empty((0, 4), np.float32), np.empty((0, 5, 2), np.float32))
 

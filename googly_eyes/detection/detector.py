@@ -3,11 +3,8 @@
 from typing import Protocol
 
 from googly_eyes.detection.candidates import Candidates
+from googly_eyes.detection.witness import Witness
 from googly_eyes.types import Pixels
-
-CROP_CONTEXT = 1.6  # side of a refinement crop, over the longer side of the candidate at its centre
-# The candidate's box in a crop: x0, y0, x1, y1 as shares of the crop's side.
-BOX_IN_CROP = (0.5 - 0.5 / CROP_CONTEXT,) * 2 + (0.5 + 0.5 / CROP_CONTEXT,) * 2
 
 
 class Detector(Protocol):
@@ -18,8 +15,12 @@ class Detector(Protocol):
 
     min_upright_score: float
 
+    @property
+    def witness(self) -> Witness | None:
+        """Return the second opinion on doubtful faces, or None if the detector is used without one."""
+
     def scan(self, pixels: Pixels, threshold: float) -> Candidates:
         """Return the candidates of at least `threshold` (0..1) in uint8 RGB pixels (height, width, 3)."""
 
     def inspect(self, crops: Pixels, threshold: float) -> list[Candidates]:
-        """Return the candidates of each crop of (n, side, side, 3); each crop has one face to judge, at BOX_IN_CROP."""
+        """Return the candidates of each crop of (n, side, side, 3); the face to judge is at BOX_IN_CROP."""

@@ -4,14 +4,19 @@ Roll is the angle of the line from the right to the left eye, clockwise as seen:
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import cos, hypot, pi, sin
 
 import numpy as np
 
-from googly_eyes.detection.candidates import Candidates
-from googly_eyes.detection.detector import CROP_CONTEXT
+from googly_eyes.detection.candidates import Candidates, Indices
 from googly_eyes.types import Floats, Matrix
 
+CROP_CONTEXT = 1.6  # side of a refinement crop, over the longer side of the candidate at its centre
+# The candidate's box in a crop: x0, y0, x1, y1 as shares of the crop's side.
+BOX_IN_CROP = (0.5 - 0.5 / CROP_CONTEXT,) * 2 + (0.5 + 0.5 / CROP_CONTEXT,) * 2
+SHARED_EYE = 0.35  # of the smaller eye distance: two faces with eyes nearer than this share an eye
+NESTED = 0.95  # intersection over the smaller box
 CROP_SIDE = 160  # pixels, of a refinement crop; as exact as 224 with more context around the face, at half the cost
 
 
@@ -20,10 +25,18 @@ def level_crop(box: Floats, roll: float) -> Matrix:
 
     The crop is centred on `box` (4,), CROP_CONTEXT times as large, and rotated so that a face with `roll` is level.
     """
+    return rotated_square(box, roll, CROP_SIDE, context=CROP_CONTEXT)
+
+
+def rotated_square(box: Floats, roll: float, side: int, *, context: float = 1.0) -> Matrix:
+    """Return the affine map (2, 3) from a square of `side` pixels to the image that has the box (4,).
+
+    The square is centred on the box, `context` times as large as its longer side, and rotated by `roll`.
+    """
     centre = (box[:2] + box[2:]) / 2
-    scale = CROP_CONTEXT * max(box[2:] - box[:2]) / CROP_SIDE
+    scale = context * max(box[2:] - box[:2]) / side
     linear = scale * np.array([[cos(roll), -sin(roll)], [sin(roll), cos(roll)]])
-    return np.column_stack([linear, centre - linear @ (CROP_SIDE / 2, CROP_SIDE / 2)])
+    return np.column_stack([linear, centre - linear @ (side / 2, side / 2)])
 
 
 def transform_candidates(candidates: Candidates, matrix: Matrix) -> Candidates:
@@ -49,8 +62,8 @@ def rolls(candidates: Candidates) -> Floats:
     return angles
 
 
-def roll_differences(angles: Floats, roll: float) -> Floats:
-    """Return the absolute differences (n,) of `angles` from `roll`, in 0..pi."""
+def roll_differences(angles: Floats, roll: float | Floats) -> Floats:
+    """Return the absolute differences (n,) of `angles` from `roll`, one or (n,), in 0..pi."""
     differences: Floats = np.abs((angles - roll + pi) % (2 * pi) - pi)
     return differences
 
@@ -65,3 +78,45 @@ def frontal_ratio(candidate: Candidates) -> float:
 def one_by_one(candidates: Candidates) -> Iterator[Candidates]:
     """Yield each candidate as candidates of length 1."""
     return (candidates.take(np.array([index])) for index in range(len(candidates)))
+
+
+def eye_disagreements(candidates: Candidates, others: Candidates) -> Floats:
+    """Return the larger distance (n,) of right or left eyes between two lists of n, in eye distances of the first."""
+    distances = np.hypot(*np.moveaxis(candidates.landmarks[:, :2] - others.landmarks[:, :2], 2, 0)).max(axis=1)
+    eye_distances = np.hypot(*np.moveaxis(candidates.landmarks[:, 1] - candidates.landmarks[:, 0], 1, 0))
+    ratios: Floats = distances / np.maximum(eye_distances, 1e-6)
+    return ratios
+
+
+def average_eyes(candidates: Candidates, others: Candidates, max_disagreement: float) -> Candidates:
+    """Return candidates with the mean landmarks of both lists where the eyes agree, and their own elsewhere."""
+    agree = eye_disagreements(candidates, others) <= max_disagreement
+    means = (candidates.landmarks + others.landmarks) / 2
+    return replace(candidates, landmarks=np.where(agree[:, None, None], means, candidates.landmarks))
+
+
+def separate_faces(faces: Candidates) -> Indices:
+    """Return the indices of the faces that neither share an eye with an earlier one nor are nested with it.
+
+    Such pairs are one face, or a face between two neighbours.
+    """
+    kept: list[int] = []
+    eye_distances = np.hypot(*np.moveaxis(faces.landmarks[:, 1] - faces.landmarks[:, 0], 1, 0))
+    for index in range(len(faces)):
+        others = np.array(kept, np.intp)
+        gaps = faces.landmarks[others, :2][:, :, None] - faces.landmarks[index, :2]
+        distances = np.hypot(gaps[..., 0], gaps[..., 1]).min(axis=(1, 2), initial=np.inf)
+        shared = distances < SHARED_EYE * np.minimum(eye_distances[others], eye_distances[index])
+        nested = overlap_ratios(faces.boxes[index], faces.boxes[others]) > NESTED
+        if not np.any(shared | nested):
+            kept.append(index)
+    return np.array(kept, np.intp)
+
+
+def overlap_ratios(box: Floats, boxes: Floats) -> Floats:
+    """Return the intersection of one box (4,) with many (n, 4), over the smaller area of the two, in 0..1."""
+    sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
+    intersection = np.prod(np.maximum(sides, 0), axis=1)
+    smaller = np.minimum(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), np.prod(box[2:] - box[:2]))
+    ratios: Floats = intersection / np.maximum(smaller, 1e-6)
+    return ratios

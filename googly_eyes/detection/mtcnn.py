@@ -16,13 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from googly_eyes.detection.candidates import NO_CANDIDATES, Candidates, Indices, nms
-from googly_eyes.detection.detector import BOX_IN_CROP
+from googly_eyes.detection.geometry import BOX_IN_CROP
+from googly_eyes.detection.onet import ONET_SIDE, apply_offsets, run_onet, squares_around
 from googly_eyes.detection.tflite import Session, wrong_model
 from googly_eyes.photo.views import shrink
 from googly_eyes.types import Floats, Pixels
 
 WINDOW, STRIDE = 12, 2  # pixels, of P-net
-RNET_SIDE, ONET_SIDE = 24, 48  # pixels
+RNET_SIDE = 24  # pixels
 SMALLEST_FACE = 20  # pixels; this and the next are defaults of the package `mtcnn`
 PYRAMID_SCALE = 0.709  # between neighbouring levels: half the area
 # Minimum scores; defaults of the package. Lower ones find more faces in crops, and more false ones: O-net alone scores
@@ -42,6 +43,7 @@ class Mtcnn:
     """The MTCNN detector. Thread-safe: every thread has its own session."""
 
     min_upright_score = 0.7  # higher would fail: an upside-down face may score more than an upright one
+    witness = None  # O-net is its own last network
 
     def __init__(self, model: Path, threads: int) -> None:
         self._model = model
@@ -71,7 +73,7 @@ class Mtcnn:
         halves = crops.reshape(count, side // 2, 2, side // 2, 2, 3).mean(axis=(2, 4)).round().astype(np.uint8)
         expected = np.tile(np.array(BOX_IN_CROP, np.float32) * side, (count, 1))
         first = _run_onet(session, [crops, halves], expected)
-        second = _run_onet(session, [crops, halves], _square(first.boxes))
+        second = _run_onet(session, [crops, halves], squares_around(first.boxes))
         better = [(first if first.scores[i] > second.scores[i] else second).take(np.array([i])) for i in range(count)]
         return [each if each.scores[0] >= threshold else NO_CANDIDATES for each in better]
 
@@ -111,7 +113,7 @@ def _run_pnet(session: Session, levels: Sequence[Pixels]) -> Floats:
         boxes.append(in_image[kept])
         scores.append(accepted[best][kept])
     every = np.concatenate(boxes)
-    return _square(every[nms(every, np.concatenate(scores), NMS_IOU)[:MAX_PROPOSALS]])
+    return squares_around(every[nms(every, np.concatenate(scores), NMS_IOU)[:MAX_PROPOSALS]])
 
 
 def _run_rnet(session: Session, levels: Sequence[Pixels], squares: Floats) -> Floats:
@@ -119,24 +121,19 @@ def _run_rnet(session: Session, levels: Sequence[Pixels], squares: Floats) -> Fl
     if len(squares) == 0:
         return squares
     seen = _run_batches(session, "rnet", _cut_squares(levels, squares, RNET_SIDE))
-    boxes = _apply_offsets(squares, seen["boxes"])
+    boxes = apply_offsets(squares, seen["boxes"])
     accepted = np.flatnonzero(seen["scores"] >= RNET_SCORE)
     kept = nms(boxes[accepted], seen["scores"][accepted], NMS_IOU)[:MAX_REFINED]
-    return _square(boxes[accepted][kept])
+    return squares_around(boxes[accepted][kept])
 
 
 def _run_onet(session: Session, levels: Sequence[Pixels], squares: Floats) -> Candidates:
     """Return O-net's candidate for each of the squares (n, 4), of any score, in their order."""
-    if len(squares) == 0:
-        return NO_CANDIDATES
-    seen = _run_batches(session, "onet", _cut_squares(levels, squares, ONET_SIDE))
-    points = seen["landmarks"].reshape(-1, 2, 5).transpose(0, 2, 1)  # x of all, then y of all
-    landmarks = squares[:, None, :2] + points * (squares[:, None, 2:] - squares[:, None, :2])
-    return Candidates(seen["scores"], _apply_offsets(squares, seen["boxes"]), landmarks)
+    return run_onet(session, _cut_squares(levels, squares, ONET_SIDE), squares)
 
 
 def _run_batches(session: Session, graph: str, crops: Pixels) -> dict[str, Floats]:
-    """Return the outputs of R-net or O-net for all crops (n, side, side, 3), n >= 1."""
+    """Return the outputs of a graph for all crops (n, side, side, 3), n >= 1."""
     runs = [session.run_graph(graph, part) for part in np.split(crops, _batch_starts(crops))]
     return {name: np.concatenate([run[name] for run in runs]) for name in runs[0]}
 
@@ -196,14 +193,3 @@ def _scale_to(height: int, width: int, level: Pixels) -> Floats:
     """Return the factors (4,) from x0, y0, x1, y1 in a level to those in an image of this size."""
     x, y = width / level.shape[2], height / level.shape[1]
     return np.array([x, y, x, y], np.float32)
-
-
-def _apply_offsets(boxes: Floats, offsets: Floats) -> Floats:
-    return boxes + offsets * np.tile(boxes[:, 2:] - boxes[:, :2], 2)
-
-
-def _square(boxes: Floats) -> Floats:
-    """Return squares with the same centres and the longer sides."""
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-    half_sides = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=1, keepdims=True) / 2
-    return np.concatenate([centres - half_sides, centres + half_sides], axis=1)

@@ -1,13 +1,12 @@
-"""The search for faces in one photo: passes over the whole photo, refinement crops of its candidates, the results.
+"""The search for faces in one photo: passes over the whole photo, verification of their candidates, the results.
 
-A pass runs the detector on a small copy of the photo. Each of its candidates is cut out of the photo, rotated so that
-its eyes are level, and given to the detector again, until it is level in the result. That crop decides the score and
-the landmarks. The work is limited by the number of crops, not by time, so that the same photo gives the same faces;
-CLOCK_S is the last guard.
+A pass runs the detector on a small copy of the photo. A face is confirmed by agreement: of the pass with a refinement
+crop, or of the crop with a second opinion. The work is limited by the number of crops, not by time, so that the same
+photo gives the same faces; CLOCK_S is the last guard.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from math import radians, sqrt
 
@@ -15,57 +14,58 @@ import numpy as np
 import numpy.typing as npt
 
 from googly_eyes.detection.candidates import NO_CANDIDATES, Candidates, concatenate, iou, nms
-from googly_eyes.detection.detector import BOX_IN_CROP, CROP_CONTEXT, Detector
+from googly_eyes.detection.crops import CANDIDATE_THRESHOLD, HIGH_CONFIDENCE, LEVEL, NOISE_FLOOR, Crops
+from googly_eyes.detection.detector import Detector
 from googly_eyes.detection.geometry import (
+    CROP_CONTEXT,
     CROP_SIDE,
+    average_eyes,
     box_heights,
+    eye_disagreements,
     frontal_ratio,
-    level_crop,
     one_by_one,
     roll_differences,
     rolls,
+    separate_faces,
     transform_candidates,
 )
 from googly_eyes.photo.photo import Photo
-from googly_eyes.photo.views import crop, rotate, small_copy
-from googly_eyes.types import Floats
+from googly_eyes.photo.views import rotate, small_copy
+from googly_eyes.types import Floats, Matrix, Pixels
 
 LONG_SIDE = 640  # pixels, of the first pass: a larger one finds smaller faces and costs with its square
 MAX_ASPECT = 4.0  # long side over short; a pass over a longer panorama has the pixels of a photo of this shape
 MAX_UPSCALE = 2.0  # a larger scale blurs a small photo and finds nothing more
 MIN_SCALE_GAIN = 1.25  # over an earlier pass in the same rotation; a pass with less gain shows nothing new
-SMALL_FACE = 36  # pixels of a pass; smaller faces score below HIGH_CONFIDENCE (from 32) or are missed
+SMALL_FACE = 36  # pixels of the first pass; smaller faces score below HIGH_CONFIDENCE (from 32) or are missed
 
-HIGH_CONFIDENCE = 0.9  # score of a confirmed face
-CANDIDATE_THRESHOLD = 0.3  # score of candidates that always get a crop; the least `min_score` of a caller
-NOISE_FLOOR = 0.05  # score; rotated faces, which the networks were not trained for, score from here
+TRUSTED_SCORE = 0.75  # of the first pass; with it, a crop of HIGH_CONFIDENCE confirms a face without a second opinion
+MIN_WITNESS_SCORE = 0.75  # of the second opinion on any other face
+CROWD_SIZE = 10  # trusted faces of HIGH_CONFIDENCE; in a crowd, small faces need no second opinion
 MAX_HINTS = 12  # candidates below CANDIDATE_THRESHOLD that get a crop, per pass
-MIN_FRONTAL_RATIO = 0.5  # minimum frontal_ratio of low-confidence candidates; rejects ears and folds
+MIN_FRONTAL_RATIO = 0.5  # of candidates of low confidence, without a second opinion; rejects ears and folds
 MIN_EVIDENCE = 0.1  # score of candidates counted as evidence for a rotated photo
 
-FACE_IN_CROP = CROP_SIDE / CROP_CONTEXT  # pixels
-EXPECTED_BOX = np.array(BOX_IN_CROP, np.float32) * CROP_SIDE
-CROP_MATCH_IOU = 0.3  # between EXPECTED_BOX and the detection; low, because a candidate's box may be rough
+FACE_IN_CROP = CROP_SIDE / CROP_CONTEXT  # pixels; a crop shows a larger face no better than the pass
+MIN_FACE_IN_PASS = 40  # pixels; larger faces get no crop if detector and second opinion agree on their eyes
+MAX_EYE_DISAGREEMENT = 0.2  # of the eye distance; up to it the means count, beyond it the detector's landmarks
 NMS_IOU = 0.4  # above it two boxes are the same face
 SAME_ROLL = radians(60)  # above it two detections of one face differ: an upside-down face can be detected as upright
 SIDEWAYS = radians(70)  # from the photo's rotation; beards and half-hidden faces are sometimes detected sideways
-SIDEWAYS_PENALTY = 0.095  # subtracted from the score of a sideways detection; only near-certain ones remain confirmed
-LEVEL = radians(12)  # roll that does not lower the accuracy of a pass
-MAX_ROUNDS = 3  # crops of one candidate, each rotated by the result of the one before
-CROP_BATCH = 32  # crops in memory at once
-MAX_CROPS = 1500  # per photo: twice the need of 600 faces
+SIDEWAYS_PENALTY = 0.05  # subtracted from the score of a sideways detection
 
 ROTATIONS = (90, 270, 180)  # degrees; scans lie on a side more often than upside down
 ROLL_STEP = 45  # degrees between rotations of a pass; a crop tolerates half of it
 MAX_ROTATION_RETRIES = 4  # unconfirmed candidates that get crops in other rotations
 CLOCK_S = 20.0  # seconds; a third of the default timeout of the function, many times the duration of MAX_CROPS
 
+Mask = npt.NDArray[np.bool_]
+
 
 class Search:
     """The state of a search: passes made, crops left, confirmed and unconfirmed candidates.
 
     All stored candidates are in pixels of the upright photo. `rotation` is the photo's own, in degrees clockwise.
-    `stopped` is True if MAX_CROPS, the detector's limits or the clock cut the search.
     """
 
     def __init__(self, photo: Photo, detector: Detector, clock: Callable[[], float]) -> None:
@@ -73,16 +73,23 @@ class Search:
         self._detector = detector
         self._clock = clock
         self._deadline = clock() + CLOCK_S
-        self._crops_left = MAX_CROPS
-        self._confirmed = [NO_CANDIDATES]  # crops of at least CANDIDATE_THRESHOLD; may hold several per face
-        self._unconfirmed = [NO_CANDIDATES]  # candidates without a crop of HIGH_CONFIDENCE
-        self._score_sums: dict[int, float] = {}  # by rotation: sum of the scores of at least CANDIDATE_THRESHOLD
+        self._cut_short = False
+        self._crops = Crops(photo, detector, self._out_of_time)
+        self._confirmed = [NO_CANDIDATES]  # detections of at least CANDIDATE_THRESHOLD; may hold several per face
+        self._unconfirmed = [NO_CANDIDATES]  # candidates below HIGH_CONFIDENCE after their crops
+        self._score_sums: dict[int, float] = {}  # by rotation: sum of the pass's scores of confirmed faces
         self._passes: set[tuple[float, int]] = set()  # scale, rotation
+        self._may_be_rotated = False
+        self._is_crowd = False
         self.rotation = 0
-        self.stopped = False
+
+    @property
+    def stopped(self) -> bool:
+        """True if a limit on crops, on the detector's proposals or on time cut the search."""
+        return self._cut_short or self._crops.exhausted
 
     def make_pass(self, long_side: int, rotation: int = 0, *, max_hints: int = MAX_HINTS) -> Candidates:
-        """Scan the photo, rotated back by `rotation` degrees, and refine new candidates with crops.
+        """Scan the photo, rotated back by `rotation` degrees, and verify new candidates.
 
         Return the candidates in pixels of the pass; none if an earlier pass covers this one or the time is over.
         """
@@ -90,42 +97,39 @@ class Search:
         covered = any(rotation == other and scale < MIN_SCALE_GAIN * earlier for earlier, other in self._passes)
         if covered or self._out_of_time():
             return NO_CANDIDATES
+        is_first = not self._passes
         self._passes.add((scale, rotation))
         width, height = max(1, round(self._photo.width * scale)), max(1, round(self._photo.height * scale))
         pixels, to_copy = rotate(small_copy(self._photo, width, height), rotation)
         seen = self._detector.scan(pixels, NOISE_FLOOR)
-        self.stopped |= seen.truncated
-        likely = seen.scores >= CANDIDATE_THRESHOLD
-        self._score_sums.setdefault(rotation, float(np.sum(seen.scores[likely])))
+        self._cut_short |= seen.truncated
         to_photo = np.array([[self._photo.width / width], [self._photo.height / height]]) * to_copy
-        candidates = transform_candidates(seen, to_photo)
-        level = roll_differences(rolls(seen), 0) < LEVEL
-        needs_no_crop = (seen.scores >= HIGH_CONFIDENCE) & (box_heights(seen) >= FACE_IN_CROP) & level
-        self._confirmed.append(candidates.take(np.flatnonzero(needs_no_crop)))
-        hinted = ~likely & (np.cumsum(~likely) <= max_hints)
-        to_refine = candidates.take(np.flatnonzero(~needs_no_crop & (likely | hinted)))
-        self._refine(to_refine.take(np.flatnonzero(~self._is_known(to_refine))))
+        self._verify(seen, transform_candidates(seen, to_photo), pixels, to_photo, is_first=is_first, hints=max_hints)
+        sure = transform_candidates(seen.take(np.flatnonzero(seen.scores >= HIGH_CONFIDENCE)), to_photo)
+        self._score_sums.setdefault(rotation, float(np.sum(sure.scores[self._is_known(sure)])))
         return seen
 
     def looks_rotated(self, first: Candidates) -> bool:
         """Return True if the first pass found no face, or so few reliable ones that the photo may lie on its side."""
         upright = roll_differences(rolls(self._high_confidence()), 0) < SIDEWAYS
-        if not np.any(upright) or max(first.scores) < self._detector.min_upright_score:
-            return True
         scores = first.scores[(box_heights(first) >= SMALL_FACE) & (first.scores >= MIN_EVIDENCE)]
-        reliable = min(HIGH_CONFIDENCE, self._detector.min_upright_score)
-        return len(scores) > 0 and float(np.mean(scores >= reliable)) < 1 / 4
+        reliable = scores >= min(HIGH_CONFIDENCE, self._detector.min_upright_score)
+        self._may_be_rotated = (
+            not np.any(upright)
+            or max(first.scores, default=0) < self._detector.min_upright_score
+            or (len(scores) > 0 and float(np.mean(reliable)) < 1 / 4)
+        )
+        return self._may_be_rotated
 
     def needs_high_resolution(self) -> bool:
         """Return True if no face was found, or if a crop shows a possible face that is too small for the first pass."""
         likely = self.distinct()
-        scale = self._pass_scale(LONG_SIDE)
-        return not np.any(likely.scores >= HIGH_CONFIDENCE) or bool(min(box_heights(likely)) * scale < SMALL_FACE)
+        return not np.any(likely.scores >= HIGH_CONFIDENCE) or bool(np.any(self._is_small(likely)))
 
     def best_rotation(self) -> int:
         """Return the rotation of 0 and ROTATIONS, in degrees, whose pass has the largest sum of scores; 0 if none has.
 
-        Crops are no evidence here: they are rotated until they show a face.
+        Only faces that are confirmed and that the pass itself scores high count: noise in four passes adds up.
         """
         return max((0, *ROTATIONS), key=lambda rotation: self._score_sums.get(rotation, 0.0))
 
@@ -140,75 +144,85 @@ class Search:
         """Take crops of the best unconfirmed candidates as if they lay on a side or upside down."""
         for candidate in one_by_one(self._still_unconfirmed().take_first(MAX_ROTATION_RETRIES)):
             boxes = np.repeat(candidate.boxes, len(ROTATIONS), axis=0)
-            results = self._inspect(boxes, [radians(self.rotation + degrees) for degrees in ROTATIONS])
-            likely = concatenate(each for each in results if each.scores.size and each.scores[0] >= CANDIDATE_THRESHOLD)
+            seen, _ = self._crops.inspect(boxes, [radians(self.rotation + degrees) for degrees in ROTATIONS])
+            likely = seen.take(np.flatnonzero(seen.scores >= CANDIDATE_THRESHOLD))
             # The crop frames any piece of the photo like a face: its score does not count as that of a pass.
-            self._refine(replace(likely, scores=np.minimum(likely.scores, CANDIDATE_THRESHOLD)))
+            scores = np.minimum(likely.scores, np.float32(CANDIDATE_THRESHOLD))
+            self._refine(replace(likely, scores=scores), np.zeros(len(likely), bool))
 
     def distinct(self) -> Candidates:
-        """Return the best detection of each face with a crop of at least CANDIDATE_THRESHOLD."""
+        """Return the best detection of each face with a score of at least CANDIDATE_THRESHOLD."""
         every = concatenate(self._confirmed)
         sideways = roll_differences(rolls(every), radians(self.rotation)) > SIDEWAYS
         scores = every.scores - np.where(sideways, np.float32(SIDEWAYS_PENALTY), np.float32(0))
-        return replace(every, scores=scores).take(nms(every.boxes, scores, NMS_IOU))
+        faces = replace(every, scores=scores).take(nms(every.boxes, scores, NMS_IOU))
+        return faces.take(separate_faces(faces))
 
-    def _refine(self, candidates: Candidates) -> None:
-        """Take a crop of each candidate, and further ones, framed by the last, while it is doubtful or not level.
+    def _verify(
+        self, seen: Candidates, candidates: Candidates, pixels: Pixels, to_photo: Matrix, *, is_first: bool, hints: int
+    ) -> None:
+        """Confirm or refine the candidates of a pass that are not known; `seen` are the same in pixels of the pass."""
+        sure = seen.scores >= HIGH_CONFIDENCE
+        # A face that is large enough for the first pass, and that only a later pass detects, is doubtful.
+        trusted = (seen.scores >= TRUSTED_SCORE) & (is_first | self._is_small(candidates))
+        self._is_crowd |= int(np.sum(trusted & sure)) >= CROWD_SIZE
+        new = ~self._is_known(candidates)
+        level = roll_differences(rolls(seen), 0) < LEVEL
+        clear = new & trusted & sure & level & (box_heights(seen) >= MIN_FACE_IN_PASS)
+        clear[clear] = self._confirm_without_crop(seen.take(np.flatnonzero(clear)), pixels, to_photo)
+        likely = seen.scores >= CANDIDATE_THRESHOLD
+        hinted = ~likely & (np.cumsum(~likely) <= hints)
+        to_refine = np.flatnonzero(new & ~clear & (likely | hinted))
+        self._refine(candidates.take(to_refine), trusted[to_refine])
 
-        The score is the maximum of pass and crop: a crop amplifies noise, which a pass averages.
+    def _confirm_without_crop(self, seen: Candidates, pixels: Pixels, to_photo: Matrix) -> Mask:
+        """Confirm sure faces of a pass that are large or have an agreeing second opinion; return (n,) True for them."""
+        settled = box_heights(seen) >= FACE_IN_CROP
+        if self._detector.witness is not None:
+            opinions = self._detector.witness.judge(pixels, seen.boxes, rolls(seen))
+            settled |= eye_disagreements(seen, opinions) <= MAX_EYE_DISAGREEMENT
+            seen = average_eyes(seen, opinions, MAX_EYE_DISAGREEMENT)
+        self._confirmed.append(transform_candidates(seen.take(np.flatnonzero(settled)), to_photo))
+        return settled
+
+    def _refine(self, candidates: Candidates, trusted: Mask) -> None:
+        """Take crops of the candidates (n,); `trusted` (n,) is True for those that a crop alone can confirm."""
+        best, opinions = self._crops.refine(candidates)
+        scores = self._believed_scores(candidates.scores, trusted, best, opinions)
+        faces = average_eyes(replace(best, scores=scores), opinions, MAX_EYE_DISAGREEMENT)
+        self._confirmed.append(faces.take(np.flatnonzero(scores >= CANDIDATE_THRESHOLD)))
+        self._unconfirmed.append(candidates.take(np.flatnonzero(scores < HIGH_CONFIDENCE)))
+
+    def _believed_scores(self, pass_scores: Floats, trusted: Mask, best: Candidates, opinions: Candidates) -> Floats:
+        """Return the scores (n,) of refined candidates.
+
+        The score of a sure and trusted pass stands if the crop shows anything: a crop amplifies noise, which a pass
+        averages. A face without an agreeing second opinion has no higher score than that opinion.
         """
-        best = [NO_CANDIDATES] * len(candidates)
-        pending = list(range(len(candidates)))
-        boxes, angles = candidates.boxes.copy(), rolls(candidates)
-        for _ in range(MAX_ROUNDS):
-            results = self._inspect(boxes[pending], angles[pending])
-            unclear = []
-            for index, seen in zip(pending, results, strict=True):
-                if not len(seen):
-                    continue
-                if not len(best[index]) or seen.scores[0] > best[index].scores[0]:
-                    best[index] = seen
-                not_level = roll_differences(rolls(seen), angles[index])[0] >= LEVEL
-                if not_level or CANDIDATE_THRESHOLD <= seen.scores[0] < HIGH_CONFIDENCE:
-                    boxes[index], angles[index] = seen.boxes[0], rolls(seen)[0]
-                    unclear.append(index)
-            pending = unclear
-        self._confirmed += [
-            replace(seen, scores=np.maximum(seen.scores, first))
-            for seen, first in zip(best, candidates.scores, strict=True)
-            if len(seen)
-            and seen.scores[0] >= CANDIDATE_THRESHOLD
-            and (first >= HIGH_CONFIDENCE or frontal_ratio(seen) >= MIN_FRONTAL_RATIO)
-        ]
-        doubtful = [index for index, seen in enumerate(best) if not len(seen) or seen.scores[0] < HIGH_CONFIDENCE]
-        self._unconfirmed.append(candidates.take(np.array(doubtful, np.intp)))
+        if self._detector.witness is None:
+            scores = np.where(best.scores >= CANDIDATE_THRESHOLD, np.maximum(best.scores, pass_scores), 0)
+            narrow = np.array([frontal_ratio(each) < MIN_FRONTAL_RATIO for each in one_by_one(best)], bool)
+            return np.where(narrow & (pass_scores < HIGH_CONFIDENCE), 0, scores).astype(np.float32)
+        needed = np.where(pass_scores >= HIGH_CONFIDENCE, CANDIDATE_THRESHOLD, HIGH_CONFIDENCE)
+        certain = trusted & (best.scores >= needed)
+        agreed = (opinions.scores >= MIN_WITNESS_SCORE) | (self._is_small(best) & self._is_crowd)
+        doubted = np.where(agreed, best.scores, np.minimum(best.scores, opinions.scores))
+        return np.where(certain, np.maximum(best.scores, pass_scores), doubted).astype(np.float32)
 
-    def _inspect(self, boxes: Floats, angles: Sequence[float] | Floats) -> list[Candidates]:
-        """Run the detector on a crop of each box (n, 4); return for each the candidate at its centre, or none."""
-        allowed = min(len(boxes), self._crops_left)
-        self._crops_left -= allowed
-        self.stopped |= allowed < len(boxes)
-        maps = [level_crop(box, roll) for box, roll in zip(boxes[:allowed], angles[:allowed], strict=True)]
-        results: list[Candidates] = []
-        for start in range(0, allowed, CROP_BATCH):
-            if self._out_of_time():
-                break
-            batch = maps[start : start + CROP_BATCH]
-            crops = np.stack([crop(self._photo, to_photo, CROP_SIDE) for to_photo in batch])
-            seen = self._detector.inspect(crops, NOISE_FLOOR)
-            results += [
-                transform_candidates(_central(each), to_photo) for each, to_photo in zip(seen, batch, strict=True)
-            ]
-        return results + [NO_CANDIDATES] * (len(boxes) - len(results))
+    def _is_small(self, candidates: Candidates) -> Mask:
+        """Return (n,) True for candidates that are too small for the first pass."""
+        small: Mask = box_heights(candidates) * self._pass_scale(LONG_SIDE) < SMALL_FACE
+        return small
 
-    def _is_known(self, candidates: Candidates) -> npt.NDArray[np.bool_]:
-        """Return (n,) booleans: True for a candidate that is a face of high confidence with about the same roll."""
+    def _is_known(self, candidates: Candidates) -> Mask:
+        """Return (n,) True for candidates that are confirmed faces; in a rotated photo only if their rolls agree."""
         faces = self._high_confidence()
         angles = rolls(faces)
+        max_difference = SAME_ROLL if self._may_be_rotated else np.inf
         return np.array(
             [
-                np.any((iou(box, faces.boxes) > NMS_IOU) & (roll_differences(angles, roll) < SAME_ROLL))
-                for box, roll in zip(candidates.boxes, rolls(candidates), strict=True)
+                np.any((iou(box, faces.boxes) > NMS_IOU) & (roll_differences(angles, roll) < max_difference))
+                for box, roll in zip(candidates.boxes, rolls(candidates).tolist(), strict=True)
             ],
             bool,
         )
@@ -233,10 +247,5 @@ class Search:
 
     def _out_of_time(self) -> bool:
         late = self._clock() > self._deadline
-        self.stopped |= late
+        self._cut_short |= late
         return late
-
-
-def _central(seen: Candidates) -> Candidates:
-    """Return the best candidate at EXPECTED_BOX, or none; excludes neighbours in the same crop."""
-    return seen.take(np.flatnonzero(iou(EXPECTED_BOX, seen.boxes) >= CROP_MATCH_IOU)).take_first(1)

@@ -21,8 +21,7 @@ class Session:
     """
 
     def __init__(self, model: Path, threads: int) -> None:
-        if not model.is_file():
-            raise model_error(model, f"There is no model at {model}.")
+        require_model(model)
         try:
             # The bytes and not the path, which the runtime cannot open on Windows if a folder has a non-ASCII name.
             self._interpreter = Interpreter(model_content=model.read_bytes(), num_threads=threads)
@@ -55,6 +54,12 @@ class Session:
             self._runners[name] = self._interpreter.get_signature_runner(name)
         outputs: dict[str, Floats] = self._runners[name](pixels=batch)
         return outputs
+
+
+def require_model(model: Path) -> None:
+    """Raise SettingError if there is no such file."""
+    if not model.is_file():
+        raise model_error(model, f"There is no model at {model}.")
 
 
 def wrong_model(model: Path, detector: str) -> SettingError:

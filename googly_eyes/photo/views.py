@@ -57,8 +57,8 @@ def crop(photo: Photo, to_upright: Matrix, side: int) -> Pixels:
     `to_upright` (2, 3) maps pixels of the crop to those of the upright photo.
     """
     to_sensor = upright_to_sensor(photo) @ np.vstack([to_upright, (0, 0, 1)])
-    step = max(1, int(abs(np.linalg.det(to_sensor[:, :2])) ** 0.5))  # photo pixels per crop pixel, in one direction
-    area = _covered_area(photo, to_sensor, side, step)
+    step = _pixels_per_crop_pixel(to_sensor)
+    area = _covered_area(photo.image.size, to_sensor, side, step)
     if area is None:
         return np.full((side, side, 3), NEUTRAL, np.uint8)
     if isinstance(photo.image, Coefficients):
@@ -68,19 +68,37 @@ def crop(photo: Photo, to_upright: Matrix, side: int) -> Pixels:
     return np.asarray(_resample(piece, area[:2], (1 / step, 1 / step), to_sensor=to_sensor, side=side, fill=NEUTRAL))
 
 
+def crop_pixels(pixels: Pixels, to_pixels: Matrix, side: int) -> Pixels:
+    """Return a square (side, side, 3) of pixels (h, w, 3) at any place, angle and scale; NEUTRAL outside them.
+
+    `to_pixels` (2, 3) maps pixels of the square to those of the array.
+    """
+    step = _pixels_per_crop_pixel(to_pixels)
+    area = _covered_area((pixels.shape[1], pixels.shape[0]), to_pixels, side, step)
+    if area is None:
+        return np.full((side, side, 3), NEUTRAL, np.uint8)
+    left, top, right, bottom = area
+    piece = Image.fromarray(pixels[top:bottom, left:right])
+    piece = piece.reduce(step) if step > 1 else piece
+    return np.asarray(_resample(piece, area[:2], (1 / step, 1 / step), to_sensor=to_pixels, side=side, fill=NEUTRAL))
+
+
 def upright_to_sensor(photo: Photo) -> Matrix:
     """Return the affine map (2, 3) from pixels of the upright photo to those of the stored picture."""
     return upright_to_sensor_matrix(photo.orientation, photo.image.size)
 
 
-def _covered_area(photo: Photo, to_sensor: Matrix, side: int, step: int) -> Area | None:
-    """Return the area of the stored picture that a crop needs; None if there is none."""
+def _pixels_per_crop_pixel(to_pixels: Matrix) -> int:
+    """Return the whole number of pixels that one pixel of a crop covers in one direction, at least 1."""
+    return max(1, int(abs(np.linalg.det(to_pixels[:, :2])) ** 0.5))
+
+
+def _covered_area(size: tuple[int, int], to_sensor: Matrix, side: int, step: int) -> Area | None:
+    """Return the area of a picture (width, height) that a crop needs; None if there is none."""
     corners = to_sensor @ [[0, side, 0, side], [0, 0, side, side], [1, 1, 1, 1]]
     # `step` more on every side, for the interpolation.
     left, top = (max(0, floor(low) - step) for low in corners.min(axis=1))
-    right, bottom = (
-        min(end, ceil(high) + step) for end, high in zip(photo.image.size, corners.max(axis=1), strict=True)
-    )
+    right, bottom = (min(end, ceil(high) + step) for end, high in zip(size, corners.max(axis=1), strict=True))
     return (left, top, right, bottom) if left < right and top < bottom else None
 
 

@@ -1,0 +1,97 @@
+"""Refinement crops: candidates cut out of the photo, level and large, and given to the detector again."""
+
+from collections.abc import Callable, Sequence
+from math import radians
+
+import numpy as np
+
+from googly_eyes.detection.candidates import Candidates, blank_candidates, iou
+from googly_eyes.detection.detector import Detector
+from googly_eyes.detection.geometry import (
+    BOX_IN_CROP,
+    CROP_SIDE,
+    level_crop,
+    roll_differences,
+    rolls,
+    transform_candidates,
+)
+from googly_eyes.photo.photo import Photo
+from googly_eyes.photo.views import crop
+from googly_eyes.types import Floats, Matrix, Pixels
+
+HIGH_CONFIDENCE = 0.9  # score of a confirmed face
+CANDIDATE_THRESHOLD = 0.3  # score of candidates that always get a crop; the least `min_score` of a caller
+NOISE_FLOOR = 0.05  # score; rotated faces, which the networks were not trained for, score from here
+
+EXPECTED_BOX = np.array(BOX_IN_CROP, np.float32) * CROP_SIDE
+CROP_MATCH_IOU = 0.3  # between EXPECTED_BOX and the detection; low, because a candidate's box may be rough
+LEVEL = radians(12)  # roll that does not lower the accuracy of a pass
+MAX_ROUNDS = 3  # crops of one candidate, each rotated by the result of the one before
+CROP_BATCH = 32  # crops in memory at once
+MAX_CROPS = 1500  # per photo: twice the need of 600 faces
+
+
+class Crops:
+    """The crops of one photo, limited to MAX_CROPS. `exhausted` is True if the limit was reached."""
+
+    def __init__(self, photo: Photo, detector: Detector, out_of_time: Callable[[], bool]) -> None:
+        self._photo = photo
+        self._detector = detector
+        self._out_of_time = out_of_time
+        self._left = MAX_CROPS
+        self.exhausted = False
+
+    def refine(self, candidates: Candidates) -> tuple[Candidates, Candidates]:
+        """Take a crop of each candidate, and further ones, framed by the last, while it is doubtful or not level.
+
+        Return the best detection of each (n,), with score 0 if there is none, and the second opinions on them (n,).
+        """
+        best, opinions = blank_candidates(len(candidates)), blank_candidates(len(candidates))
+        boxes, angles = candidates.boxes.copy(), rolls(candidates)
+        pending = np.arange(len(candidates))
+        for _ in range(MAX_ROUNDS):
+            seen, judged = self.inspect(boxes[pending], angles[pending])
+            better = np.flatnonzero(seen.scores > best.scores[pending])
+            best.put(pending[better], seen.take(better))
+            opinions.put(pending[better], judged.take(better))
+            doubtful = (seen.scores >= CANDIDATE_THRESHOLD) & (seen.scores < HIGH_CONFIDENCE)
+            tilted = roll_differences(rolls(seen), angles[pending]) >= LEVEL
+            again = (seen.scores > 0) & (doubtful | tilted)
+            pending = pending[again]
+            boxes[pending], angles[pending] = seen.boxes[again], rolls(seen)[again]
+        return best, opinions
+
+    def inspect(self, boxes: Floats, angles: Sequence[float] | Floats) -> tuple[Candidates, Candidates]:
+        """Run the detector on a crop of each box (n, 4), level at the roll; return detections and second opinions."""
+        allowed = min(len(boxes), self._left)
+        self._left -= allowed
+        self.exhausted |= allowed < len(boxes)
+        seen, opinions = blank_candidates(len(boxes)), blank_candidates(len(boxes))
+        for start in range(0, allowed, CROP_BATCH):
+            if self._out_of_time():
+                break
+            end = min(start + CROP_BATCH, allowed)
+            maps = [level_crop(*each) for each in zip(boxes[start:end], angles[start:end], strict=True)]
+            self._inspect_batch(maps, seen, opinions, start)
+        return seen, opinions
+
+    def _inspect_batch(self, maps: Sequence[Matrix], seen: Candidates, opinions: Candidates, start: int) -> None:
+        """Write the detections in the crops of these maps to the lists, from index `start` on."""
+        crops = self._cut(maps)
+        for offset, (found, to_photo) in enumerate(zip(self._detector.inspect(crops, NOISE_FLOOR), maps, strict=True)):
+            face = _central(found)
+            if not len(face):
+                continue
+            index = np.array([start + offset])
+            seen.put(index, transform_candidates(face, to_photo))
+            if self._detector.witness is not None and face.scores[0] >= CANDIDATE_THRESHOLD:
+                opinion = self._detector.witness.judge(crops[offset], face.boxes, rolls(face))
+                opinions.put(index, transform_candidates(opinion, to_photo))
+
+    def _cut(self, maps: Sequence[Matrix]) -> Pixels:
+        return np.stack([crop(self._photo, to_photo, CROP_SIDE) for to_photo in maps])
+
+
+def _central(seen: Candidates) -> Candidates:
+    """Return the best candidate at EXPECTED_BOX, or none; excludes neighbours in the same crop."""
+    return seen.take(np.flatnonzero(iou(EXPECTED_BOX, seen.boxes) >= CROP_MATCH_IOU)).take_first(1)
