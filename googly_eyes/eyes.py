@@ -4,14 +4,17 @@ For one face, with d the distance between the eyes: eye radius r = eye_size * d 
 lambda drawn from pupil_size_range, pupil centre = eye centre + (r - pupil radius) * (sin t, cos t), t from 0..2 pi.
 
 Yaw foreshortens d, but not the distance from the eyes to the mouth. Of a head with yaw, d is therefore estimated from
-that distance, as if the head faced the camera, and the radius of the far eye is reduced by the foreshortening.
+that distance, as if the head faced the camera, and the radius of the far eye is reduced by the foreshortening. In a
+profile the far eye is hidden and is not returned.
 """
 
 from collections.abc import Iterable
 from math import cos, dist, sin, tau
 from random import Random
 
-from googly_eyes.types import Eye, Face, Point
+from googly_eyes.types import Eye, Face, Point, Side
+
+SIDES: tuple[Side, Side] = ("right", "left")
 
 # Minimum eye distance over eye-mouth distance of a head that faces the camera. Real photographs: 0.77 to 1.15 for most
 # frontal faces, up to 0.76 for nearly all others. An open mouth or a hand over the face can give a lower ratio.
@@ -22,27 +25,31 @@ PROFILE_RATIO = 0.5  # the same ratio; below, the far eye is hidden
 def make_eyes(
     faces: Iterable[Face], *, eye_size: float, pupil_size_range: tuple[float, float], random: Random
 ) -> list[Eye]:
-    """Return two eyes for each face, in painting order: small faces before large ones, the far eye before the near one.
+    """Return the visible eyes, in painting order: small faces before large ones, the far eye before the near one.
 
     Random numbers are drawn in a fixed order, so that a seed gives the same eyes: faces by score, then x; right eye,
-    then left; lambda, then t.
+    then left, hidden ones too; lambda, then t. `Eye.face` is the index in `faces`.
     """
-    pairs = []
-    for face in sorted(faces, key=lambda face: (-face.score, face.box.x0)):
+    groups = []
+    for index, face in sorted(enumerate(faces), key=lambda pair: (-pair[1].score, pair[1].box.x0)):
         distance = max(face.eye_distance, FRONTAL_RATIO * dist(*_eye_mouth_line(face)))
         foreshortening = face.eye_distance / distance if distance else 1.0
-        right_is_far = _right_is_far(face)
+        radius = eye_size * distance / 2
+        far: Side = "right" if _right_is_far(face) else "left"
         pair = [
             _eye(
-                centre,
-                eye_size * distance / 2 * (foreshortening if is_far else 1.0),
+                face.right_eye if side == "right" else face.left_eye,
+                radius * foreshortening if side == far else radius,
                 pupil_share=random.uniform(*pupil_size_range),
                 direction=random.uniform(0, tau),
+                side=side,
+                face=index,
             )
-            for centre, is_far in ((face.right_eye, right_is_far), (face.left_eye, not right_is_far))
+            for side in SIDES
         ]
-        pairs.append((distance, pair if right_is_far else pair[::-1]))
-    return [eye for _, pair in sorted(pairs, key=lambda sized: sized[0]) for eye in pair]
+        visible = [eye for eye, seen in zip(pair, visible_eyes(face), strict=True) if seen]
+        groups.append((distance, visible if far == "right" else visible[::-1]))
+    return [eye for _, eyes in sorted(groups, key=lambda group: group[0]) for eye in eyes]
 
 
 def visible_eyes(face: Face) -> tuple[bool, bool]:
@@ -71,7 +78,7 @@ def _right_is_far(face: Face) -> bool:
     return (face.nose.x - x) * (mouth_y - y) < (face.nose.y - y) * (mouth_x - x)
 
 
-def _eye(centre: Point, radius: float, *, pupil_share: float, direction: float) -> Eye:
+def _eye(centre: Point, radius: float, *, pupil_share: float, direction: float, side: Side, face: int) -> Eye:
     pupil_radius = pupil_share * radius
     reach = radius - pupil_radius
     return Eye(
@@ -79,4 +86,6 @@ def _eye(centre: Point, radius: float, *, pupil_share: float, direction: float) 
         radius=radius,
         pupil=Point(centre.x + reach * sin(direction), centre.y + reach * cos(direction)),
         pupil_radius=pupil_radius,
+        side=side,
+        face=face,
     )

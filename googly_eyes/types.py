@@ -6,6 +6,7 @@ Right and left are the person's own, so an upright person's right eye has the sm
 
 from dataclasses import dataclass
 from math import hypot
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 Matrix = npt.NDArray[np.float64]
+Side = Literal["right", "left"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,14 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class Eye:
-    """One googly eye: a white disc with an outline, and a pupil that never leaves it."""
+    """One googly eye: a white disc with an outline, and a pupil that never leaves it.
+
+    `side` is the person's own; `face` is the index of the face in the list that the eyes were made for.
+    """
 
     centre: Point
     radius: float
     pupil: Point
     pupil_radius: float
+    side: Side = "right"
+    face: int = 0
