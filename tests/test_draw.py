@@ -1,6 +1,7 @@
 """Drawing eyes on pixels of every mode; tests/photo/test_jpeg_editor.py has those on coefficients."""
 
 import io
+from math import pi, sqrt
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ SUPERSAMPLING = 16
 
 
 def eye(x=20.0, y=15.0, radius=10.0, *, pupil=(2.0, -1.0), pupil_radius=4.0):
-    return Eye(Point(x, y), radius, Point(x + pupil[0], y + pupil[1]), pupil_radius)
+    return Eye("right", Point(x, y), radius, Point(x + pupil[0], y + pupil[1]), pupil_radius)
 
 
 def photo_of(image, **save):
@@ -36,8 +37,8 @@ def supersampled(eye, width, height):
     steps = (np.arange(width * SUPERSAMPLING) + 0.5) / SUPERSAMPLING
     x, y = np.meshgrid(steps, (np.arange(height * SUPERSAMPLING) + 0.5) / SUPERSAMPLING)
     samples = np.full(x.shape, 0.5)
-    samples[np.hypot(x - eye.centre.x, y - eye.centre.y) < eye.radius] = 0
-    samples[np.hypot(x - eye.centre.x, y - eye.centre.y) < eye.radius * (1 - OUTLINE)] = 1
+    samples[np.hypot(x - eye.centre.x, y - eye.centre.y) < eye.radius * (1 + OUTLINE)] = 0
+    samples[np.hypot(x - eye.centre.x, y - eye.centre.y) < eye.radius] = 1
     samples[np.hypot(x - eye.pupil.x, y - eye.pupil.y) < eye.pupil_radius] = 0
     return samples.reshape(height, SUPERSAMPLING, width, SUPERSAMPLING).mean(axis=(1, 3))
 
@@ -54,7 +55,31 @@ def test_an_eye_is_white_with_black_pupil_and_outline():
     result = painted("RGB", (200, 40, 90), eye(40, 30, 28, pupil=(10, 0), pupil_radius=9), size=(80, 60))
     assert result[30, 20].tolist() == [255, 255, 255]
     assert result[30, 50].tolist() == [0, 0, 0]
-    assert result[30, 66].tolist() == [0, 0, 0]
+    assert result[30, 66].tolist() == [255, 255, 255]
+    assert result[30, 69].tolist() == [0, 0, 0]
+
+
+def test_a_pupil_at_the_edge_of_the_white_keeps_its_shape():
+    """The outline lies outside the white, so that it touches the pupil and does not cover it."""
+    touching = eye(40, 30, 25, pupil=(15, 0), pupil_radius=10)
+    result = painted("L", 128, touching, size=(80, 60)) / 255
+    y, x = np.mgrid[0:60, 0:80] + 0.5
+    pupil = np.hypot(x - touching.pupil.x, y - touching.pupil.y) < touching.pupil_radius - 1
+    white = (np.hypot(x - 40, y - 30) < 24) & (np.hypot(x - touching.pupil.x, y - 30) > touching.pupil_radius + 1)
+    assert result[pupil].max() == 0
+    assert result[white].min() == 1
+
+
+@given(st.floats(0.6, 4), st.floats(0, 1), st.floats(0, 1))
+def test_small_eyes_are_round(radius, x, y):
+    """The area and its second moments are those of a disc, in all directions."""
+    _, coverage = patch(eye(12 + x, 12 + y, radius), (0, 0, 25, 25))
+    rows, columns = np.mgrid[0:25, 0:25] + 0.5
+    dx, dy = columns - 12 - x, rows - 12 - y
+    area = pi * (radius * (1 + OUTLINE)) ** 2
+    assert coverage.sum() == pytest.approx(area, rel=0.02, abs=0.05)
+    moments = [(coverage * along**2).sum() for along in (dx, dy, (dx + dy) / sqrt(2), (dx - dy) / sqrt(2))]
+    assert max(moments) < 1.05 * min(moments)
 
 
 def test_nothing_outside_the_covered_area_changes():
@@ -76,8 +101,8 @@ def test_an_eye_is_clipped_at_the_edges_of_the_photo(x, y, radius, mode):
 
 def test_an_eye_of_radius_zero_or_outside_the_photo_covers_no_area():
     assert covered_area(eye(radius=0), 40, 30) is None
-    assert covered_area(eye(-11, 15, 10), 40, 30) is None
-    assert covered_area(eye(20, 41, 10), 40, 30) is None
+    assert covered_area(eye(-12, 15, 10), 40, 30) is None
+    assert covered_area(eye(20, 42, 10), 40, 30) is None
 
 
 def test_an_eye_is_opaque_over_transparency():

@@ -6,7 +6,7 @@ from googly_eyes import __version__
 from googly_eyes.api.media_types import JSON, OCTET_STREAM
 from googly_eyes.api.response import FIELDS, REQUEST_ID_HEADER
 from googly_eyes.options import TABLE, Option, as_text
-from googly_eyes.types import APPENDED_DATA, LANDMARKS, SECOND_PICTURES, Fidelity
+from googly_eyes.types import APPENDED_DATA, LANDMARKS, SECOND_PICTURES, Fidelity, Side
 
 Json = dict[str, Any]
 
@@ -163,9 +163,21 @@ def _face() -> Json:
             "bounding_box": corners | {"description": "x0, y0, x1, y1, clipped to the photo."},
             "landmarks": _object(dict.fromkeys(LANDMARKS, POINT), required=list(LANDMARKS))
             | {"description": "Right and left are the person's own. Not clipped to the photo."},
+            "eyes": {
+                "type": "array",
+                "items": _eye(),
+                "maxItems": len(get_args(Side)),
+                "description": "The googly eyes of the face, right before left. A profile has one.",
+            },
         },
-        required=["score", "bounding_box", "landmarks"],
+        required=["score", "bounding_box", "landmarks", "eyes"],
     )
+
+
+def _eye() -> Json:
+    length = {"type": "number", "minimum": 0}
+    values = {"side": {"enum": list(get_args(Side))}, "centre": POINT, "radius": length, "pupil": POINT}
+    return _object({**values, "pupil_radius": length}, required=[*values, "pupil_radius"])
 
 
 def _health() -> Json:

@@ -13,7 +13,7 @@ from pybase64 import b64decode, b64encode
 
 from googly_eyes.api.media_types import JSON
 from googly_eyes.errors import GooglyError
-from googly_eyes.types import LANDMARKS, Box, Face, Fidelity, Point, Result
+from googly_eyes.types import LANDMARKS, Box, Eye, Face, Fidelity, Point, Result, Side, make_face
 
 REQUEST_ID_HEADER = "x-request-id"
 
@@ -106,13 +106,33 @@ def _face_to_json(face: Face) -> dict[str, object]:
         "score": face.score,
         "bounding_box": _rounded(face.box.x0, face.box.y0, face.box.x1, face.box.y1),
         "landmarks": {name: _rounded(point.x, point.y) for name, point in face.landmarks.items()},
+        "eyes": [_eye_to_json(eye) for eye in face.eyes],
+    }
+
+
+def _eye_to_json(eye: Eye) -> dict[str, object]:
+    return {
+        "side": eye.side,
+        "centre": _rounded(eye.centre.x, eye.centre.y),
+        "radius": round(eye.radius, 2),
+        "pupil": _rounded(eye.pupil.x, eye.pupil.y),
+        "pupil_radius": round(eye.pupil_radius, 2),
     }
 
 
 def _face_from_json(value: Mapping[str, Any]) -> Face:
-    points = {name: Point(*_finite(value["landmarks"][name])) for name in LANDMARKS}
+    points = [Point(*_finite(value["landmarks"][name])) for name in LANDMARKS]
     [score] = _finite([value["score"]])
-    return Face(score, Box(*_finite(value["bounding_box"])), **points)
+    eyes = tuple(_eye_from_json(eye) for eye in value.get("eyes", ()))  # services before 0.1.0 do not send them
+    return make_face(score, Box(*_finite(value["bounding_box"])), points, eyes=eyes)
+
+
+def _eye_from_json(value: Mapping[str, Any]) -> Eye:
+    if value["side"] not in get_args(Side):
+        raise ValueError("a side other than right and left")
+    radius, pupil_radius = _finite([value["radius"], value["pupil_radius"]])
+    centre, pupil = Point(*_finite(value["centre"])), Point(*_finite(value["pupil"]))
+    return Eye(value["side"], centre, radius, pupil, pupil_radius)
 
 
 def _rounded(*coordinates: float) -> list[float]:

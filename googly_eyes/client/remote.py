@@ -13,11 +13,13 @@ from googly_eyes.api.response import from_json
 from googly_eyes.client.downscale import scale_to_photo, smaller_copy
 from googly_eyes.client.signing import Signer, function_region
 from googly_eyes.client.transport import Transport, check_url
+from googly_eyes.draw import draw
 from googly_eyes.errors import BadRequestError, TooLargeError
+from googly_eyes.eyes import painting_order
 from googly_eyes.options import Options
 from googly_eyes.photo.photo import open_photo
 from googly_eyes.photo.registry import identify
-from googly_eyes.pipeline import draw_eyes
+from googly_eyes.pipeline import add_eyes
 from googly_eyes.settings import MAX_MB_ON_LAMBDA, own_settings
 from googly_eyes.types import Result
 
@@ -66,12 +68,13 @@ class RemoteService:
         started = time.perf_counter()
         found = self._request(copy.jpeg, replace(options, answer="faces"), original.media_type)
         timings["request"] = _ms_since(started)
-        found = replace(found, faces=scale_to_photo(found.faces, copy), timings=timings)
+        faces = add_eyes(scale_to_photo(found.faces, copy), options, found.seed)
+        found = replace(found, faces=faces, timings=timings)
         if options.answer == "faces":
             return found
         started = time.perf_counter()
         with open_original() as original:
-            draw_eyes(original, found.faces, options, found.seed)
+            draw(original, painting_order(faces))
             encoded = original.encode()
         timings["draw"] = _ms_since(started)
         return replace(found, photo=encoded.data, fidelity=encoded.fidelity, dropped=encoded.dropped)
