@@ -75,7 +75,7 @@ def _right_is_far(face: Face) -> bool:
     The line between the eyes is no reference, because in a profile it has no reliable direction.
     """
     (x, y), (mouth_x, mouth_y) = _eye_mouth_line(face)
-    return (face.nose.x - x) * (mouth_y - y) < (face.nose.y - y) * (mouth_x - x)
+    return (face.nose.x - x) * (mouth_y - y) <= (face.nose.y - y) * (mouth_x - x)
 
 
 def _eye(centre: Point, radius: float, *, pupil_share: float, direction: float, side: Side, face: int) -> Eye:
