@@ -86,7 +86,7 @@ def _far_side(face: Face) -> Side:
     The line between the eyes is no reference, because in a profile it has no reliable direction.
     """
     (x, y), (mouth_x, mouth_y) = _eye_mouth_line(face)
-    return "right" if (face.nose.x - x) * (mouth_y - y) < (face.nose.y - y) * (mouth_x - x) else "left"
+    return "right" if (face.nose.x - x) * (mouth_y - y) <= (face.nose.y - y) * (mouth_x - x) else "left"
 
 
 def _eye(side: Side, centre: Point, radius: float, *, pupil_share: float, direction: float) -> Eye:

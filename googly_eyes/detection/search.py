@@ -206,6 +206,7 @@ class Search:
         needed = np.where(pass_scores >= HIGH_CONFIDENCE, CANDIDATE_THRESHOLD, HIGH_CONFIDENCE)
         certain = trusted & (best.scores >= needed)
         agreed = (opinions.scores >= MIN_WITNESS_SCORE) | (self._is_small(best) & self._is_crowd)
+        agreed |= best.scores < HIGH_CONFIDENCE
         doubted = np.where(agreed, best.scores, np.minimum(best.scores, opinions.scores))
         return np.where(certain, np.maximum(best.scores, pass_scores), doubted).astype(np.float32)
 

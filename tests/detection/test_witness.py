@@ -27,7 +27,7 @@ def witness():
 
 
 def candidates(*scores_and_boxes, landmarks=LANDMARKS):
-    boxes = np.array([box for _, box in scores_and_boxes], np.float32)
+    boxes = np.array([box for _, box in scores_and_boxes], np.float32).reshape(-1, 4)
     points = boxes[:, None, :2] + np.asarray(landmarks) * (boxes[:, None, 2:] - boxes[:, None, :2])
     return Candidates(np.float32([score for score, _ in scores_and_boxes]), boxes, points.astype(np.float32))
 
@@ -57,10 +57,9 @@ def test_no_boxes_have_no_opinions(witness):
 
 def test_a_mirrored_picture_has_the_mirrored_opinion(witness):
     pixels = np.array(face(300, seed=5)[0].convert("RGB"))
-    box = np.float32([[60, 50, 240, 260]])
+    box, mirrored_box = np.float32([[40, 50, 220, 260]]), np.float32([[80, 50, 260, 260]])
     plain = witness.judge(pixels, box, np.zeros(1))
-    mirrored = witness.judge(np.ascontiguousarray(pixels[:, ::-1]), 300 - box[:, [2, 3, 0, 1]] * (1, -1, 1, -1)
-                             + (0, -300, 0, -300), np.zeros(1))  # fmt: skip
+    mirrored = witness.judge(np.ascontiguousarray(pixels[:, ::-1]), mirrored_box, np.zeros(1))
     assert mirrored.scores[0] == pytest.approx(plain.scores[0], abs=0.02)
     assert 300 - mirrored.landmarks[0, [1, 0], 0] == pytest.approx(plain.landmarks[0, :2, 0], abs=2)
 
