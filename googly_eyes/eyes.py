@@ -3,8 +3,8 @@
 For one face, with d the distance between the eyes: eye radius r = eye_size * d / 2, pupil radius = lambda * r with
 lambda drawn from pupil_size_range, pupil centre = eye centre + (r - pupil radius) * (sin t, cos t), t from 0..2 pi.
 
-Yaw foreshortens d, but not the distance from the eyes to the mouth. Of a head with yaw, d is therefore estimated from
-that distance, as if the head faced the camera, and the radius of the far eye is reduced by the foreshortening.
+Yaw foreshortens d, but not the distance from the eyes to the mouth. For a head with yaw, d is therefore computed from
+the eye-mouth distance, as for a head that faces the camera. The radius of the far eye is reduced by the foreshortening.
 """
 
 from collections.abc import Iterable
@@ -13,8 +13,9 @@ from random import Random
 
 from googly_eyes.types import Eye, Face, Point
 
-# Minimum eye distance over eye-mouth distance of a head that faces the camera. Real photographs: 0.77 to 1.15 for most
-# frontal faces, up to 0.76 for nearly all others. An open mouth or a hand over the face can give a lower ratio.
+# Minimum ratio of eye distance to eye-mouth distance of a head that faces the camera. In real photographs the ratio is
+# 0.77 to 1.15 for most frontal faces, and up to 0.76 for nearly all others. An open mouth or a hand over the face can
+# give a lower ratio.
 FRONTAL_RATIO = 0.75
 
 
@@ -53,7 +54,7 @@ def _midpoint(one: Point, other: Point) -> tuple[float, float]:
 
 
 def _nose_position(face: Face) -> float:
-    """Return the nose's position along the line from the right eye (0) to the left (1); nearer to the far eye."""
+    """Return the position of the nose between the right eye (0) and the left eye (1). It is nearer to the far eye."""
     x, y = face.left_eye.x - face.right_eye.x, face.left_eye.y - face.right_eye.y
     along = (face.nose.x - face.right_eye.x) * x + (face.nose.y - face.right_eye.y) * y
     return along / (x * x + y * y) if x or y else 0.5

@@ -1,4 +1,4 @@
-"""One photo: open it, find its faces, place the eyes, draw them, encode it."""
+"""Process one photo: open it, find its faces, compute and draw the eyes, encode it."""
 
 import time
 from collections.abc import Iterable
@@ -45,7 +45,7 @@ def googlify(data: bytes, options: Options, detector: Detector, settings: Settin
 
 
 def draw_eyes(photo: Photo, faces: Iterable[Face], options: Options, seed: int) -> None:
-    """Draw the eyes of the faces, which are in pixels of the upright photo, with the random draws of the seed."""
+    """Draw googly eyes on the faces (pixels of the upright photo). The seed determines the random pupils."""
     eyes = make_eyes(faces, eye_size=options.eye_size, pupil_size_range=options.pupil_size_range, random=Random(seed))
     draw(photo, eyes)
 
