@@ -100,7 +100,7 @@ def _check_names(environ: Mapping[str, str]) -> None:
         similar = get_close_matches(
             unknown.removeprefix(PREFIX), [name.removeprefix(PREFIX) for name in VARIABLES], n=1
         )
-        advice = f"Did you mean {PREFIX}{similar[0]}?" if similar else f"There are {', '.join(VARIABLES)}."
+        advice = f"Did you mean {PREFIX}{similar[0]}?" if similar else f"The settings are {', '.join(VARIABLES)}."
         raise SettingError(f"There is no setting {unknown}. {advice}", setting=unknown)
 
 
@@ -131,4 +131,4 @@ def _millions(name: str, value: str | float) -> int:
 
 
 def _wrong(name: str, value: object, allowed: str) -> SettingError:
-    return SettingError(f"{name} must be {allowed}. This is {str(value)!r}.", setting=name)
+    return SettingError(f"{name} must be {allowed}. The value {str(value)!r} is not allowed.", setting=name)
