@@ -17,8 +17,9 @@ from googly_eyes.types import Eye, Face, Point, Side
 
 SIDES: tuple[Side, Side] = ("right", "left")
 
-# Minimum eye distance over eye-mouth distance of a head that faces the camera. Real photographs: 0.77 to 1.15 for most
-# frontal faces, up to 0.76 for nearly all others. An open mouth or a hand over the face can give a lower ratio.
+# Minimum ratio of eye distance to eye-mouth distance of a head that faces the camera. In real photographs the ratio is
+# 0.77 to 1.15 for most frontal faces, and up to 0.76 for nearly all others. An open mouth or a hand over the face can
+# give a lower ratio.
 FRONTAL_RATIO = 0.75
 PROFILE_RATIO = 0.5  # the same ratio; below, the far eye is hidden
 

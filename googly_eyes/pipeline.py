@@ -1,4 +1,4 @@
-"""One photo: open it, find its faces, place the eyes, draw them, encode it."""
+"""Process one photo: open it, find its faces, compute and draw the eyes, encode it."""
 
 import time
 from collections.abc import Iterable

@@ -20,7 +20,7 @@ Area = tuple[int, int, int, int]  # x0, y0, x1, y1 in whole pixels; x1 and y1 ar
 
 LANDMARKS = ("right_eye", "left_eye", "nose", "mouth_right", "mouth_left")  # in the order of the detectors' output
 
-# The change of a photo outside the eyes. exact: none; a JPEG has its own coefficients. kept: a JPEG was encoded again
+# The change of a photo outside the eyes. exact: none; a JPEG keeps its coefficients. kept: a JPEG was encoded again
 # with its own quantization tables and chroma subsampling. re-encoded: it was encoded again at a high quality.
 Fidelity = Literal["exact", "kept", "re-encoded"]
 # Parts of a photo's file, besides metadata, that are not in the result.

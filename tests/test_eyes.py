@@ -22,7 +22,7 @@ def face(*, score=0.99, x=0.0, distance=10.0, tilt=0.0):
 
 
 def head(*, yaw=0.0, tilt=0.0, size=100.0, at=(0.0, 0.0), score=0.99):
-    """A face whose features stand on a head of `size` from eyes to mouth, turned by `yaw` to its own left."""
+    """Return the face of a head with yaw to its own left (radians); `size` is the distance from eyes to mouth."""
     turn = complex(cos(tilt), sin(tilt)) * size
 
     def point(across, down, out):
@@ -59,7 +59,7 @@ def test_the_radius_is_half_the_eye_size_of_the_distance_between_the_eyes():
     assert right.radius == left.radius == pytest.approx(0.8 * 50 / 2)
 
 
-def test_the_formula_with_the_draws_taken_in_their_order():
+def test_random_numbers_are_drawn_in_the_documented_order():
     random = Random(7)
     right_share, right_direction = random.uniform(0.2, 0.9), random.uniform(0, tau)
     left_share, _ = random.uniform(0.2, 0.9), random.uniform(0, tau)
@@ -151,13 +151,13 @@ def test_the_eyes_of_a_nearer_face_are_painted_over_those_of_a_farther_one():
         assert [round(eye.radius) for eye in eyes_of(*faces)] == [12, 12, 25, 25]
 
 
-def test_a_face_whose_eyes_are_in_one_place_does_no_harm():
+def test_a_face_with_all_landmarks_at_one_point_has_eyes_of_radius_zero():
     here = Point(5, 5)
     eyes = eyes_of(Face(0.9, Box(0, 0, 9, 9), here, here, here, here, here))
     assert [eye.radius for eye in eyes] == [0, 0]
 
 
-def test_the_same_seed_gives_the_same_eyes_whatever_the_order_of_the_faces():
+def test_the_same_seed_gives_the_same_eyes_for_any_order_of_the_faces():
     faces = [face(score=0.95, x=50), face(score=0.99, x=10), face(score=0.95, x=20)]
     forwards, backwards = eyes_of(*faces, seed=3), eyes_of(*reversed(faces), seed=3)
     assert forwards == backwards

@@ -83,8 +83,8 @@ def _googly_eyes(operation: str) -> Json:
     return {
         "operationId": operation,
         "summary": "Put googly eyes on every face.",
-        "description": "A photo that is sent as the body comes back as the body; its options are in the query. A photo "
-        "that is sent in JSON comes back in JSON; its options are fields of the JSON. `Accept` may select the other "
+        "description": "A photo sent as the body is returned as the body; its options are in the query. A photo "
+        "sent in JSON is returned in JSON; its options are fields of the JSON. `Accept` may select the other "
         "form of the response.",
         "parameters": [_parameter(option) for option in TABLE],
         "requestBody": {

@@ -1,4 +1,4 @@
-"""Result or error -> HTTP response; and JSON -> Result, the inverse, for clients.
+"""Convert a result or an error to an HTTP response and, for clients, the JSON of a response to a result.
 
 FIELDS is the only list of a result's fields: the JSON object, the X-Googly-* headers and the parser use it.
 """
@@ -50,18 +50,18 @@ class Field:
 
 
 def to_json(result: Result) -> dict[str, object]:
-    """Return the JSON object of a result, without the photo and the request's id."""
+    """Return the JSON object of a result, without the photo and the request id."""
     return {field.name: field.to_json(getattr(result, field.name)) for field in FIELDS if field.present_in(result)}
 
 
-def from_json(answer: Mapping[str, Any], media_type: str, *, has_photo: bool) -> Result:
-    """Return the result that a JSON answer describes, with the photo if `has_photo`. Unknown fields are ignored.
+def from_json(value: Mapping[str, Any], media_type: str, *, has_photo: bool) -> Result:
+    """Return the result that a JSON response describes, with the photo if `has_photo`. Unknown fields are ignored.
 
     Raises ValueError if a required field is missing or malformed. `timings` are empty: they are not sent.
     """
     try:
-        photo = b64decode(answer["image"], validate=True) if has_photo else None
-        values = {field.name: field.from_json(answer.get(field.name)) for field in FIELDS}
+        photo = b64decode(value["image"], validate=True) if has_photo else None
+        values = {field.name: field.from_json(value.get(field.name)) for field in FIELDS}
     except (KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"not the JSON of a result: {error!r}") from error
     return Result(photo=photo, media_type=media_type, **values)

@@ -18,7 +18,7 @@ from testing.events import event, json_event, raw_event
 
 @pytest.fixture(scope="module")
 def contract():
-    """As a client gets it."""
+    """Return the document as a client parses it."""
     result = handler(event("GET", "/openapi.json"), None)
     assert result["statusCode"] == 200
     return json.loads(result["body"])

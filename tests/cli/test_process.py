@@ -141,7 +141,7 @@ def test_a_full_standard_output_is_one_line(three, googly, arguments):
     assert not any(name.startswith(".") for name in files_in(three))
 
 
-def test_a_reader_that_has_gone_is_no_error_message(three, googly):
+def test_a_closed_pipe_on_standard_output_prints_no_error(three, googly):
     reader, writer = os.pipe()
     os.close(reader)
     done = googly("a.jpg", "-o", "-", cwd=three, stdout=writer)

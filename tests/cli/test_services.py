@@ -74,7 +74,7 @@ def place(request, signing):
 
 @pytest.fixture(scope="module")
 def contents(photo):
-    """Files of a folder: in every orientation, in several formats, with odd names, broken, and not photos."""
+    """Return the files of a folder: every orientation, several formats, odd names, damaged photos and other files."""
     people = group(600, 350)[0]
     turned = {f"turned-{orientation}.jpg": stored(people, orientation) for orientation in range(1, 9)}
     return {
@@ -135,7 +135,7 @@ def test_a_folder_is_processed_as_by_the_pipeline_and_bad_files_are_reported(alb
 def test_a_photo_over_the_limit_of_a_service_is_processed_at_full_size(
     tmp_path, detector, request, googly, *, where, size
 ):
-    """7 MB for a function with a limit of 4.5 MB, and 32 MB for a server with a limit of 20, which hangs up over 28."""
+    """Send 7 MB to a function with a limit of 4.5 MB, and 32 MB to a server that disconnects over 28 MB."""
     data = stored(group(950, 700)[0].resize(size), 1, "BMP")
     assert len(data) > (FUNCTION_BYTES if where == "url" else 28_000_000)
     (tmp_path / "huge.bmp").write_bytes(data)

@@ -72,7 +72,7 @@ def unpacked(sdist, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def wheel(sdist, tmp_path_factory):
-    """The wheel that pip builds from the sdist, in isolation: the sdist and the build requirements are complete."""
+    """Return the wheel that pip builds from the sdist in isolation, which needs a complete sdist."""
     folder = tmp_path_factory.mktemp("wheel")
     pip("wheel", "--quiet", "--no-deps", "--wheel-dir", folder, sdist, cwd=folder)
     [path] = folder.iterdir()
@@ -81,7 +81,7 @@ def wheel(sdist, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory):
-    """The scripts folder of an environment that contains the wheel and its locked dependencies, and nothing else."""
+    """Return the scripts folder of an environment with only the wheel and its locked dependencies."""
     folder = tmp_path_factory.mktemp("environment")
     assert run(sys.executable, "-m", "venv", "--without-pip", folder, cwd=folder).returncode == 0
     install = ("--python", folder, "install", "--quiet", "--no-compile")
@@ -175,7 +175,7 @@ def test_a_build_that_cannot_get_the_weights_fails_with_one_line(unpacked):
     assert not list(unpacked.glob("dist/*"))
 
 
-def test_the_command_tells_its_version(installed, googly, tmp_path):
+def test_the_command_prints_its_version(installed, googly, tmp_path):
     expected = f"googly {googly_eyes.__version__}\n"
     assert googly("--version").stdout == expected
     assert run(installed / "python", "-m", "googly_eyes", "--version", cwd=tmp_path).stdout == expected
@@ -200,7 +200,7 @@ def test_a_photo_gets_googly_eyes_from_retinaface_in_the_package(installed, goog
     assert installed.parent in model.parents
 
 
-def test_the_server_answers_a_photo(installed, tmp_path):
+def test_the_server_returns_a_photo_with_googly_eyes(installed, tmp_path):
     with server(installed, tmp_path) as port, closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         connection.request("POST", "/googly_eyes", PHOTO, {"Content-Type": "image/jpeg"})
         response = connection.getresponse()
