@@ -21,6 +21,7 @@ class Source:
 
     `orientation` is EXIF's, 1 to 8. `dropped` names content other than metadata that is not in the result. `jpeg` is
     for editing a JPEG without decoding it. `to_sensor_order` restores a decoded image that Pillow has turned upright.
+    `coded_size` is the size in which the picture is decoded, if a part of it is cut away afterwards.
     """
 
     format: Format
@@ -31,6 +32,7 @@ class Source:
     dropped: tuple[str, ...] = ()
     jpeg: JpegFile | None = None
     to_sensor_order: Callable[[Image.Image], Image.Image] | None = None
+    coded_size: tuple[int, int] | None = None
 
     def decode(self) -> Image.Image:
         """Return the pixels in sensor order, in a mode that can be painted on. Raises DamagedPhotoError."""

@@ -47,7 +47,7 @@ def test_a_photo_of_exactly_the_byte_limit_is_allowed():
         decode_photo(data, max_bytes=len(data) - 1, max_pixels=60 * 44)
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kind", [name for name, row in FORMATS.items() if not row.written_as])
 def test_the_pixel_limit_holds_for_every_format(kind):
     buffer = io.BytesIO()
     picture().save(buffer, kind)
