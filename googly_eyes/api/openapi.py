@@ -6,7 +6,7 @@ from googly_eyes import __version__
 from googly_eyes.api.media_types import JSON, OCTET_STREAM
 from googly_eyes.api.response import FIELDS, REQUEST_ID_HEADER
 from googly_eyes.options import TABLE, Option, as_text
-from googly_eyes.types import APPENDED_DATA, LANDMARKS, SECOND_PICTURES, Fidelity
+from googly_eyes.types import APPENDED_DATA, DAMAGED_PARTS, LANDMARKS, SECOND_PICTURES, Fidelity
 
 Json = dict[str, Any]
 
@@ -22,7 +22,8 @@ FIDELITY = (
 )
 DROPPED = (
     "Parts of the file, besides metadata, that are not in the result: gain maps, depth maps, thumbnails and other "
-    "second pictures, and other data appended to the photo, such as the video of a motion photo."
+    "second pictures; other data appended to the photo, such as the video of a motion photo; and damaged parts that "
+    "viewers ignore."
 )
 STOPPED_EARLY = "The search reached its limit of candidates or time, so that faces may be missing."
 # The result's fields in headers, by the name in FIELDS.
@@ -147,7 +148,7 @@ def _answer() -> Json:
             "fidelity": FIDELITIES | {"description": f"{FIDELITY} Absent if `answer` is faces."},
             "dropped": {
                 "type": "array",
-                "items": {"enum": [SECOND_PICTURES, APPENDED_DATA]},
+                "items": {"enum": [SECOND_PICTURES, APPENDED_DATA, DAMAGED_PARTS]},
                 "description": f"{DROPPED} Absent if there are none.",
             },
             "stopped_early": {"const": True, "description": f"{STOPPED_EARLY} Absent otherwise."},

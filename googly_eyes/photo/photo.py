@@ -96,7 +96,7 @@ class DecodedPhoto(Photo):
         pixels.mix(self.image, area, grey, coverage)
 
     def encode(self) -> Encoded:
-        return Encoded(self.source.encode(self.image), self.source.fidelity, self.source.dropped)
+        return Encoded(self.source.write(self.image), self.source.fidelity, self.source.dropped)
 
 
 @dataclass(frozen=True, slots=True)

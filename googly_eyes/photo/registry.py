@@ -133,7 +133,11 @@ _ROWS = (
         keeps_alpha=True,
         keeps_profile=False,
         keeps_orientation=False,
-        refused=_ANIMATED,
+        refused=_ANIMATED
+        | {
+            "uncovered_canvas": "The picture of this {label} does not cover its canvas, and uses all 256 colours. "
+            "Save it as PNG.",
+        },
     ),
     Format(
         name="BMP",
@@ -145,6 +149,8 @@ _ROWS = (
         keeps_profile=False,
         keeps_orientation=False,
         refused={
+            "unsupported_bmp": "The pixels of this {label} have a rare layout or compression. Save it with 24 bits per "
+            "pixel.",
             "bmp_alpha": "This {label} has transparency, which cannot be kept. Save it as PNG.",
             "bmp_profile": "This {label} has a colour profile, which cannot be kept. Save it as PNG.",
         },
@@ -160,6 +166,8 @@ _ROWS = (
         keeps_orientation=True,
         refused=_SIXTEEN_BIT
         | {
+            "big_endian_bigtiff": "This {label} is a big-endian BigTIFF, which is not supported. Save it as an "
+            "ordinary TIFF.",
             "multi_page": "This {label} has several pages or pictures, as raw photos of cameras have. Save one of "
             "them as a file of its own.",
             "unsupported_tiff": "This {label} is neither grey (up to 16 bits) nor RGB, palette or CMYK with 8 bits per "

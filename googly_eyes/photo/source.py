@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image, ImageFile
 
-from googly_eyes.errors import DamagedPhotoError, GooglyError, TooLargeError
+from googly_eyes.errors import DamagedPhotoError, GooglyError, TooLargeError, UnsupportedMediaError
 from googly_eyes.photo.jpeg_editor import JpegFile
 from googly_eyes.photo.pixels import to_paintable
 from googly_eyes.photo.registry import Format
@@ -40,6 +40,16 @@ class Source:
             self.file.load()
             image: Image.Image = self.file
             return to_paintable(self.to_sensor_order(image) if self.to_sensor_order else image)
+
+    def write(self, image: Image.Image) -> bytes:
+        """Encode an image as a file like this one. Raises UnsupportedMediaError if the encoder fails."""
+        try:
+            return self.encode(image)
+        except Exception as error:
+            raise UnsupportedMediaError(
+                f"This {self.format.label} can be read, but not be written again. Save it anew in a photo program.",
+                code="not_writable",
+            ) from error
 
 
 @contextmanager
