@@ -26,6 +26,7 @@ Fidelity = Literal["exact", "kept", "re-encoded"]
 # Parts of a photo's file, besides metadata, that are not in the result.
 SECOND_PICTURES = "second_pictures"  # gain maps, depth maps and previews after a phone's JPEG (CIPA DC-007)
 APPENDED_DATA = "appended_data"  # any other data after it, for example the video of a motion photo
+DAMAGED_PARTS = "damaged_parts"  # a missing end of the file, or damaged parts, that viewers ignore
 Side = Literal["right", "left"]
 
 

@@ -15,7 +15,7 @@ ranges = st.tuples(shares, shares).map(sorted).map(tuple)
 
 
 def face(*, score=0.99, x=0.0, distance=10.0, tilt=0.0):
-    """A face with nose and mouth in its right eye: it has both eyes, and the right one is painted last."""
+    """Return a face with nose and mouth in its right eye. Both eyes are visible, and the right one is the far one."""
     left = Point(x + distance, tilt)
     nose = Point(x, 0)
     return Face(score, Box(x, 0, x + 20, 20), Point(x, 0), left, nose, nose, nose)

@@ -82,7 +82,8 @@ def result_response(result: Result, request_id: str, *, prefer_photo: bool) -> H
         headers = {"content-type": result.media_type, REQUEST_ID_HEADER: request_id}
         headers |= {field.header: field.to_header(value) for field, value in values.items()}
         return HttpResponse(200, headers, result.photo)
-    body = json.dumps({**to_json(result), "request_id": request_id}).encode()
+    media_type = {} if result.photo is None else {"media_type": result.media_type}
+    body = json.dumps({**media_type, **to_json(result), "request_id": request_id}).encode()
     if result.photo is not None:
         # Base64 needs no escaping. Joining the bytes saves json.dumps a search through megabytes of it.
         body = b"".join((b'{"image": "', b64encode(result.photo), b'", ', body[1:]))

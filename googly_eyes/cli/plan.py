@@ -9,9 +9,9 @@ from enum import Enum, auto
 from pathlib import Path
 
 from googly_eyes.cli.errors import UsageError
-from googly_eyes.cli.extensions import PHOTO_EXTENSIONS
 from googly_eyes.cli.file_kind import FileKind, kind_of
 from googly_eyes.cli.sources import STANDARD, InputPhoto, find_photos, result_name
+from googly_eyes.photo.registry import EXTENSIONS
 
 FOLDER_END = "/\\" if os.name == "nt" else "/"
 
@@ -107,7 +107,7 @@ def place_of(out: str | None) -> Place:
             raise UsageError(f"{out} is not a folder. Name another one with -o.")
         return Place.FOLDER
     extension = Path(out).suffix.lower()
-    if kind is not FileKind.ABSENT or extension in PHOTO_EXTENSIONS:
+    if kind is not FileKind.ABSENT or extension in EXTENSIONS:
         return Place.FILE
     if extension:
         raise UsageError(

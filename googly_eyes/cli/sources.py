@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from googly_eyes.cli.errors import reason
-from googly_eyes.cli.extensions import PHOTO_EXTENSIONS
+from googly_eyes.photo.registry import EXTENSIONS, RESULT_EXTENSIONS
 
 MARK = ".googly"  # the result of photo.jpg is photo.googly.jpg
 STANDARD = "-"  # standard input or output
@@ -56,9 +56,9 @@ def find_photos(names: Sequence[str], *, recursive: bool, out: str | None = None
 
 
 def result_name(name: str) -> str:
-    """Return the file name of a photo's result: photo.googly.jpg for photo.jpg."""
+    """Return the file name of a photo's result: photo.googly.jpg for photo.jpg and for photo.heic."""
     photo = PurePath(name)
-    return f"{photo.stem}{MARK}{photo.suffix}"
+    return f"{photo.stem}{MARK}{RESULT_EXTENSIONS.get(photo.suffix.lower(), photo.suffix)}"
 
 
 def is_result(name: str) -> bool:
@@ -137,7 +137,7 @@ def _photo_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def _is_photo_file(path: Path) -> bool:
-    if path.name.startswith(".") or path.suffix.lower() not in PHOTO_EXTENSIONS or is_result(path.name):
+    if path.name.startswith(".") or path.suffix.lower() not in EXTENSIONS or is_result(path.name):
         return False
     # A broken link is included, so that an error is reported when it is read.
     return path.is_file() or (path.is_symlink() and not path.exists())

@@ -55,7 +55,7 @@ class RemoteService:
 
     def _in_one_step(self, photo: bytes, options: Options) -> Result:
         started = time.perf_counter()
-        result = self._request(photo, options, identify(photo).media_type)
+        result = self._request(photo, options, identify(photo).result.media_type)
         return replace(result, timings={"request": _ms_since(started)})
 
     def _in_two_steps(self, photo: bytes, options: Options) -> Result:

@@ -54,6 +54,7 @@ def test_a_json_response_has_the_photo_the_faces_the_seed_and_the_request_id():
     assert response.headers == {"content-type": "application/json", "x-request-id": "some-id"}
     assert json.loads(response.body) == {
         "image": base64.b64encode(b"\xff\xd8 photo").decode(),
+        "media_type": "image/png",
         "faces": [
             {
                 "score": 0.97,

@@ -47,7 +47,7 @@ def test_a_photo_of_exactly_the_byte_limit_is_allowed():
         decode_photo(data, max_bytes=len(data) - 1, max_pixels=60 * 44)
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kind", [name for name, row in FORMATS.items() if not row.written_as])
 def test_the_pixel_limit_holds_for_every_format(kind):
     buffer = io.BytesIO()
     picture().save(buffer, kind)
@@ -129,3 +129,13 @@ def test_any_bytes_raise_an_error_of_the_project(data):
 
 def test_the_undamaged_samples_are_encoded():
     assert all(is_encoded(data) for data in samples())
+
+
+def test_a_photo_that_the_encoder_refuses_is_an_error_of_the_photo():
+    def fail(_):
+        raise RuntimeError("Error setting from dictionary")
+
+    photo = decode_photo(saved_png(), max_bytes=10**6, max_pixels=10**6)
+    with pytest.raises(UnsupportedMediaError, match="be written again") as refused:
+        replace(photo.source, encode=fail).write(photo.image)
+    assert refused.value.code == "not_writable"

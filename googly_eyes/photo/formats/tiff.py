@@ -7,7 +7,10 @@ from typing import Any
 from PIL import Image, TiffImagePlugin
 
 from googly_eyes.photo.exif import (
+    CENTIMETRE,
     DENSITY_UNIT,
+    INCH,
+    NO_UNIT,
     ORIENTATION,
     X_DENSITY,
     Y_DENSITY,
@@ -36,6 +39,7 @@ UNSIGNED = 1  # sample format
 LOSSLESS = frozenset({"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "lzma", "zstd"})
 WITH_PREDICTOR = frozenset({"tiff_lzw", "tiff_adobe_deflate", "lzma", "zstd"})
 HORIZONTAL = 2  # predictor
+UNITS = frozenset({NO_UNIT, INCH, CENTIMETRE})
 # The JPEG inside needs strips of at least 8 rows, at its maximum width.
 JPEG_OPTIONS: dict[str, Any] = {"compression": "jpeg", "quality": 95, "strip_size": 8 * 65500 * 4}
 
@@ -52,7 +56,7 @@ def open_source(data: bytes) -> Source:
     file.info.pop("xmp", None)  # Pillow would read an orientation from it, which no viewer does
     orientation = valid_orientation(tags.get(ORIENTATION))
     compression = file.info["compression"]
-    options: dict[str, Any] = {"tiffinfo": _kept(tags, orientation), "icc_profile": file.info.get("icc_profile")}
+    options: dict[str, Any] = {"tiffinfo": _kept(tags, orientation), "icc_profile": _profile(file)}
     source = partial(Source, FORMAT, file, orientation, to_sensor_order=partial(_undo_upright, orientation=orientation))
     if compression in {"jpeg", "tiff_jpeg"} and file.mode in {"L", "RGB", "CMYK"}:
         return source(partial(save, name=FORMAT.name, **JPEG_OPTIONS, **options), "re-encoded")
@@ -60,6 +64,8 @@ def open_source(data: bytes) -> Source:
 
 
 def _read_tags(data: bytes) -> TiffImagePlugin.ImageFileDirectory_v2:
+    if data.startswith(b"MM\0+"):
+        raise FORMAT.refusal("big_endian_bigtiff")
     is_big = b"+" in data[2:4]  # BigTIFF has a longer file header
     tags = TiffImagePlugin.ImageFileDirectory_v2(data[: 16 if is_big else 8])
     stream = io.BytesIO(data)
@@ -84,11 +90,17 @@ def _check_layout(tags: TiffImagePlugin.ImageFileDirectory_v2) -> None:
 def _kept(tags: TiffImagePlugin.ImageFileDirectory_v2, orientation: int) -> dict[int, Any]:
     """Return the tags of density and orientation."""
     kept = {tag: tags[tag] for tag in (X_DENSITY, Y_DENSITY) if is_density(tags.get(tag))}
-    if kept and DENSITY_UNIT in tags:
+    if kept and tags.get(DENSITY_UNIT) in UNITS:
         kept[DENSITY_UNIT] = tags[DENSITY_UNIT]
     if orientation != 1:
         kept[ORIENTATION] = orientation
     return kept
+
+
+def _profile(file: TiffImagePlugin.TiffImageFile) -> bytes | None:
+    """Return the colour profile; None if its tag has another type than bytes."""
+    profile = file.info.get("icc_profile")
+    return profile if isinstance(profile, bytes) else None
 
 
 def _undo_upright(image: Image.Image, *, orientation: int) -> Image.Image:
