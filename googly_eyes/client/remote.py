@@ -31,12 +31,12 @@ class RemoteService:
     and this process draws the eyes on the photo.
 
     `sign` None signs requests to function URLs only, because a signed request contains the key's id and its session
-    token. `region` None is the one in the URL, else the one of the AWS configuration. Raises BadUrlError;
+    token. Without encryption, a request is signed for a loopback address only. `region` None is the one in the URL, else the one of the AWS configuration. Raises BadUrlError;
     ForbiddenError if the requests must be signed and there are no credentials.
     """
 
     def __init__(self, url: str, *, sign: bool | None = None, region: str | None = None) -> None:
-        url = check_url(url, sign=sign)
+        url = check_url(url)
         url_region = function_region(url)
         signed = url_region is not None if sign is None else sign
         self._max_bytes = FUNCTION_BYTES if signed else None

@@ -47,9 +47,14 @@ PHOTO_ERRORS = {kind.status: kind for kind in (BadRequestError, TooLargeError, U
 
 
 class Transport:
-    """Sends photos to a URL, signed if there is a signer. Safe for use by several threads."""
+    """Sends photos to a URL, signed if there is a signer. Safe for use by several threads.
+
+    Raises BadUrlError if requests would be signed and sent without encryption to another machine.
+    """
 
     def __init__(self, url: str, signer: Signer | None) -> None:
+        if signer is not None:
+            check_encryption(url)
         self._url = url
         self._signer = signer
         self._session = requests.Session()
@@ -122,8 +127,8 @@ class Transport:
         )
 
 
-def check_url(url: str, *, sign: bool | None) -> str:
-    """Return the URL with a path. Raises BadUrlError if it cannot be called, or not be signed safely."""
+def check_url(url: str) -> str:
+    """Return the URL with a path. Raises BadUrlError if it cannot be called."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -136,9 +141,14 @@ def check_url(url: str, *, sign: bool | None) -> str:
         raise BadUrlError(
             f"{url} must have only a host and a path. Remove the part after ? or #, and the user name before @."
         )
-    if sign and parts.scheme == "http" and host not in LOOPBACK:
-        raise BadUrlError(f"{url} would send your AWS session token without encryption. Use https:// to sign requests.")
     return url if parts.path else f"{url}/"
+
+
+def check_encryption(url: str) -> None:
+    """Raise BadUrlError if a signed request, which contains the session token, would leave this machine in clear."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+        raise BadUrlError(f"{url} would send your AWS session token without encryption. Use https:// to sign requests.")
 
 
 def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -48,5 +48,5 @@ def test_a_preview_keeps_only_rgb_colour_profiles():
 
 
 def test_other_data_raises_the_error_of_the_pipeline():
-    with pytest.raises(GooglyError, match="no photo"):
+    with pytest.raises(GooglyError, match="not a photo"):
         make_preview(b"hello", 1400)

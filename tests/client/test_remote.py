@@ -226,9 +226,28 @@ def test_an_invalid_url_is_reported(url):
         RemoteService(url)
 
 
-def test_signed_requests_require_https(keys):
-    with pytest.raises(BadUrlError, match="https"):
-        RemoteService("http://example.org/", sign=True, region="eu-west-1")
+@pytest.mark.parametrize(
+    ("url", "sign"),
+    [
+        ("http://example.org/", True),
+        ("http://abc.lambda-url.eu-west-1.on.aws/", True),
+        ("http://abc.lambda-url.eu-west-1.on.aws/", None),
+        ("HTTP://ABC.Lambda-URL.eu-west-1.on.aws:80", None),
+        ("http://127.0.0.1.example.org/", True),
+    ],
+)
+def test_requests_are_never_signed_without_encryption(keys, url, sign):
+    with pytest.raises(BadUrlError, match="session token without encryption"):
+        RemoteService(url, sign=sign, region="eu-west-1")
+
+
+def test_a_function_url_without_encryption_is_called_only_without_a_signature(keys):
+    assert not RemoteService("http://abc.lambda-url.eu-west-1.on.aws/", sign=False)._transport._signer
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_requests_to_this_machine_may_be_signed_without_encryption(keys, host):
+    assert RemoteService(f"http://{host}:9000/", sign=True, region="eu-west-1")._transport._signer
 
 
 # ---- photos over the limit of a request ------------------------------------------------------------------------------
