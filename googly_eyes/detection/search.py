@@ -9,7 +9,7 @@ CLOCK_S is the last guard.
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import radians, sqrt
+from math import radians
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from googly_eyes.detection.geometry import (
     frontal_ratio,
     level_crop,
     one_by_one,
+    pass_scale,
     roll_differences,
     rolls,
     transform_candidates,
@@ -31,8 +32,6 @@ from googly_eyes.photo.views import crop, rotate, small_copy
 from googly_eyes.types import Floats
 
 LONG_SIDE = 640  # pixels, of the first pass: a larger one finds smaller faces and costs with its square
-MAX_ASPECT = 4.0  # long side over short; a pass over a longer panorama has the pixels of a photo of this shape
-MAX_UPSCALE = 2.0  # a larger scale blurs a small photo and finds nothing more
 MIN_SCALE_GAIN = 1.25  # over an earlier pass in the same rotation; a pass with less gain shows nothing new
 SMALL_FACE = 36  # pixels of a pass; smaller faces score below HIGH_CONFIDENCE (from 32) or are missed
 
@@ -86,7 +85,7 @@ class Search:
 
         Return the candidates in pixels of the pass; none if an earlier pass covers this one or the time is over.
         """
-        scale = self._pass_scale(long_side)
+        scale = pass_scale(self._photo.width, self._photo.height, long_side, rotation)
         covered = any(rotation == other and scale < MIN_SCALE_GAIN * earlier for earlier, other in self._passes)
         if covered or self._out_of_time():
             return NO_CANDIDATES
@@ -119,7 +118,7 @@ class Search:
     def needs_high_resolution(self) -> bool:
         """Return True if no face was found, or if a crop shows a possible face that is too small for the first pass."""
         likely = self.distinct()
-        scale = self._pass_scale(LONG_SIDE)
+        scale = pass_scale(self._photo.width, self._photo.height, LONG_SIDE, 0)
         return not np.any(likely.scores >= HIGH_CONFIDENCE) or bool(min(box_heights(likely)) * scale < SMALL_FACE)
 
     def best_rotation(self) -> int:
@@ -224,12 +223,6 @@ class Search:
     def _high_confidence(self) -> Candidates:
         distinct = self.distinct()
         return distinct.take(np.flatnonzero(distinct.scores >= HIGH_CONFIDENCE))
-
-    def _pass_scale(self, long_side: int) -> float:
-        """Return the scale from the photo to a pass."""
-        width, height = self._photo.width, self._photo.height
-        aspect = min(max(width, height) / min(width, height), MAX_ASPECT)
-        return min(long_side / sqrt(aspect * width * height), MAX_UPSCALE)
 
     def _out_of_time(self) -> bool:
         late = self._clock() > self._deadline

@@ -12,6 +12,9 @@ from googly_eyes.errors import SettingError
 from googly_eyes.settings import missing_model
 from googly_eyes.types import Floats, Pixels
 
+# Of a batch. The runtime keeps the memory of its largest batch for ever, so after a larger one the model is loaded anew.
+KEPT_PIXELS = 1280 * 1280
+
 
 class Session:
     """One loaded model. Not thread-safe.
@@ -23,8 +26,13 @@ class Session:
     def __init__(self, model: Path, threads: int) -> None:
         if not model.is_file():
             raise missing_model(model)
+        self._model, self._threads = model, threads
+        self._load()
+
+    def _load(self) -> None:
+        model = self._model
         try:
-            self._interpreter = Interpreter(model_path=str(model), num_threads=threads)
+            self._interpreter = Interpreter(model_path=str(model), num_threads=self._threads)
         except ValueError as error:
             raise SettingError(f"{model} is not a TFLite model ({error}). Make it anew with `make model`.") from error
         self.graphs = set(self._interpreter.get_signature_list())
@@ -44,6 +52,8 @@ class Session:
         self._interpreter.set_tensor(self._input, batch)
         self._interpreter.invoke()
         outputs: list[Any] = [self._interpreter.get_tensor(index) for index in self._outputs]
+        if batch.size > KEPT_PIXELS * batch.shape[-1]:
+            self._load()
         return outputs
 
     def run_graph(self, name: str, batch: Pixels) -> dict[str, Floats]:

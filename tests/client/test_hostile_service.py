@@ -134,7 +134,10 @@ def test_an_endless_response_is_cut_off(monkeypatch):
 def test_a_response_of_single_bytes_ends_at_the_deadline(monkeypatch, no_sleep, head):
     monkeypatch.setattr(connection, "TOTAL_S", 0.5)
     monkeypatch.setattr(transport, "TOTAL_S", 0.5)
-    with sending(head, b"x", 0.05) as (url, _), pytest.raises(UnreachableError, match="no complete response|timed out"):
+    with (
+        sending(head, b"x", 0.05) as (url, _),
+        pytest.raises(UnreachableError, match=r"no complete response|timed out"),
+    ):
         RemoteService(url).googlify(PHOTO, Options())
 
 
