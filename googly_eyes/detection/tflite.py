@@ -12,7 +12,7 @@ from googly_eyes.errors import SettingError
 from googly_eyes.settings import missing_model
 from googly_eyes.types import Floats, Pixels
 
-# Of a batch. The runtime keeps the memory of its largest batch for ever, so after a larger one the model is loaded anew.
+# Of a batch. The runtime keeps the memory of its largest batch for ever. After a larger one the model is loaded anew.
 KEPT_PIXELS = 1280 * 1280
 
 

@@ -93,7 +93,8 @@ class DecodedPhoto(Photo):
         pixels.mix(self.image, area, grey, coverage)
 
     def encode(self) -> Encoded:
-        return Encoded(self.source.encode(self.image), self.source.fidelity, self.source.dropped)
+        with report_damage(self.source.format):  # an encoder may not accept a value that the decoder accepted
+            return Encoded(self.source.encode(self.image), self.source.fidelity, self.source.dropped)
 
 
 @dataclass(frozen=True, slots=True)

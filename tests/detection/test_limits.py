@@ -47,11 +47,11 @@ class RecordingDetector:
     def __init__(self):
         self.shapes = []
 
-    def scan(self, pixels, threshold):
+    def scan(self, pixels, _threshold):
         self.shapes.append(pixels.shape)
         return NO_CANDIDATES
 
-    def inspect(self, crops, threshold):
+    def inspect(self, _crops, _threshold):
         raise AssertionError("there is no candidate")
 
 
