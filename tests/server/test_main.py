@@ -19,7 +19,7 @@ def test_a_port_in_use_is_reported_in_one_line(capsys):
 def test_a_missing_model_and_a_wrong_setting_are_reported_in_one_line(capsys, monkeypatch):
     monkeypatch.setenv("GOOGLY_MODEL", "/nowhere.tflite")
     assert main([]) == 1
-    assert "make model" in capsys.readouterr().err
+    assert "Correct GOOGLY_MODEL" in capsys.readouterr().err
     monkeypatch.setenv("GOOGLY_MAX_MB", "a lot")
     assert main([]) == 1
     assert capsys.readouterr().err.count("\n") == 1
