@@ -15,7 +15,8 @@
         +-- UnreachableError        fatal     no connection, or a broken one, after all attempts
         +-- NotGooglyError          fatal     a response that does not follow this API
         +-- BusyError                         status 429 or 503, after all attempts
-        +-- ServerFailedError                 any other 5xx status, after all attempts
+        |   +-- StillBusyError      fatal     no other response for minutes
+        +-- ServerFailedError                 any other 5xx status, after all attempts; a photo that is not the result
 
 A fatal error would be the same for every other photo. Each message tells the caller the problem, the allowed values and
 the remedy.
@@ -113,6 +114,10 @@ class NotGooglyError(ServiceError):
 
 class BusyError(ServiceError):
     code = "busy"
+
+
+class StillBusyError(BusyError):
+    fatal = True
 
 
 class ServerFailedError(ServiceError):

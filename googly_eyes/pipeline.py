@@ -8,6 +8,7 @@ from random import Random, SystemRandom
 from googly_eyes.detection.detector import Detector
 from googly_eyes.detection.finder import find
 from googly_eyes.draw import draw
+from googly_eyes.errors import TooLargeError
 from googly_eyes.eyes import painting_order, place_eyes
 from googly_eyes.options import MAX_SEED, Options
 from googly_eyes.photo.photo import open_photo
@@ -18,8 +19,16 @@ from googly_eyes.types import Face, Result
 def googlify(data: bytes, options: Options, detector: Detector, settings: Settings) -> Result:
     """Put googly eyes on every face of a photo. The same photo, seed and options give the same bytes.
 
-    Raises the errors of `open_photo`.
+    Raises the errors of `open_photo`, and TooLargeError if the memory is not enough.
     """
+    try:
+        return _googlify(data, options, detector, settings)
+    except MemoryError as error:
+        message = "There is not enough memory for this photo. Send a smaller copy."
+        raise TooLargeError(message, code="out_of_memory") from error
+
+
+def _googlify(data: bytes, options: Options, detector: Detector, settings: Settings) -> Result:
     watch = _Stopwatch()
     seed = SystemRandom().randint(0, MAX_SEED) if options.seed is None else options.seed
     encoded = None

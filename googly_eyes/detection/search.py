@@ -8,7 +8,7 @@ photo gives the same faces; CLOCK_S is the last guard.
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from math import radians, sqrt
+from math import radians
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from googly_eyes.detection.geometry import (
     eye_disagreements,
     frontal_ratio,
     one_by_one,
+    pass_scale,
     roll_differences,
     rolls,
     separate_faces,
@@ -34,8 +35,6 @@ from googly_eyes.photo.views import rotate, small_copy
 from googly_eyes.types import Floats, Matrix, Pixels
 
 LONG_SIDE = 640  # pixels, of the first pass: a larger one finds smaller faces and costs with its square
-MAX_ASPECT = 4.0  # long side over short; a pass over a longer panorama has the pixels of a photo of this shape
-MAX_UPSCALE = 2.0  # a larger scale blurs a small photo and finds nothing more
 MIN_SCALE_GAIN = 1.25  # over an earlier pass in the same rotation; a pass with less gain shows nothing new
 SMALL_FACE = 36  # pixels of the first pass; smaller faces score below HIGH_CONFIDENCE (from 32) or are missed
 
@@ -93,7 +92,7 @@ class Search:
 
         Return the candidates in pixels of the pass; none if an earlier pass covers this one or the time is over.
         """
-        scale = self._pass_scale(long_side)
+        scale = pass_scale(self._photo.width, self._photo.height, long_side, rotation)
         covered = any(rotation == other and scale < MIN_SCALE_GAIN * earlier for earlier, other in self._passes)
         if covered or self._out_of_time():
             return NO_CANDIDATES
@@ -212,7 +211,8 @@ class Search:
 
     def _is_small(self, candidates: Candidates) -> Mask:
         """Return (n,) True for candidates that are too small for the first pass."""
-        small: Mask = box_heights(candidates) * self._pass_scale(LONG_SIDE) < SMALL_FACE
+        scale = pass_scale(self._photo.width, self._photo.height, LONG_SIDE, 0)
+        small: Mask = box_heights(candidates) * scale < SMALL_FACE
         return small
 
     def _is_known(self, candidates: Candidates) -> Mask:
@@ -239,12 +239,6 @@ class Search:
     def _high_confidence(self) -> Candidates:
         distinct = self.distinct()
         return distinct.take(np.flatnonzero(distinct.scores >= HIGH_CONFIDENCE))
-
-    def _pass_scale(self, long_side: int) -> float:
-        """Return the scale from the photo to a pass."""
-        width, height = self._photo.width, self._photo.height
-        aspect = min(max(width, height) / min(width, height), MAX_ASPECT)
-        return min(long_side / sqrt(aspect * width * height), MAX_UPSCALE)
 
     def _out_of_time(self) -> bool:
         late = self._clock() > self._deadline

@@ -45,7 +45,9 @@ class Source:
         """Encode an image as a file like this one. Raises UnsupportedMediaError if the encoder fails."""
         try:
             return self.encode(image)
-        except Exception as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # an encoder may reject a value that the decoder accepted
             raise UnsupportedMediaError(
                 f"This {self.format.label} can be read, but not be written again. Save it anew in a photo program.",
                 code="not_writable",
@@ -54,7 +56,10 @@ class Source:
 
 @contextmanager
 def report_damage(row: Format) -> Iterator[None]:
-    """Report any exception of a decoder, such as struct.error or MemoryError, as DamagedPhotoError."""
+    """Report any exception of a decoder or an encoder, such as struct.error or RecursionError, as DamagedPhotoError.
+
+    MemoryError is included: decoders raise it for impossible sizes in a damaged file.
+    """
     try:
         yield
     except GooglyError:
@@ -72,3 +77,8 @@ def save(image: Image.Image, name: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, name, **options)
     return buffer.getvalue()
+
+
+def cut_profile(profile: bytes | None) -> bytes | None:
+    """Return a colour profile without the bytes after the size in its header (ICC.1:2022, 7.2.2)."""
+    return profile and (profile[: int.from_bytes(profile[:4])] or None)

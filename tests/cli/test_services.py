@@ -3,6 +3,7 @@
 Results are compared byte for byte with the result of the pipeline in this process for the same photo and seed.
 """
 
+import base64
 import contextlib
 import io
 import json
@@ -32,12 +33,12 @@ from local.function_url import REGION, throwaway_keys
 from testing.command import environment, files_in
 from testing.people import as_jpeg, group, landscape
 from testing.photos import photo_from, stored
-from testing.scripted import BREAK_OFF, Answer, scripted
+from testing.scripted import BREAK_OFF, ECHO, Answer, scripted
 from testing.urls import function_url, utc_now
 
 pytestmark = pytest.mark.process
 SEED = 7
-DONE = Answer(200, {"faces": [], "seed": SEED, "image": "ZXllcw==", "request_id": "1"})
+DONE = Answer(200, {"faces": [], "seed": SEED, "image": ECHO, "request_id": "1"})
 
 
 def expected(data, detector, **options):
@@ -181,10 +182,10 @@ def test_the_environment_names_the_service_and_an_empty_url_is_this_machine(tmp_
     with scripted(DONE) as service:
         env = environment(GOOGLY_URL=service.url)
         assert googly("a.jpg", cwd=tmp_path, env=env).status == 0
-        assert (tmp_path / "a.googly.jpg").read_bytes() == b"eyes"
+        assert (tmp_path / "a.googly.jpg").read_bytes() == photo
         assert googly("a.jpg", "--url=", "--force", cwd=tmp_path, env=env).status == 0
     assert len(service.asked) == 1
-    assert (tmp_path / "a.googly.jpg").read_bytes() != b"eyes"
+    assert (tmp_path / "a.googly.jpg").read_bytes() != photo
 
 
 # ---- services that fail ----------------------------------------------------------------------------------------------
@@ -194,7 +195,7 @@ def test_a_busy_service_and_a_broken_connection_are_retried(three, googly, photo
     with scripted(Answer(503, headers={"Retry-After": "1"}), BREAK_OFF, DONE) as service:
         done = googly("a.jpg", "--url", service.url, cwd=three)
     assert (done.status, done.errors) == (0, [])
-    assert (three / "a.googly.jpg").read_bytes() == b"eyes"
+    assert (three / "a.googly.jpg").read_bytes() == photo
     assert [asked.body for asked in service.asked] == [photo] * 3
 
 
@@ -223,6 +224,15 @@ def test_a_wrong_address_is_one_line(three, address, googly):
     assert done.status == 1
     assert len(done.errors) == 1
     assert done.errors[0].startswith(f"googly: {address} ")
+
+
+@pytest.mark.parametrize("image", ["", "PGh0bWw+", base64.b64encode(as_jpeg(landscape(40, 30))).decode()])
+def test_a_wrong_photo_of_a_service_never_replaces_the_own_one(three, googly, photo, image):
+    with scripted(Answer(200, {**DONE.body, "image": image})) as service:
+        done = googly("a.jpg", "--force", "-o", "a.jpg", "--url", service.url, cwd=three)
+    assert done.status == 1
+    assert "Nothing was changed" in done.errors[0]
+    assert (three / "a.jpg").read_bytes() == photo
 
 
 def test_a_page_that_is_no_service_is_reported_once(three, googly):

@@ -9,7 +9,7 @@ from PIL import AvifImagePlugin
 from googly_eyes.photo.exif import orientation_exif, read_orientation
 from googly_eyes.photo.iso_media import Items, read_items
 from googly_eyes.photo.registry import FORMATS, iso_brands
-from googly_eyes.photo.source import Source, save
+from googly_eyes.photo.source import Source, cut_profile, save
 
 FORMAT = FORMATS["AVIF"]
 QUALITY = {"quality": 90, "speed": 9}  # libavif's: visually lossless, and 0.9 s for 12 MP (docs/adr/0003)
@@ -28,7 +28,7 @@ def open_source(data: bytes) -> Source:
     if any(coding & HIGH_BIT_DEPTH for coding in codings):
         raise FORMAT.refusal("high_bit_depth")
     file = AvifImagePlugin.AvifImageFile(io.BytesIO(data))
-    profile = file.info.get("icc_profile")
+    profile = cut_profile(file.info.get("icc_profile"))
     if not profile:
         _check_colours(items)
     orientation = read_orientation(file.info.get("exif"))

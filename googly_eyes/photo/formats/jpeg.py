@@ -33,7 +33,7 @@ from googly_eyes.photo.jpeg_header import (
     read_scans,
 )
 from googly_eyes.photo.registry import FORMATS
-from googly_eyes.photo.source import Source, save
+from googly_eyes.photo.source import Source, cut_profile, save
 from googly_eyes.types import APPENDED_DATA, DAMAGED_PARTS, SECOND_PICTURES, Fidelity
 
 FORMAT = FORMATS["JPEG"]
@@ -77,7 +77,7 @@ def open_source(data: bytes) -> Source:
         exif[DENSITY_UNIT] = JFIF_TO_EXIF_UNIT.get(density[0], NO_UNIT)
         exif[X_DENSITY], exif[Y_DENSITY] = density[1:]
         density = None
-    profile = file.info.get("icc_profile")
+    profile = cut_profile(file.info.get("icc_profile"))
     subsampling = 0 if header.is_rgb else _subsampling(file)
     options = {
         "qtables": _quantization_tables(file),

@@ -1,5 +1,7 @@
 """TIFF (6.0): one page; kept are compression, predictor, density and colour profile. Lossless unless JPEG inside."""
 
+import contextlib
+import ctypes
 import io
 from functools import partial
 from typing import Any
@@ -19,7 +21,7 @@ from googly_eyes.photo.exif import (
 )
 from googly_eyes.photo.orientation import UPRIGHT_TO_SENSOR
 from googly_eyes.photo.registry import FORMATS
-from googly_eyes.photo.source import Source, save
+from googly_eyes.photo.source import Source, cut_profile, save
 
 FORMAT = FORMATS["TIFF"]
 # TIFF 6.0 and its supplements.
@@ -36,12 +38,24 @@ LAYOUTS: dict[int, set[tuple[int, ...]]] = {
 }
 LAYOUTS_WITH_ALPHA = {(0, 2), (1, 2), (2, 4)}  # photometric interpretation, number of samples
 UNSIGNED = 1  # sample format
+DENSITY_UNITS = (1, 2, 3)  # none, inch, centimetre
 LOSSLESS = frozenset({"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "lzma", "zstd"})
 WITH_PREDICTOR = frozenset({"tiff_lzw", "tiff_adobe_deflate", "lzma", "zstd"})
 HORIZONTAL = 2  # predictor
 UNITS = frozenset({NO_UNIT, INCH, CENTIMETRE})
 # The JPEG inside needs strips of at least 8 rows, at its maximum width.
 JPEG_OPTIONS: dict[str, Any] = {"compression": "jpeg", "quality": 95, "strip_size": 8 * 65500 * 4}
+
+
+def _silence_libtiff() -> None:
+    """Remove libtiff's handlers, which print lines to standard error. Its errors are raised by Pillow anyway."""
+    with contextlib.suppress(OSError, AttributeError):  # AttributeError: libtiff is a part of Pillow, as on Windows
+        library = ctypes.CDLL(Image.core.__file__)  # type: ignore[attr-defined]
+        library.TIFFSetErrorHandler(None)
+        library.TIFFSetWarningHandler(None)
+
+
+_silence_libtiff()
 
 
 def open_source(data: bytes) -> Source:
@@ -98,9 +112,9 @@ def _kept(tags: TiffImagePlugin.ImageFileDirectory_v2, orientation: int) -> dict
 
 
 def _profile(file: TiffImagePlugin.TiffImageFile) -> bytes | None:
-    """Return the colour profile; None if its tag has another type than bytes."""
+    """Return the colour profile without the bytes after its end; None if the tag has another type."""
     profile = file.info.get("icc_profile")
-    return profile if isinstance(profile, bytes) else None
+    return cut_profile(profile) if isinstance(profile, bytes) else None
 
 
 def _undo_upright(image: Image.Image, *, orientation: int) -> Image.Image:
