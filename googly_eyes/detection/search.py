@@ -8,7 +8,7 @@ photo gives the same faces; CLOCK_S is the last guard.
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from math import radians
+from math import pi, radians
 
 import numpy as np
 import numpy.typing as npt
@@ -105,7 +105,10 @@ class Search:
         to_photo = np.array([[self._photo.width / width], [self._photo.height / height]]) * to_copy
         self._verify(seen, transform_candidates(seen, to_photo), pixels, to_photo, is_first=is_first, hints=max_hints)
         sure = transform_candidates(seen.take(np.flatnonzero(seen.scores >= HIGH_CONFIDENCE)), to_photo)
-        self._score_sums.setdefault(rotation, float(np.sum(sure.scores[self._is_known(sure)])))
+        # Not self._is_known(): there the penalty of sideways detections presumes the rotation that is looked for.
+        every = concatenate(self._confirmed)
+        confirmed = every.take(np.flatnonzero(every.scores >= HIGH_CONFIDENCE))
+        self._score_sums.setdefault(rotation, float(np.sum(sure.scores[_overlap_any(sure, confirmed, SAME_ROLL)])))
         return seen
 
     def looks_rotated(self, first: Candidates) -> bool:
@@ -204,7 +207,8 @@ class Search:
             return np.where(narrow & (pass_scores < HIGH_CONFIDENCE), 0, scores).astype(np.float32)
         needed = np.where(pass_scores >= HIGH_CONFIDENCE, CANDIDATE_THRESHOLD, HIGH_CONFIDENCE)
         certain = trusted & (best.scores >= needed)
-        agreed = (opinions.scores >= MIN_WITNESS_SCORE) | (self._is_small(best) & self._is_crowd)
+        upright = roll_differences(rolls(best), radians(self.rotation)) < SIDEWAYS
+        agreed = (opinions.scores >= MIN_WITNESS_SCORE) | (self._is_small(best) & upright & self._is_crowd)
         agreed |= best.scores < HIGH_CONFIDENCE
         doubted = np.where(agreed, best.scores, np.minimum(best.scores, opinions.scores))
         return np.where(certain, np.maximum(best.scores, pass_scores), doubted).astype(np.float32)
@@ -217,16 +221,7 @@ class Search:
 
     def _is_known(self, candidates: Candidates) -> Mask:
         """Return (n,) True for candidates that are confirmed faces; in a rotated photo only if their rolls agree."""
-        faces = self._high_confidence()
-        angles = rolls(faces)
-        max_difference = SAME_ROLL if self._may_be_rotated else np.inf
-        return np.array(
-            [
-                np.any((iou(box, faces.boxes) > NMS_IOU) & (roll_differences(angles, roll) < max_difference))
-                for box, roll in zip(candidates.boxes, rolls(candidates).tolist(), strict=True)
-            ],
-            bool,
-        )
+        return _overlap_any(candidates, self._high_confidence(), SAME_ROLL if self._may_be_rotated else pi)
 
     def _still_unconfirmed(self) -> Candidates:
         """Return the candidates of at least CANDIDATE_THRESHOLD that are no face so far, best first."""
@@ -244,3 +239,15 @@ class Search:
         late = self._clock() > self._deadline
         self._cut_short |= late
         return late
+
+
+def _overlap_any(candidates: Candidates, faces: Candidates, max_difference: float) -> Mask:
+    """Return (n,) True for candidates that overlap a face with a roll that differs by at most `max_difference`."""
+    angles = rolls(faces)
+    return np.array(
+        [
+            np.any((iou(box, faces.boxes) > NMS_IOU) & (roll_differences(angles, roll) <= max_difference))
+            for box, roll in zip(candidates.boxes, rolls(candidates).tolist(), strict=True)
+        ],
+        bool,
+    )

@@ -155,7 +155,7 @@ def test_fast_looks_once_and_high_finds_no_fewer_than_auto(detector, crowd_and_t
 def test_large_upright_faces_are_looked_at_once_and_get_no_crop(retinaface):
     image, truth = face(400, seed=3)
     counting = Counting(retinaface)
-    [found] = find(photo_from(as_jpeg(image)), counting, min_score=0.9).faces
+    [found] = find(photo_from(as_jpeg(image)), counting, min_score=0.9, detail="fast").faces
     assert (len(counting.scans), counting.crops) == (1, 0)
     assert eye_error(found, truth) < 0.1
 
@@ -231,7 +231,7 @@ def test_no_more_crops_are_taken_than_are_allowed_and_the_answer_says_so(detecto
     found = find(photo, counting, min_score=0.9)
     assert found.stopped_early
     assert counting.crops == 20
-    assert 10 < len(found.faces) < 30
+    assert 10 < len(found.faces) < len(crowd_and_truths[1]) / 2
     assert find(photo, detector, min_score=0.9) == found
 
 
