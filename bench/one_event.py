@@ -19,10 +19,10 @@ def main(kind: str, photo: str) -> None:
         answer = handler(event, None)
     if answer["statusCode"] != 200:
         sys.exit(f"the handler returned status {answer['statusCode']}")
-    print(_peak_kib())
+    print(peak_kib())
 
 
-def _peak_kib() -> int:
+def peak_kib() -> int:
     """Return VmHWM of this process. getrusage would include the process that it was forked from."""
     status = Path("/proc/self/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])

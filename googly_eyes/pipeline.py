@@ -32,7 +32,9 @@ def _googlify(data: bytes, options: Options, detector: Detector, settings: Setti
     watch = _Stopwatch()
     seed = SystemRandom().randint(0, MAX_SEED) if options.seed is None else options.seed
     encoded = None
-    with open_photo(data, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels) as photo:
+    with open_photo(
+        data, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels, max_memory=settings.max_memory
+    ) as photo:
         watch.lap("read")
         found = find(photo, detector, min_score=options.min_score, detail=options.detail)
         watch.lap("find")

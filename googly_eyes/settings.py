@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from googly_eyes.errors import SettingError
+from googly_eyes.memory import memory_at_hand
 
 PREFIX = "GOOGLY_"
 # A photo is processed by the Lambda function, by a worker of `googly serve`, or by the command and the library.
@@ -32,8 +33,8 @@ MODELS = PACKAGE_MODELS if PACKAGE_MODELS.is_dir() else CHECKOUT_MODELS
 DETECTORS = ("retinaface", "mtcnn")  # the first is the default
 MAX_MEGAPIXELS = 64.0
 MAX_MB = 20.0
-# A Lambda request may have 6 MiB, which include the event around the photo. In base64, 4.5 MB of photo become 6 MB.
-MAX_MB_ON_LAMBDA = 4.5
+# A Lambda event ends at 6 MiB: this in base64 leaves 11 kB for the rest of the event, whose headers may have 10 kB.
+MAX_MB_ON_LAMBDA = 4.71
 MAX_THREADS = 64
 # Default limits for photos of this machine's user. Above 89 megapixels, Pillow warns of a decompression bomb.
 OWN_LIMITS = {"GOOGLY_MAX_MEGAPIXELS": "89", "GOOGLY_MAX_MB": "500"}
@@ -42,13 +43,17 @@ MAX_MILLIONS = 1000  # of pixels or bytes; a larger value is probably a mistake 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The detector with its model file and thread count, and the limits of a photo in pixels and bytes."""
+    """The detector with its model file and thread count, and the limits of a photo in pixels and bytes.
+
+    `max_memory` are the bytes that this process may use; None if unknown.
+    """
 
     detector: str
     model: Path
     threads: int
     max_pixels: int
     max_bytes: int
+    max_memory: int | None = None
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -65,6 +70,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         threads=_threads(environ.get("GOOGLY_THREADS", min(2, count_processors()))),
         max_pixels=_millions("GOOGLY_MAX_MEGAPIXELS", environ.get("GOOGLY_MAX_MEGAPIXELS", MAX_MEGAPIXELS)),
         max_bytes=_millions("GOOGLY_MAX_MB", environ.get("GOOGLY_MAX_MB", max_mb)),
+        max_memory=memory_at_hand(environ),
     )
 
 

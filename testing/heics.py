@@ -75,8 +75,8 @@ def written(
     properties = list(loose)
     associations = []
     for number, picture in enumerate(pictures, 1):
-        own = [len(properties) + place for place in range(1, len(picture.properties) + 1)]
-        properties.extend(picture.properties)
+        properties.extend(each for each in picture.properties if each not in properties)
+        own = [properties.index(each) + 1 for each in picture.properties]
         associations.append(struct.pack(">HB", number, len(own)) + bytes(own))
     ipco = box(b"ipco", b"".join(box(*each) for each in properties))
     ipma = box(b"ipma", bytes(4) + struct.pack(">I", len(pictures)) + b"".join(associations))

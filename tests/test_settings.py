@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from googly_eyes.errors import SettingError
+from googly_eyes.memory import memory_at_hand
 from googly_eyes.settings import MODELS, VARIABLES, Settings, load_settings, model_error
 from models import __main__ as command
 from testing.paths import ROOT
@@ -64,7 +65,7 @@ def missing_model_message(folder):
 
 
 def test_on_lambda_a_photo_must_fit_into_a_request():
-    assert load_settings({"AWS_LAMBDA_FUNCTION_NAME": "googly"}).max_bytes == 4_500_000
+    assert load_settings({"AWS_LAMBDA_FUNCTION_NAME": "googly"}).max_bytes == 4_710_000
     assert load_settings({"AWS_LAMBDA_FUNCTION_NAME": "googly", "GOOGLY_MAX_MB": "3"}).max_bytes == 3_000_000
 
 
@@ -77,7 +78,12 @@ def test_every_setting_is_taken_from_the_environment():
         "GOOGLY_MAX_MB": "1.5",
         "HOME": "/root",
     }
-    assert load_settings(environ) == Settings("mtcnn", Path("/opt/other.tflite"), 3, 500_000, 1_500_000)
+    memory = memory_at_hand(environ)
+    assert load_settings(environ) == Settings("mtcnn", Path("/opt/other.tflite"), 3, 500_000, 1_500_000, memory)
+
+
+def test_the_memory_of_a_function_is_the_limit_of_its_photos():
+    assert load_settings({"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512"}).max_memory == 512 * 2**20
 
 
 @pytest.mark.parametrize(("cpus", "threads"), [(1, 1), (2, 2), (64, 2)])

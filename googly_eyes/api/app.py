@@ -42,8 +42,9 @@ def respond(
             raise _response_too_large(response)
     except Exception as error:
         response = _error_response(error, request, log_fields)
-    if request.method == "HEAD":
-        response = replace(response, body=b"")
+    if request.method == "HEAD":  # RFC 9110, 8.6: the length is that of the response to GET
+        headers = {**response.headers, "content-length": str(len(response.body))}
+        response = replace(response, headers=headers, body=b"")
     _log(request, response, log_fields, total_ms=_ms_since(started))
     return response
 

@@ -97,6 +97,6 @@ def _read_photo(source: Path | None, max_bytes: int) -> bytes:
         raise FileError("This is not a file, but a pipe or a device. Send its photo to standard input: googly -",
                         "not_a_file")  # fmt: skip
     if status.st_size > max_bytes:
-        raise TooLargeError(f"The file has {status.st_size / 1e6:.1f} MB; {max_bytes / 1e6:g} MB are allowed.")
+        raise TooLargeError(f"The file has {status.st_size:,} bytes; {max_bytes:,} are allowed.")
     with source.open("rb") as file:
         return file.read(max_bytes + 1)

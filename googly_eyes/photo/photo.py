@@ -31,6 +31,12 @@ if not Image.core.get_blocks_max():  # type: ignore[attr-defined]
     Image.core.set_blocks_max(16)  # type: ignore[attr-defined]
 
 
+# Of a process that has loaded the model and handled a small photo; and copies of a file in a request and its response,
+# in base64 or not. Measured: bench/memory.py and bench/one_event.py.
+BASE_MEMORY = 150 * 2**20
+COPIES_OF_FILE = 6
+
+
 @dataclass(frozen=True, slots=True)
 class Encoded:
     """An encoded photo. `fidelity` is the effect of encoding where nothing was painted.
@@ -125,18 +131,21 @@ class CoefficientPhoto(Photo):
             return decoded.encode()
 
 
-def open_photo(data: bytes, *, max_bytes: int, max_pixels: int) -> AbstractContextManager[Photo]:
+def open_photo(
+    data: bytes, *, max_bytes: int, max_pixels: int, max_memory: int | None = None
+) -> AbstractContextManager[Photo]:
     """Open a photo for the body of a with statement.
 
     Raises BadRequestError (no bytes), TooLargeError, UnsupportedMediaError (a format or kind of file that cannot be
-    read and written without loss of content) or DamagedPhotoError. Both limits are checked before a pixel is decoded.
+    read and written without loss of content) or DamagedPhotoError. All limits are checked before a pixel is decoded.
+    `max_memory` are the bytes of the process; None is no limit.
     """
-    return _OpenPhoto(_read_within_limits(data, max_bytes=max_bytes, max_pixels=max_pixels))
+    return _OpenPhoto(_read_within_limits(data, max_bytes=max_bytes, max_pixels=max_pixels, max_memory=max_memory))
 
 
-def decode_photo(data: bytes, *, max_bytes: int, max_pixels: int) -> DecodedPhoto:
+def decode_photo(data: bytes, *, max_bytes: int, max_pixels: int, max_memory: int | None = None) -> DecodedPhoto:
     """Open any photo in pixels; for as long as it is used. Raises as `open_photo`."""
-    return _decode(_read_within_limits(data, max_bytes=max_bytes, max_pixels=max_pixels))
+    return _decode(_read_within_limits(data, max_bytes=max_bytes, max_pixels=max_pixels, max_memory=max_memory))
 
 
 def read_source(data: bytes) -> Source:
@@ -172,12 +181,12 @@ class _OpenPhoto:
             self._editor.close(error)
 
 
-def _read_within_limits(data: bytes, *, max_bytes: int, max_pixels: int) -> Source:
+def _read_within_limits(data: bytes, *, max_bytes: int, max_pixels: int, max_memory: int | None = None) -> Source:
     if not data:
         raise BadRequestError("The photo is empty. Send the bytes of an image file.", code="empty_photo")
     if len(data) > max_bytes:
         raise TooLargeError(
-            f"The photo has {len(data) / 1e6:.1f} MB; {max_bytes / 1e6:.1f} MB are allowed. Send a smaller copy.",
+            f"The photo has {len(data):,} bytes; {max_bytes:,} are allowed. Send a smaller copy.",
             bytes=len(data),
             max_bytes=max_bytes,
         )
@@ -189,7 +198,25 @@ def _read_within_limits(data: bytes, *, max_bytes: int, max_pixels: int) -> Sour
             pixels=width * height,
             max_pixels=max_pixels,
         )
+    if max_memory is not None:
+        _check_memory(source, len(data), width * height, max_memory)
     return source
+
+
+def _check_memory(source: Source, size: int, pixels: int, max_memory: int) -> None:
+    """Raise TooLargeError if editing the photo may need more memory than the process has."""
+    row = source.format
+    left = max_memory - BASE_MEMORY - size * COPIES_OF_FILE
+    if pixels * row.bytes_per_pixel > left:
+        max_pixels = max(0, left // row.bytes_per_pixel)
+        raise TooLargeError(
+            f"A {row.label} of {pixels / 1e6:.1f} million pixels needs more memory than there is: "
+            f"{max_memory / 2**20:.0f} MiB allow {max_pixels / 1e6:.1f} million. Send a smaller copy.",
+            code="not_enough_memory",
+            pixels=pixels,
+            max_pixels=max_pixels,
+            max_memory=max_memory,
+        )
 
 
 def _decode(source: Source) -> DecodedPhoto:

@@ -17,9 +17,10 @@ TEXT_START = 1024  # bytes that are checked for text
 class Format:
     """One photo format. `name` is Pillow's, if Pillow has the format.
 
-    `matches` checks the first bytes of a file. `refused` maps the error code of each kind of file that cannot be read
-    and written without loss of content to its message, which names the format as {label}. `written_as` is the name of
-    the format of the result, if it is another one.
+    `matches` checks the first bytes of a file. `bytes_per_pixel` is the peak of memory while a photo is edited, of the
+    most expensive kind (bench/memory.py). `refused` maps the error code of each kind of file that cannot be read and
+    written without loss of content to its message, which names the format as {label}. `written_as` is the name of the
+    format of the result, if it is another one.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Format:
     media_type: str
     extensions: tuple[str, ...]
     matches: Callable[[bytes], bool]
+    bytes_per_pixel: int
     keeps_alpha: bool
     keeps_profile: bool
     keeps_orientation: bool
@@ -90,6 +92,7 @@ _ROWS = (
         media_type="image/jpeg",
         extensions=(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
         matches=_starts_with(b"\xff\xd8\xff"),
+        bytes_per_pixel=10,
         keeps_alpha=False,
         keeps_profile=True,
         keeps_orientation=True,
@@ -108,6 +111,7 @@ _ROWS = (
         media_type="image/png",
         extensions=(".png",),
         matches=_starts_with(b"\x89PNG\r\n\x1a\n"),
+        bytes_per_pixel=20,
         keeps_alpha=True,
         keeps_profile=True,
         keeps_orientation=True,
@@ -119,6 +123,7 @@ _ROWS = (
         media_type="image/webp",
         extensions=(".webp",),
         matches=lambda data: data.startswith(b"RIFF") and data[8:12] == b"WEBP",
+        bytes_per_pixel=52,
         keeps_alpha=True,
         keeps_profile=True,
         keeps_orientation=True,
@@ -130,6 +135,7 @@ _ROWS = (
         media_type="image/gif",
         extensions=(".gif",),
         matches=_starts_with(b"GIF87a", b"GIF89a"),
+        bytes_per_pixel=27,
         keeps_alpha=True,
         keeps_profile=False,
         keeps_orientation=False,
@@ -145,6 +151,7 @@ _ROWS = (
         media_type="image/bmp",
         extensions=(".bmp", ".dib"),
         matches=_starts_with(b"BM"),
+        bytes_per_pixel=10,
         keeps_alpha=False,
         keeps_profile=False,
         keeps_orientation=False,
@@ -161,6 +168,7 @@ _ROWS = (
         media_type="image/tiff",
         extensions=(".tif", ".tiff"),
         matches=_starts_with(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+        bytes_per_pixel=24,
         keeps_alpha=True,
         keeps_profile=True,
         keeps_orientation=True,
@@ -180,6 +188,7 @@ _ROWS = (
         media_type="image/avif",
         extensions=(".avif",),
         matches=lambda data: bool(iso_brands(data) & AVIF_BRANDS),
+        bytes_per_pixel=34,
         keeps_alpha=True,
         keeps_profile=True,
         keeps_orientation=True,
@@ -201,6 +210,7 @@ _ROWS = (
         media_type="image/heic",
         extensions=(".heic", ".heif", ".hif"),
         matches=lambda data: bool(iso_brands(data) & HEIC_BRANDS),
+        bytes_per_pixel=16,
         keeps_alpha=False,
         keeps_profile=True,
         keeps_orientation=False,

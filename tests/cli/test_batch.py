@@ -188,7 +188,7 @@ def test_a_file_over_the_limit_is_not_read(results, monkeypatch, capsys):
     os.truncate("film.jpg", 10**9)
     service = FakeService()
     assert errors_of(run([Job(Path("film.jpg"), None)], service, results)) == ["too_large"]
-    assert "The file has 1000.0 MB; 1 MB are allowed." in capsys.readouterr().err
+    assert "The file has 1,000,000,000 bytes; 1,000,000 are allowed." in capsys.readouterr().err
     assert service.photos == []
 
 

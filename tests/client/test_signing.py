@@ -5,7 +5,7 @@ import requests
 
 from googly_eyes.client.signing import Signer, function_region
 from googly_eyes.errors import ForbiddenError
-from local.function_url_events import HttpRequest
+from local.function_url_events import UrlRequest
 from local.sigv4 import Keys, RefusedError, verify
 
 NOW = datetime.datetime.now(datetime.UTC)
@@ -27,7 +27,7 @@ def signed_request(signer, url=URL):
     prepared = requests.Session().prepare_request(request)
     path, _, query = prepared.path_url.partition("?")
     received = {name.lower(): value for name, value in prepared.headers.items()}
-    return HttpRequest("POST", path, query, {"host": "abc123.lambda-url.eu-west-1.on.aws", **received}, b"photo", "")
+    return UrlRequest("POST", path, query, {"host": "abc123.lambda-url.eu-west-1.on.aws", **received}, b"photo", "")
 
 
 def verify_now(request, region="eu-west-1", keys=KEYS):

@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from googly_eyes.errors import BadRequestError, GooglyError, TooLargeError, UnsupportedMediaError
-from googly_eyes.photo.photo import decode_photo
+from googly_eyes.photo.photo import BASE_MEMORY, COPIES_OF_FILE, decode_photo
 from googly_eyes.photo.registry import FORMATS
 from googly_eyes.photo.views import crop, small_copy
 from testing.fuzz import mutants
-from testing.photo_files import picture
+from testing.photo_files import picture, saved
 from testing.photos import photo_from, stored
 
 
@@ -37,7 +36,7 @@ def test_an_empty_photo_is_refused():
 
 
 def test_a_photo_over_the_byte_limit_is_refused_unread():
-    with pytest.raises(TooLargeError, match=r"3.0 MB; 2.5 MB") as refused:
+    with pytest.raises(TooLargeError, match=r"3,000,000 bytes; 2,500,000 are") as refused:
         decode_photo(bytes(3_000_000), max_bytes=2_500_000, max_pixels=1)
     assert refused.value.details == {"bytes": 3_000_000, "max_bytes": 2_500_000}
 
@@ -137,7 +136,18 @@ def test_a_photo_that_the_encoder_refuses_is_an_error_of_the_photo():
     def fail(_):
         raise RuntimeError("Error setting from dictionary")
 
-    photo = decode_photo(stored(Image.new("RGB", (8, 8)), 1, "PNG"), max_bytes=10**6, max_pixels=10**6)
+    photo = decode_photo(saved(picture(), "PNG"), max_bytes=10**6, max_pixels=10**6)
     with pytest.raises(UnsupportedMediaError, match="be written again") as refused:
         replace(photo.source, encode=fail).write(photo.image)
     assert refused.value.code == "not_writable"
+
+
+@pytest.mark.parametrize("kind", [name for name, row in FORMATS.items() if not row.written_as])
+def test_a_photo_that_needs_more_memory_than_there_is_is_refused_before_decoding(kind):
+    data = saved(picture(), kind)
+    needed = BASE_MEMORY + COPIES_OF_FILE * len(data) + 60 * 44 * FORMATS[kind].bytes_per_pixel
+    assert decode_photo(data, max_bytes=10**6, max_pixels=10**6, max_memory=needed).width == 60
+    with pytest.raises(TooLargeError, match="MiB allow") as refused:
+        decode_photo(data, max_bytes=10**6, max_pixels=10**6, max_memory=needed - 1)
+    assert refused.value.code == "not_enough_memory"
+    assert refused.value.details == {"pixels": 2640, "max_pixels": 2639, "max_memory": needed - 1}

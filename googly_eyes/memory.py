@@ -1,0 +1,61 @@
+"""The memory that this process may use: of its Lambda function, its container, its own limit, or the machine."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+MIB = 2**20
+PROC_CGROUP, CGROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
+LAMBDA_MEMORY = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"  # in MiB
+
+
+def memory_at_hand(environ: Mapping[str, str] = os.environ) -> int | None:
+    """Return the smallest of all limits in bytes; None if none is known, as on Windows."""
+    return min(_limits(environ), default=None)
+
+
+def _limits(environ: Mapping[str, str]) -> Iterator[int]:
+    if environ.get(LAMBDA_MEMORY, "").isdecimal():
+        yield int(environ[LAMBDA_MEMORY]) * MIB
+    yield from cgroup_limits()
+    if sys.platform != "win32":
+        import resource  # noqa: PLC0415 - Windows has no such module
+
+        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if soft != resource.RLIM_INFINITY:
+            yield soft
+        if "SC_PHYS_PAGES" in os.sysconf_names:
+            yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def cgroup_limits(groups: Path = PROC_CGROUP, root: Path = CGROUPS) -> Iterator[int]:
+    """Yield the limits of the control groups of this process and of those above them, version 1 and 2."""
+    try:
+        lines = groups.read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        number, controllers, path = line.split(":", 2)
+        if "memory" in controllers.split(","):
+            top, name = root / "memory", "memory.limit_in_bytes"
+        elif number == "0":
+            top, name = root, "memory.max"
+        else:
+            continue
+        group = top / path.lstrip("/")
+        # Inside a container its own group may be mounted as the root, so that the path does not exist.
+        for place in (group, *group.parents):
+            limit = _read_number(place / name)
+            if limit is not None:
+                yield limit
+            if place == top:
+                break
+
+
+def _read_number(path: Path) -> int | None:
+    """Return the number in a file; None for a missing file and for the text `max`."""
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None
