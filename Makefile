@@ -88,8 +88,8 @@ test-slow: $(MODELS) $(VENV)/dev.installed ## what takes minutes, or packages of
 	@$(BIN)/python -m pytest -m slow -rs
 
 .PHONY: fuzz
-fuzz: $(VENV)/dev.installed ## mutated JPEGs at what edits them: no crash, no leak, no unreadable answer (COUNT, SECONDS)
-	@$(BIN)/python -W ignore -m testing.fuzz $(or $(COUNT),20000) $(or $(SECONDS),300)
+fuzz: $(VENV)/dev.installed ## edit mutated photos: no crash, no leak, no unreadable result (FORMAT=JPEG, PNG, ...; COUNT, SECONDS)
+	@$(BIN)/python -W ignore -m testing.fuzz $(or $(COUNT),20000) $(or $(SECONDS),300) "" $(or $(FORMAT),JPEG)
 
 .PHONY: bench
 bench: $(MODELS) $(VENV)/dev.installed ## stages and ratios against Pillow's own work, on one core
