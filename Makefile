@@ -88,8 +88,8 @@ test-slow: $(MODELS) $(VENV)/dev.installed ## run the tests that take minutes or
 	@$(BIN)/python -m pytest -m slow -rs
 
 .PHONY: fuzz
-fuzz: $(VENV)/dev.installed ## edit mutated JPEGs: no crash, no leak, no unreadable result (COUNT, SECONDS)
-	@$(BIN)/python -W ignore -m testing.fuzz $(or $(COUNT),20000) $(or $(SECONDS),300)
+fuzz: $(VENV)/dev.installed ## edit mutated photos: no crash, no leak, no unreadable result (FORMAT=JPEG, PNG, ...; COUNT, SECONDS)
+	@$(BIN)/python -W ignore -m testing.fuzz $(or $(COUNT),20000) $(or $(SECONDS),300) "" $(or $(FORMAT),JPEG)
 
 .PHONY: bench
 bench: $(MODELS) $(VENV)/dev.installed ## measure time and memory, compared with Pillow, on one core
