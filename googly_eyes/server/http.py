@@ -10,6 +10,7 @@ import waitress
 from flask import Flask
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 from waitress.server import BaseWSGIServer
 from waitress.task import ErrorTask
 from waitress.utilities import RequestEntityTooLarge
@@ -86,5 +87,15 @@ class _ErrorTask(ErrorTask):  # type: ignore[misc]
         self.write(response.body)
 
 
+class _Parser(HTTPRequestParser):  # type: ignore[misc]
+    def received(self, data: bytes) -> int:
+        """Parse some bytes. Do not request the body of a request that is refused by its headers (RFC 9110, 10.1.1)."""
+        consumed: int = super().received(data)
+        if self.error:
+            self.expect_continue = False
+        return consumed
+
+
 class _Channel(HTTPChannel):  # type: ignore[misc]
+    parser_class = _Parser
     error_task_class = _ErrorTask
