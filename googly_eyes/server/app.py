@@ -69,7 +69,8 @@ def _http_request(request_id: str) -> HttpRequest:
 
 
 def _flask_response(response: HttpResponse) -> Response:
-    return Response(response.body, response.status, dict(response.headers))
+    # A list: Flask would replace the Content-Length of a response to HEAD by that of its body.
+    return Response([response.body], response.status, dict(response.headers))
 
 
 def _error_response(error: GooglyError, request_id: str) -> HttpResponse:

@@ -120,6 +120,13 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
         if names.count(b"host") != 1 and self.version == "1.1":
             raise ParsingError("it must have one Host header")
 
+    def received(self, data: bytes) -> int:
+        """Parse some bytes. Do not request the body of a request that is refused by its headers (RFC 9110, 10.1.1)."""
+        consumed: int = super().received(data)
+        if self.error:
+            self.expect_continue = False
+        return consumed
+
 
 class _Channel(HTTPChannel):  # type: ignore[misc]
     parser_class = _Parser

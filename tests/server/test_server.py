@@ -102,6 +102,21 @@ def test_a_content_length_over_the_limit_is_refused_before_the_body_is_sent(serv
     assert json.loads(answer.read())["error"]["code"] == "too_large"
 
 
+def test_a_body_over_the_limit_is_not_requested_with_100_continue(running):
+    head = (
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n"
+    )
+    for length, status in ((40_000_000, b"413"), (4, b"100")):
+        with socket.create_connection(("127.0.0.1", running.port), timeout=20) as connection:
+            connection.sendall(head % length)
+            assert connection.recv(12) == b"HTTP/1.1 " + status
+
+
+def test_head_has_the_content_length_of_get(server):
+    head, get = (requests.request(method, f"{server}/openapi.json", timeout=20) for method in ("HEAD", "GET"))
+    assert head.headers["Content-Length"] == get.headers["Content-Length"] == str(len(get.content))
+
+
 def test_a_chunked_body_over_the_limit_is_refused(server):
     chunks = (b"x" * 2**20 for _ in range(60))
     answer = requests.post(server, chunks, headers=JPEG, timeout=60)
