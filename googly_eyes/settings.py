@@ -30,7 +30,7 @@ PACKAGE_MODELS = Path(__file__).resolve().parent / "models"
 CHECKOUT_MODELS = PACKAGE_MODELS.parent.parent / "models"
 MODELS = PACKAGE_MODELS if PACKAGE_MODELS.is_dir() else CHECKOUT_MODELS
 
-DETECTORS = ("retinaface", "mtcnn")  # the first is the default
+DEFAULT_DETECTOR = "retinaface"
 MAX_MEGAPIXELS = 64.0
 MAX_MB = 20.0
 # A Lambda event ends at 6 MiB: this in base64 leaves 11 kB for the rest of the event, whose headers may have 10 kB.
@@ -63,7 +63,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """
     _check_names(environ)
     max_mb = MAX_MB_ON_LAMBDA if "AWS_LAMBDA_FUNCTION_NAME" in environ else MAX_MB
-    detector = _detector(environ.get("GOOGLY_DETECTOR", DETECTORS[0]))
+    detector = environ.get("GOOGLY_DETECTOR", DEFAULT_DETECTOR)
     return Settings(
         detector=detector,
         model=Path(environ.get("GOOGLY_MODEL", MODELS / f"{detector}.tflite")),
@@ -108,12 +108,6 @@ def _check_names(environ: Mapping[str, str]) -> None:
         )
         advice = f"Did you mean {PREFIX}{similar[0]}?" if similar else f"The settings are {', '.join(VARIABLES)}."
         raise SettingError(f"There is no setting {unknown}. {advice}", setting=unknown)
-
-
-def _detector(value: str) -> str:
-    if value not in DETECTORS:
-        raise _wrong("GOOGLY_DETECTOR", value, " or ".join(DETECTORS))
-    return value
 
 
 def _threads(value: str | int) -> int:

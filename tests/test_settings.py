@@ -102,7 +102,6 @@ def test_all_processors_are_counted_on_a_system_without_sched_getaffinity(monkey
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        *[("GOOGLY_DETECTOR", value) for value in ("", "RetinaFace", "mtcnn ", "opencv")],
         *[("GOOGLY_THREADS", value) for value in ("", "0", "-1", "1.5", "two", "65")],
         *[("GOOGLY_MAX_MEGAPIXELS", value) for value in ("", "0", "-1", "nan", "inf", "1e9", "64MP")],
         *[("GOOGLY_MAX_MB", value) for value in ("", "0", "-1", "nan", "inf", "20000000", "20MB")],

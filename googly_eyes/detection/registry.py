@@ -22,5 +22,7 @@ def load_detector(settings: Settings, threads: int | None = None) -> Detector:
     """
     if settings.detector not in DETECTORS:
         allowed = " or ".join(DETECTORS)
-        raise SettingError(f"There is no detector {settings.detector!r}. Set GOOGLY_DETECTOR to {allowed}.")
+        raise SettingError(
+            f"There is no detector {settings.detector!r}. Set GOOGLY_DETECTOR to {allowed}.", setting="GOOGLY_DETECTOR"
+        )
     return DETECTORS[settings.detector](settings.model, threads or settings.threads)
