@@ -11,6 +11,7 @@ from dashboard.before_after_slider import before_after_slider
 from dashboard.controls import shake, show_controls
 from dashboard.endpoint import Endpoint, is_reachable, read_endpoint
 from dashboard.face_overlay import LEFT, NOSE, RIGHT, face_overlay
+from dashboard.memory import start_releasing
 from dashboard.result_cache import ResultCache, UploadedPhoto, uploaded_photo
 from googly_eyes.cli.sources import result_name
 from googly_eyes.client.preview import Preview, make_preview
@@ -25,6 +26,7 @@ MultiPartParser.spool_max_size = 2**30
 PREVIEW_SIDE = 1400  # long side of the images on the page, in pixels
 MAX_PREVIEWS = 64  # cached for each visitor
 MARKDOWN_CHARACTERS = re.compile(r"([\\`*_{}\[\]()<>#+.!|~$:-])")
+LINK_STARTS, WORD_JOINER = re.compile(r"(www)(?=\\?\.)", re.IGNORECASE), "\u2060"
 UPLOAD_TAB, CAMERA_TAB = ":material/upload: Upload", ":material/photo_camera: Camera"
 CAMERA_FILE = "camera.jpg"
 LOGO = (
@@ -53,6 +55,7 @@ LEGEND = (
 
 def show() -> None:
     """Show the page from top to bottom. Streamlit calls this after every change of a widget."""
+    start_releasing()
     st.set_page_config("Googly eyes", LOGO, layout="wide")
     with st.sidebar:
         st.subheader("Eyes", anchor=False)
@@ -194,5 +197,8 @@ def _remarks(result: Result) -> str:
 
 
 def _escape_markdown(text: str) -> str:
-    """Escape all Markdown in `text`, which comes from a file name, a setting or the service."""
-    return MARKDOWN_CHARACTERS.sub(r"\\\1", text)
+    """Escape all Markdown in `text`, which comes from a file name, a setting or the service.
+
+    Streamlit makes a link of www. even if it is escaped; an invisible character inside prevents it.
+    """
+    return LINK_STARTS.sub(rf"\1{WORD_JOINER}", MARKDOWN_CHARACTERS.sub(r"\\\1", text))

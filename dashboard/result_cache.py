@@ -12,7 +12,7 @@ from googly_eyes.errors import GooglyError, ServiceError
 from googly_eyes.options import Options
 from googly_eyes.types import Result
 
-MAX_BYTES = 200_000_000  # of photos with eyes, for each visitor
+MAX_BYTES = 100_000_000  # of photos with eyes, for each visitor
 MAX_REQUESTS = 4  # concurrent; a new AWS account runs at most ten functions at once, for all callers
 
 Outcome = Result | GooglyError

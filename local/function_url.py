@@ -30,6 +30,7 @@ import waitress
 from waitress.server import BaseWSGIServer
 from werkzeug import Request, Response
 
+from googly_eyes.cli.text import escape
 from local.command import exit_on, fail
 from local.emulator import EmulatorError, EmulatorPool, FunctionError
 from local.function_url_events import (
@@ -147,7 +148,8 @@ def _error_response(status: int, error_type: str, body: dict[str, str]) -> Respo
 
 
 def _log(received: UrlRequest, status: int, text: str) -> None:
-    print(f"{received.method} {received.path} {status} {text}", file=sys.stderr, flush=True)
+    # Also of requests that were refused: their text may hold terminal sequences.
+    print(escape(f"{received.method} {received.path} {status} {text}"), file=sys.stderr, flush=True)
 
 
 def _greeting(server: BaseWSGIServer, keys: Keys) -> str:

@@ -22,16 +22,14 @@ from testing.faces import FACE
 from testing.paths import ROOT
 from testing.people import as_jpeg, blank, group
 from testing.photos import stored
-from testing.scripted import BREAK_OFF, Answer, scripted
+from testing.scripted import BREAK_OFF, ECHO, Answer, scripted
 from testing.server_process import running_server
 
 PHOTO = as_jpeg(blank(40, 30))
 OTHER = as_jpeg(blank(41, 30))
 PEOPLE = as_jpeg(group(600, 350)[0])
 JPEG = "image/jpeg"
-DONE = Answer(
-    200, {**to_json(Result((FACE,), 7, JPEG, None)), "image": base64.b64encode(PHOTO).decode(), "request_id": "1"}
-)
+DONE = Answer(200, {**to_json(Result((FACE,), 7, JPEG, None)), "image": ECHO, "request_id": "1"})
 
 
 def error_answer(status, message, code="bad_request"):
