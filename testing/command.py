@@ -40,7 +40,7 @@ class FakeService:
         if photo in self.errors:
             raise self.errors[photo]
         seed = 1 if options.seed is None else options.seed
-        return Result((), seed, "image/jpeg", photo if options.answer == "photo" else None, {"read": 1.0})
+        return Result((), seed, "image/jpeg", photo if options.answer == "photo" else None, timings={"read": 1.0})
 
 
 def environment(**more: str) -> dict[str, str]:
