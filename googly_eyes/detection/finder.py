@@ -8,7 +8,7 @@ import numpy as np
 
 from googly_eyes.detection.candidates import Candidates
 from googly_eyes.detection.detector import Detector
-from googly_eyes.detection.search import LONG_SIDE, MAX_HINTS, ROTATIONS, Search
+from googly_eyes.detection.search import FIRST_HINTS, LONG_SIDE, ROTATIONS, Search
 from googly_eyes.photo.photo import Photo
 from googly_eyes.types import Box, Face, Floats, Point, make_face
 
@@ -48,7 +48,7 @@ def find(
 def _search_further(search: Search, *, always: bool) -> None:
     """Run all five steps; steps 2 and 4 only where the results so far suggest them, or `always`."""
     # 1. An upright pass.
-    first = search.make_pass(LONG_SIDE, max_hints=MAX_HINTS)
+    first = search.make_pass(LONG_SIDE, max_hints=FIRST_HINTS)
     # 2. Passes in the other rotations; the best one is the photo's own.
     rotated = search.looks_rotated(first)
     if rotated or always:

@@ -41,7 +41,8 @@ SMALL_FACE = 36  # pixels of the first pass; smaller faces score below HIGH_CONF
 TRUSTED_SCORE = 0.75  # of the first pass; with it, a crop of HIGH_CONFIDENCE confirms a face without a second opinion
 MIN_WITNESS_SCORE = 0.75  # of the second opinion on any other face
 CROWD_SIZE = 10  # trusted faces of HIGH_CONFIDENCE; in a crowd, small faces need no second opinion
-MAX_HINTS = 12  # candidates below CANDIDATE_THRESHOLD that get a crop, per pass
+MAX_HINTS = 32  # candidates below CANDIDATE_THRESHOLD that get a crop, per pass; in crowds many are faces
+FIRST_HINTS = 4  # the same for the first pass, to decide on further ones
 MIN_FRONTAL_RATIO = 0.5  # of candidates of low confidence, without a second opinion; rejects ears and folds
 MIN_EVIDENCE = 0.1  # score of candidates counted as evidence for a rotated photo
 
