@@ -13,6 +13,7 @@ from functools import cache
 from threading import Thread
 from typing import Any
 
+from PIL import Image
 from streamlit.runtime import Runtime
 
 PERIOD_S = 5.0
@@ -41,6 +42,7 @@ def end_expired_sessions(runtime: Any) -> None:
     def end() -> None:
         if storage._cache.expire():  # noqa: SLF001
             gc.collect()  # a session ends when it is freed, and it is part of reference cycles
+            Image.core.clear_cache()  # type: ignore[attr-defined]  # Pillow keeps up to 256 MiB of freed pictures
 
     runtime._get_async_objs().eventloop.call_soon_threadsafe(end)  # noqa: SLF001
 
