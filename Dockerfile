@@ -35,7 +35,7 @@ WORKDIR /var/task
 COPY models/*.tflite googly_eyes/models/
 COPY googly_eyes googly_eyes
 COPY lambda_fn lambda_fn
-# Lambda runs it as another user, and the files of the checkout may be readable by their owner alone.
+# Lambda runs the function as another user, and the files of the checkout may be readable by their owner alone.
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash . && chmod -R a+rX /opt/venv /var/task
 
 FROM ${BASE_IMAGE}

@@ -1,8 +1,8 @@
 """Build hook: make both models and put them into the wheel, as googly_eyes/models/*.tflite.
 
-The licences of the weights come along, as LICENSE.<package> beside the models.
-The models are always made from their published weights, never taken from models/*.tflite of the checkout: that file may
-be older than the code, or made by hand. An editable install has no models of its own; it uses the checkout's.
+The licences of the weights are LICENSE.<package> in the same folder. The models are always made from their published
+weights. The files models/*.tflite of the checkout are not used, because they may be older than the code. An editable
+install contains no models; it uses those of the checkout.
 """
 
 import sys

@@ -22,21 +22,23 @@ from typing import Any
 
 import numpy as np
 
-from bench import scenes
+from bench import labelled, scenes
 from bench.accuracy_page import FIGURES, PACKAGE, write_page
 from bench.mtcnn_reference import eyes_of, reference_python, run_reference
 from bench.scenes import Person, Scene
+from googly_eyes.detection.crops import HIGH_CONFIDENCE
 from googly_eyes.detection.detector import Detector
 from googly_eyes.detection.finder import find
+from googly_eyes.detection.geometry import MAX_UPSCALE
 from googly_eyes.detection.mtcnn import Mtcnn
 from googly_eyes.detection.retinaface import RetinaFace
-from googly_eyes.detection.search import HIGH_CONFIDENCE, LONG_SIDE, MAX_UPSCALE
+from googly_eyes.detection.search import LONG_SIDE
 from googly_eyes.errors import SettingError
 from googly_eyes.options import DETAILS
 from googly_eyes.photo.photo import Photo, open_photo
 from googly_eyes.photo.views import small_copy
 from googly_eyes.settings import MODELS
-from googly_eyes.types import Point
+from googly_eyes.types import Face, Point
 from testing.people import SKINS
 
 ONE_LOOK = "one look"
@@ -147,6 +149,7 @@ def measurements(
     nobody = dict(scenes.photographed_nobody())
     python = reference_python()
     return {
+        "labelled": lambda: by_labels(look),
         "tilt": lambda: tilts(look, turnable(), few, photographs),
         "one_turned": lambda: swept(look, ALONE, lambda tilt: [scenes.one_turned(tilt, n) for n in range(3 * of_each)]),
         "size": lambda: swept(look, HEIGHTS, lambda h: [scenes.of_height(h, n) for n in range(of_each)]),
@@ -176,6 +179,12 @@ class Looker:
         with open_photo(scene.file(), max_bytes=10**9, max_pixels=10**8) as photo:
             start = time.perf_counter()
             return self._eyes(method, photo), time.perf_counter() - start
+
+    def faces(self, method: Method, data: bytes) -> Sequence[Face]:
+        """Return the faces of a photo that a method with the finder gives."""
+        detector = self._detectors[method.detector]
+        with open_photo(data, max_bytes=10**9, max_pixels=10**8) as photo:
+            return find(photo, detector, min_score=HIGH_CONFIDENCE, detail=method.detail).faces
 
     def _eyes(self, method: Method, photo: Photo) -> list[Eyes]:
         detector = self._detectors[method.detector]
@@ -258,6 +267,18 @@ def whole(look: Looker, named: dict[str, Scene]) -> Rows:
             less_faces = (spent - 0.003 * len(seen[method.name])) / one_look
             cost = {"looks": round(spent / one_look, 2), "looks_less_faces": round(less_faces, 2)}
             rows.append({"method": method.name, "at": name, **tally.row(), **cost})
+    return rows
+
+
+def by_labels(look: Looker) -> Rows:
+    """Return a row per method over the labelled photographs; none where they are missing."""
+    rows = []
+    photographs = list(labelled.photographs())
+    for method in _told("labelled", METHODS[1:] if photographs else []):
+        score = labelled.Score()
+        for _, data, labels in photographs:
+            score.add(look.faces(method, data), labels)
+        rows.append({"method": method.name, "photographs": len(photographs), **score.row()})
     return rows
 
 

@@ -27,7 +27,7 @@ def interleaved(jobs: dict[str, Callable[[], object]], rounds: int) -> Times:
 
 
 def answer(event: Event) -> dict[str, float]:
-    """Pass one event to the handler and return the stages from its log line."""
+    """Pass one event to the handler and return the milliseconds of each stage from its log line."""
     from lambda_fn.handler import handler  # noqa: PLC0415 - loads the model: the caller restricts the cores first
 
     with contextlib.redirect_stdout(io.StringIO()) as log:

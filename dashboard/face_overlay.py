@@ -1,7 +1,6 @@
 """Draw boxes, landmarks and scores of the detected faces as an SVG for the upright photo."""
 
 from collections.abc import Iterable
-from math import hypot
 
 from googly_eyes.types import Face, Point
 
@@ -24,8 +23,7 @@ def _draw_face(face: Face, unit: float, width: int, height: int) -> str:
         f'<g fill="none"><rect {position} stroke="{OUTLINE}" stroke-opacity=".55" stroke-width="{2.4 * unit:.1f}"/>'
         f'<rect {position} stroke="{BOX}" stroke-width="{1.2 * unit:.1f}"/></g>'
     )
-    eye_distance = hypot(face.left_eye.x - face.right_eye.x, face.left_eye.y - face.right_eye.y)
-    radius = max(0.06 * eye_distance, 0.8 * unit)
+    radius = max(0.06 * face.eye_distance, 0.8 * unit)
     marks = (
         (face.right_eye, RIGHT, "right eye"),
         (face.left_eye, LEFT, "left eye"),

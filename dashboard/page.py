@@ -47,7 +47,7 @@ LEGEND = (
         f'background: {colour}"></span> {name}</span>'
         for colour, name in ((RIGHT, "the person's right"), (LEFT, "the person's left"), (NOSE, "nose"))
     )
-    + "<span>on the box: how sure the detector is</span></small>"
+    + "<span>on the box: the detection score</span></small>"
 )
 
 

@@ -6,19 +6,20 @@
     +-- NotFoundError               404   unknown path
     +-- MethodNotAllowedError       405   with the Allow header
     +-- TooLargeError               413   too many bytes or pixels, with the limit
-    +-- UnsupportedMediaError       415   not a photo, or not in a form that can be written again without loss
+    +-- UnsupportedMediaError       415   not a photo, or a photo that cannot be written again without loss
     +-- BadOptionError              422   an option that is unknown, of the wrong type or out of range
     +-- SettingError                -     a wrong environment variable or model file; stops the process at its start
     +-- ServiceError                -     raised by the client: a failure of the service, not of the photo
         +-- BadUrlError             fatal     not a URL that can be called
-        +-- ForbiddenError          fatal     no credentials, or status 401 or 403: the key and the missing permission
+        +-- ForbiddenError          fatal     no credentials, or status 401 or 403; states the key and the permission
         +-- UnreachableError        fatal     no connection, or a broken one, after all attempts
         +-- NotGooglyError          fatal     a response that does not follow this API
         +-- BusyError                         status 429 or 503, after all attempts
-        +-- ServerFailedError                 any other 5xx status, after all attempts
+        |   +-- StillBusyError      fatal     no other response for minutes
+        +-- ServerFailedError                 any other 5xx status, after all attempts; a photo that is not the result
 
-A fatal error would be the same for every other photo. Each message is written for the caller: what is wrong, what is
-allowed, what to do.
+A fatal error would be the same for every other photo. Each message tells the caller the problem, the allowed values and
+the remedy.
 """
 
 from collections.abc import Mapping
@@ -113,6 +114,10 @@ class NotGooglyError(ServiceError):
 
 class BusyError(ServiceError):
     code = "busy"
+
+
+class StillBusyError(BusyError):
+    fatal = True
 
 
 class ServerFailedError(ServiceError):

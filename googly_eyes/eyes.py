@@ -4,45 +4,59 @@ For one face, with d the distance between the eyes: eye radius r = eye_size * d 
 lambda drawn from pupil_size_range, pupil centre = eye centre + (r - pupil radius) * (sin t, cos t), t from 0..2 pi.
 
 Yaw foreshortens d, but not the distance from the eyes to the mouth. Of a head with yaw, d is therefore estimated from
-that distance, as if the head faced the camera, and the radius of the far eye is reduced by the foreshortening.
+that distance, as if the head faced the camera, and the radius of the far eye is reduced by the foreshortening. In a
+profile the far eye is hidden and is not returned.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from math import cos, dist, sin, tau
 from random import Random
 
-from googly_eyes.types import Eye, Face, Point
+from googly_eyes.types import Eye, Face, Point, Side
 
-# Minimum eye distance over eye-mouth distance of a head that faces the camera. Real photographs: 0.77 to 1.15 for most
-# frontal faces, up to 0.76 for nearly all others. An open mouth or a hand over the face can give a lower ratio.
+SIDES: tuple[Side, Side] = ("right", "left")
+
+# Minimum ratio of eye distance to eye-mouth distance of a head that faces the camera. In real photographs the ratio is
+# 0.77 to 1.15 for most frontal faces, and up to 0.76 for nearly all others. An open mouth or a hand over the face can
+# give a lower ratio.
 FRONTAL_RATIO = 0.75
 PROFILE_RATIO = 0.5  # the same ratio; below, the far eye is hidden
 
 
-def make_eyes(
+def place_eyes(
     faces: Iterable[Face], *, eye_size: float, pupil_size_range: tuple[float, float], random: Random
-) -> list[Eye]:
-    """Return two eyes for each face, in painting order: small faces before large ones, the far eye before the near one.
+) -> tuple[Face, ...]:
+    """Return the faces in their order, each with its visible eyes, right before left.
 
     Random numbers are drawn in a fixed order, so that a seed gives the same eyes: faces by score, then x; right eye,
-    then left; lambda, then t.
+    then left, hidden ones too; lambda, then t.
     """
-    pairs = []
-    for face in sorted(faces, key=lambda face: (-face.score, face.box.x0)):
-        distance = max(face.eye_distance, FRONTAL_RATIO * dist(*_eye_mouth_line(face)))
+    placed = list(faces)
+    for index, face in sorted(enumerate(placed), key=lambda pair: (-pair[1].score, pair[1].box.x0)):
+        distance = _frontal_eye_distance(face)
         foreshortening = face.eye_distance / distance if distance else 1.0
-        right_is_far = _right_is_far(face)
+        radius = eye_size * distance / 2
+        far = _far_side(face)
         pair = [
             _eye(
-                centre,
-                eye_size * distance / 2 * (foreshortening if is_far else 1.0),
+                side,
+                face.landmarks[f"{side}_eye"],
+                radius * foreshortening if side == far else radius,
                 pupil_share=random.uniform(*pupil_size_range),
                 direction=random.uniform(0, tau),
             )
-            for centre, is_far in ((face.right_eye, right_is_far), (face.left_eye, not right_is_far))
+            for side in SIDES
         ]
-        pairs.append((distance, pair if right_is_far else pair[::-1]))
-    return [eye for _, pair in sorted(pairs, key=lambda sized: sized[0]) for eye in pair]
+        visible = (eye for eye, seen in zip(pair, visible_eyes(face), strict=True) if seen)
+        placed[index] = replace(face, eyes=tuple(visible))
+    return tuple(placed)
+
+
+def painting_order(faces: Iterable[Face]) -> list[Eye]:
+    """Return the eyes of all faces: those of small faces before those of large ones, the far eye first."""
+    by_size = sorted(faces, key=lambda face: (_frontal_eye_distance(face), -face.score, face.box.x0))
+    return [eye for face in by_size for eye in sorted(face.eyes, key=lambda eye: eye.side != _far_side(face))]
 
 
 def visible_eyes(face: Face) -> tuple[bool, bool]:
@@ -50,8 +64,13 @@ def visible_eyes(face: Face) -> tuple[bool, bool]:
     eye_mouth = dist(*_eye_mouth_line(face))
     if eye_mouth == 0 or face.eye_distance / eye_mouth >= PROFILE_RATIO:
         return True, True
-    right_is_far = _right_is_far(face)
-    return not right_is_far, right_is_far
+    far = _far_side(face)
+    return far != "right", far != "left"
+
+
+def _frontal_eye_distance(face: Face) -> float:
+    """Return the distance between the eyes as if the head faced the camera, in pixels."""
+    return max(face.eye_distance, FRONTAL_RATIO * dist(*_eye_mouth_line(face)))
 
 
 def _eye_mouth_line(face: Face) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -62,19 +81,20 @@ def _midpoint(one: Point, other: Point) -> tuple[float, float]:
     return (one.x + other.x) / 2, (one.y + other.y) / 2
 
 
-def _right_is_far(face: Face) -> bool:
-    """Return True if the head is turned to its own right: the nose lies on that side of the eye-mouth line.
+def _far_side(face: Face) -> Side:
+    """Return the side to which the head is turned: that of the nose, seen from the eye-mouth line.
 
     The line between the eyes is no reference, because in a profile it has no reliable direction.
     """
     (x, y), (mouth_x, mouth_y) = _eye_mouth_line(face)
-    return (face.nose.x - x) * (mouth_y - y) < (face.nose.y - y) * (mouth_x - x)
+    return "right" if (face.nose.x - x) * (mouth_y - y) <= (face.nose.y - y) * (mouth_x - x) else "left"
 
 
-def _eye(centre: Point, radius: float, *, pupil_share: float, direction: float) -> Eye:
+def _eye(side: Side, centre: Point, radius: float, *, pupil_share: float, direction: float) -> Eye:
     pupil_radius = pupil_share * radius
     reach = radius - pupil_radius
     return Eye(
+        side=side,
         centre=centre,
         radius=radius,
         pupil=Point(centre.x + reach * sin(direction), centre.y + reach * cos(direction)),

@@ -1,4 +1,4 @@
-"""The types of options: each checks and parses values of its range, and describes the range for people and programs."""
+"""The types of options. Each type checks and parses values, and describes its range for people and programs."""
 
 import re
 from dataclasses import dataclass
@@ -29,13 +29,13 @@ class Kind(Protocol):
     """A type with its range. `str()` describes both, without the notation of any interface."""
 
     def check(self, value: object) -> Any:
-        """Return a JSON value as the option's own type. Raises ValueError for another type and out of range."""
+        """Return a JSON value as the option's own type. Raises ValueError for a wrong type or a value out of range."""
 
     def parse(self, text: str, notation: Notation) -> object:
         """Return the JSON value that a text stands for; the text itself if it does not match the notation."""
 
     def describe(self, notation: Notation) -> str:
-        """Return the type and the range in words, with an example in the notation where notations differ."""
+        """Return the type and the range in words; if notations differ, with an example in this notation."""
 
     def json_schema(self) -> Schema:
         """Return the JSON Schema of the value in a JSON request."""

@@ -1,6 +1,6 @@
-"""The options of a request: one row for each, with its name, type, default, range and help, defined only here.
+"""The table of options: name, type, default, range and help of each option are defined only here.
 
-The fields of a JSON request, the query of a raw one, the command line, the dashboard and `/openapi.json` use the table.
+JSON requests, the query of raw requests, the command line, the dashboard and `/openapi.json` use this table.
 """
 
 import json
@@ -63,7 +63,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One row of the table. `default` None: drawn for each photo."""
+    """One row of the table. The `default` None stands for a random value, a new one for each photo."""
 
     name: str
     kind: Kind
@@ -76,15 +76,16 @@ NAMES = tuple(option.name for option in TABLE)
 
 
 def options_from_json(values: Mapping[str, object]) -> Options:
-    """Return the options of a JSON object; missing ones have their defaults.
+    """Return the options of a JSON object; missing options have their defaults.
 
-    Raises BadOptionError, with the option and the allowed values, if one is unknown, of the wrong type or out of range.
+    Raises BadOptionError, with the option and the allowed values, for an unknown option, a wrong type or a value out of
+    range.
     """
     return _options(values, lambda _, value: value, Notation.JSON)
 
 
 def options_from_query(values: Mapping[str, str]) -> Options:
-    """Return the options of a query, where every value is text. Raises as `options_from_json`."""
+    """Return the options of a query, where every value is text. Raises the same errors as `options_from_json`."""
     return _options(values, lambda kind, text: kind.parse(text, Notation.QUERY), Notation.QUERY)
 
 

@@ -1,4 +1,4 @@
-"""One photo: open it, find its faces, place the eyes, draw them, encode it."""
+"""Process one photo: open it, find its faces, compute and draw the eyes, encode it."""
 
 import time
 from collections.abc import Iterable
@@ -8,9 +8,10 @@ from random import Random, SystemRandom
 from googly_eyes.detection.detector import Detector
 from googly_eyes.detection.finder import find
 from googly_eyes.draw import draw
-from googly_eyes.eyes import make_eyes
+from googly_eyes.errors import TooLargeError
+from googly_eyes.eyes import painting_order, place_eyes
 from googly_eyes.options import MAX_SEED, Options
-from googly_eyes.photo.photo import Photo, open_photo
+from googly_eyes.photo.photo import open_photo
 from googly_eyes.settings import Settings
 from googly_eyes.types import Face, Result
 
@@ -18,8 +19,16 @@ from googly_eyes.types import Face, Result
 def googlify(data: bytes, options: Options, detector: Detector, settings: Settings) -> Result:
     """Put googly eyes on every face of a photo. The same photo, seed and options give the same bytes.
 
-    Raises the errors of `open_photo`.
+    Raises the errors of `open_photo`, and TooLargeError if the memory is not enough.
     """
+    try:
+        return _googlify(data, options, detector, settings)
+    except MemoryError as error:
+        message = "There is not enough memory for this photo. Send a smaller copy."
+        raise TooLargeError(message, code="out_of_memory") from error
+
+
+def _googlify(data: bytes, options: Options, detector: Detector, settings: Settings) -> Result:
     watch = _Stopwatch()
     seed = SystemRandom().randint(0, MAX_SEED) if options.seed is None else options.seed
     encoded = None
@@ -27,13 +36,14 @@ def googlify(data: bytes, options: Options, detector: Detector, settings: Settin
         watch.lap("read")
         found = find(photo, detector, min_score=options.min_score, detail=options.detail)
         watch.lap("find")
+        faces = add_eyes(found.faces, options, seed)
         if options.answer != "faces":
-            draw_eyes(photo, found.faces, options, seed)
+            draw(photo, painting_order(faces))
             watch.lap("draw")
             encoded = photo.encode()
             watch.lap("write")
     return Result(
-        faces=found.faces,
+        faces=faces,
         seed=seed,
         media_type=photo.media_type,
         photo=encoded.data if encoded else None,
@@ -44,10 +54,9 @@ def googlify(data: bytes, options: Options, detector: Detector, settings: Settin
     )
 
 
-def draw_eyes(photo: Photo, faces: Iterable[Face], options: Options, seed: int) -> None:
-    """Draw the eyes of the faces, which are in pixels of the upright photo, with the random draws of the seed."""
-    eyes = make_eyes(faces, eye_size=options.eye_size, pupil_size_range=options.pupil_size_range, random=Random(seed))
-    draw(photo, eyes)
+def add_eyes(faces: Iterable[Face], options: Options, seed: int) -> tuple[Face, ...]:
+    """Return the faces with the eyes that the options and the random numbers of the seed give them."""
+    return place_eyes(faces, eye_size=options.eye_size, pupil_size_range=options.pupil_size_range, random=Random(seed))
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Every GOOGLY_* environment variable: one table, then the settings that are read from it, checked once at start."""
+"""The table of all GOOGLY_* environment variables, and the settings that are read from them, checked once at start."""
 
 import os
 from collections.abc import Mapping
@@ -32,12 +32,12 @@ MODELS = PACKAGE_MODELS if PACKAGE_MODELS.is_dir() else CHECKOUT_MODELS
 DETECTORS = ("retinaface", "mtcnn")  # the first is the default
 MAX_MEGAPIXELS = 64.0
 MAX_MB = 20.0
-# A Lambda request ends at 6 MiB, with the photo in base64 and the event around it: 4.5 MB of photo is what is left.
+# A Lambda request may have 6 MiB, which include the event around the photo. In base64, 4.5 MB of photo become 6 MB.
 MAX_MB_ON_LAMBDA = 4.5
 MAX_THREADS = 64
-# Default limits of photos that are processed for the user of this machine: 89 is where Pillow begins to warn.
+# Default limits for photos of this machine's user. Above 89 megapixels, Pillow warns of a decompression bomb.
 OWN_LIMITS = {"GOOGLY_MAX_MEGAPIXELS": "89", "GOOGLY_MAX_MB": "500"}
-MAX_MILLIONS = 1000  # of pixels and of bytes: beyond, a mistake in the unit is likelier than a photo
+MAX_MILLIONS = 1000  # of pixels or bytes; a larger value is probably a mistake in the unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _check_names(environ: Mapping[str, str]) -> None:
         similar = get_close_matches(
             unknown.removeprefix(PREFIX), [name.removeprefix(PREFIX) for name in VARIABLES], n=1
         )
-        advice = f"Did you mean {PREFIX}{similar[0]}?" if similar else f"There are {', '.join(VARIABLES)}."
+        advice = f"Did you mean {PREFIX}{similar[0]}?" if similar else f"The settings are {', '.join(VARIABLES)}."
         raise SettingError(f"There is no setting {unknown}. {advice}", setting=unknown)
 
 
@@ -131,4 +131,4 @@ def _millions(name: str, value: str | float) -> int:
 
 
 def _wrong(name: str, value: object, allowed: str) -> SettingError:
-    return SettingError(f"{name} must be {allowed}. This is {str(value)!r}.", setting=name)
+    return SettingError(f"{name} must be {allowed}. The value {str(value)!r} is not allowed.", setting=name)

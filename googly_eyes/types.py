@@ -5,7 +5,7 @@ covers 0 <= x < 1, and its centre is at 0.5. Right and left are the person's own
 has the smaller x.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import hypot
 from typing import Literal
@@ -20,12 +20,14 @@ Area = tuple[int, int, int, int]  # x0, y0, x1, y1 in whole pixels; x1 and y1 ar
 
 LANDMARKS = ("right_eye", "left_eye", "nose", "mouth_right", "mouth_left")  # in the order of the detectors' output
 
-# The change of a photo outside the eyes. exact: none; a JPEG has its own coefficients. kept: a JPEG was encoded again
+# The change of a photo outside the eyes. exact: none; a JPEG keeps its coefficients. kept: a JPEG was encoded again
 # with its own quantization tables and chroma subsampling. re-encoded: it was encoded again at a high quality.
 Fidelity = Literal["exact", "kept", "re-encoded"]
 # Parts of a photo's file, besides metadata, that are not in the result.
 SECOND_PICTURES = "second_pictures"  # gain maps, depth maps and previews after a phone's JPEG (CIPA DC-007)
 APPENDED_DATA = "appended_data"  # any other data after it, for example the video of a motion photo
+DAMAGED_PARTS = "damaged_parts"  # a missing end of the file, or damaged parts, that viewers ignore
+Side = Literal["right", "left"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,25 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class Eye:
+    """One googly eye: a white disc with an outline around it, and a pupil inside it.
+
+    `side` is the person's own. The outline lies outside `radius`.
+    """
+
+    side: Side
+    centre: Point
+    radius: float
+    pupil: Point
+    pupil_radius: float
+
+
+@dataclass(frozen=True, slots=True)
 class Face:
-    """One detected face. `score` is in 0..1; `box` is clipped to the photo, the landmarks are not."""
+    """One detected face. `score` is in 0..1; `box` is clipped to the photo, the landmarks are not.
+
+    `eyes` are the googly eyes that are drawn on it, right before left: one on a profile, none before `place_eyes`.
+    """
 
     score: float
     box: Box
@@ -53,6 +72,7 @@ class Face:
     nose: Point
     mouth_right: Point
     mouth_left: Point
+    eyes: tuple[Eye, ...] = ()
 
     @property
     def landmarks(self) -> dict[str, Point]:
@@ -64,14 +84,10 @@ class Face:
         return hypot(self.left_eye.x - self.right_eye.x, self.left_eye.y - self.right_eye.y)
 
 
-@dataclass(frozen=True, slots=True)
-class Eye:
-    """One googly eye: a white disc with an outline, and a pupil inside it."""
-
-    centre: Point
-    radius: float
-    pupil: Point
-    pupil_radius: float
+def make_face(score: float, box: Box, landmarks: Sequence[Point], *, eyes: tuple[Eye, ...] = ()) -> Face:
+    """Return a face with its five landmarks in the order of LANDMARKS."""
+    right_eye, left_eye, nose, mouth_right, mouth_left = landmarks
+    return Face(score, box, right_eye, left_eye, nose, mouth_right, mouth_left, eyes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""The function on AWS Lambda: one handler per event source."""
+"""The AWS Lambda function."""

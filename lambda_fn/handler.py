@@ -1,6 +1,6 @@
-"""Lambda handler: the event of a function URL (payload format 2.0) -> HTTP response as a dict.
+"""Handle the event of a function URL (payload format 2.0) and return the HTTP response as a dict.
 
-Lambda imports this module in its init phase, so that the settings are read and the model is loaded only once.
+Lambda imports this module once per instance, in its init phase. The import reads the settings and loads the model.
 """
 
 import json

@@ -34,8 +34,8 @@ from local.command import exit_on, fail
 from local.emulator import EmulatorError, EmulatorPool, FunctionError
 from local.function_url_events import (
     EventTooLargeError,
-    HttpRequest,
     InvalidResultError,
+    UrlRequest,
     build_event,
     encode_event,
     read_result,
@@ -111,11 +111,11 @@ def throwaway_keys(now: datetime) -> Keys:
 
 def _check_health(pool: EmulatorPool) -> None:
     """Call GET /health once. Raises FunctionError if the function cannot be imported, for example without a model."""
-    health = HttpRequest("GET", "/health", "", {}, b"", "127.0.0.1")
+    health = UrlRequest("GET", "/health", "", {}, b"", "127.0.0.1")
     pool.invoke(encode_event(build_event(health, access_key="", request_id=str(uuid.uuid4()))))
 
 
-def _respond(received: HttpRequest, pool: EmulatorPool, keys: Keys, request_id: str) -> Response:
+def _respond(received: UrlRequest, pool: EmulatorPool, keys: Keys, request_id: str) -> Response:
     try:
         verify(received, keys, region=REGION, now=datetime.now(UTC))
         event = encode_event(build_event(received, access_key=keys.access_key, request_id=request_id))
@@ -134,11 +134,11 @@ def _respond(received: HttpRequest, pool: EmulatorPool, keys: Keys, request_id: 
     return Response(response.body, response.status, list(response.headers))
 
 
-def _as_received(request: Request) -> HttpRequest:
+def _as_received(request: Request) -> UrlRequest:
     """Return the request with path and query still encoded. Waitress has joined repeated headers with commas."""
     path, _, query = request.environ["REQUEST_URI"].partition("?")
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return HttpRequest(request.method, path, query, headers, request.get_data(), request.remote_addr or "")
+    return UrlRequest(request.method, path, query, headers, request.get_data(), request.remote_addr or "")
 
 
 def _error_response(status: int, error_type: str, body: dict[str, str]) -> Response:
@@ -146,7 +146,7 @@ def _error_response(status: int, error_type: str, body: dict[str, str]) -> Respo
     return Response(json.dumps(body, separators=(",", ":")), status, headers, content_type="application/json")
 
 
-def _log(received: HttpRequest, status: int, text: str) -> None:
+def _log(received: UrlRequest, status: int, text: str) -> None:
     print(f"{received.method} {received.path} {status} {text}", file=sys.stderr, flush=True)
 
 

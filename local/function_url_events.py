@@ -26,7 +26,7 @@ MAX_EVENT = 6_291_456
 
 
 @dataclass(frozen=True, slots=True)
-class HttpRequest:
+class UrlRequest:
     """A request as received: `path` and `query` are percent-encoded, names in `headers` are lower-case."""
 
     method: str
@@ -38,7 +38,7 @@ class HttpRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class HttpResponse:
+class UrlResponse:
     status: int
     headers: Sequence[tuple[str, str]]
     body: bytes
@@ -55,7 +55,7 @@ class InvalidResultError(Exception):
     """The function's result is not a valid response; AWS responds 502."""
 
 
-def build_event(request: HttpRequest, *, access_key: str, request_id: str) -> dict[str, object]:
+def build_event(request: UrlRequest, *, access_key: str, request_id: str) -> dict[str, object]:
     """Return the event for `request`, signed with `access_key`."""
     now = datetime.now(UTC)
     headers = dict(request.headers)
@@ -103,21 +103,21 @@ def encode_event(event: Mapping[str, object]) -> bytes:
     return encoded
 
 
-def read_result(result: object) -> HttpResponse:
+def read_result(result: object) -> UrlResponse:
     """Return the HTTP response for the function's result.
 
     A result without `statusCode` is sent as JSON with status 200. Raises InvalidResultError for an invalid status,
     header or body.
     """
     if isinstance(result, str):
-        return HttpResponse(200, [("content-type", "application/json")], result.encode())
+        return UrlResponse(200, [("content-type", "application/json")], result.encode())
     if not isinstance(result, dict) or "statusCode" not in result:
         compact = json.dumps(result, separators=(",", ":"), ensure_ascii=False)
-        return HttpResponse(200, [("content-type", "application/json")], compact.encode())
-    return HttpResponse(_status(result["statusCode"]), _headers(result), _body(result))
+        return UrlResponse(200, [("content-type", "application/json")], compact.encode())
+    return UrlResponse(_status(result["statusCode"]), _headers(result), _body(result))
 
 
-def _as_text(request: HttpRequest) -> str | None:
+def _as_text(request: UrlRequest) -> str | None:
     """Return the body as text, or None if the event must carry it in base64."""
     content_type = request.headers.get("content-type", "").lower()
     if request.body and not any(text in content_type for text in TEXT_TYPES):

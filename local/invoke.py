@@ -17,9 +17,9 @@ from local.command import exit_on, fail
 from local.emulator import Emulator, EmulatorError, FunctionError
 from local.function_url_events import (
     EventTooLargeError,
-    HttpRequest,
-    HttpResponse,
     InvalidResultError,
+    UrlRequest,
+    UrlResponse,
     build_event,
     encode_event,
     read_result,
@@ -58,15 +58,15 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _request(photo: Path) -> HttpRequest:
+def _request(photo: Path) -> UrlRequest:
     content_type = mimetypes.guess_type(photo)[0] or ""
     if not content_type.startswith("image/"):
         content_type = "application/octet-stream"
     headers = {"content-type": content_type, "accept": "image/*"}
-    return HttpRequest("POST", "/", "", headers, photo.read_bytes(), "127.0.0.1")
+    return UrlRequest("POST", "/", "", headers, photo.read_bytes(), "127.0.0.1")
 
 
-def _invoke(event: bytes) -> tuple[HttpResponse, float]:
+def _invoke(event: bytes) -> tuple[UrlResponse, float]:
     """Return the response and the seconds from the start of the emulator to the response."""
     start = time.perf_counter()
     emulator = Emulator()
@@ -76,7 +76,7 @@ def _invoke(event: bytes) -> tuple[HttpResponse, float]:
         emulator.stop()
 
 
-def _error_message(response: HttpResponse) -> str:
+def _error_message(response: UrlResponse) -> str:
     """Return the message of the API's JSON error; the whole body for any other response."""
     try:
         return json.loads(response.body)["error"]["message"]

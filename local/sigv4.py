@@ -25,7 +25,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.compat import HTTPHeaders
 from botocore.credentials import Credentials
 
-from local.function_url_events import HttpRequest
+from local.function_url_events import UrlRequest
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 SERVICE = "lambda"
@@ -72,7 +72,7 @@ class _Authorization:
     timestamp: str
 
 
-def verify(request: HttpRequest, keys: Keys, *, region: str, now: datetime) -> None:
+def verify(request: UrlRequest, keys: Keys, *, region: str, now: datetime) -> None:
     """Raise RefusedError unless `request` was signed with `keys` for Lambda in `region`, within 5 minutes of `now`."""
     claimed = _parse_authorization(request)
     _check_time(claimed.timestamp, now)
@@ -87,7 +87,7 @@ def verify(request: HttpRequest, keys: Keys, *, region: str, now: datetime) -> N
     _check_token(request.headers.get("x-amz-security-token", ""), keys, now)
 
 
-def _parse_authorization(request: HttpRequest) -> _Authorization:
+def _parse_authorization(request: UrlRequest) -> _Authorization:
     header = request.headers.get("authorization", "")
     if not header.startswith("AWS4-"):
         raise RefusedError("AccessDeniedException", FORBIDDEN)
@@ -163,7 +163,7 @@ def _check_scope(claimed: _Authorization, region: str) -> str:
     return access_key
 
 
-def _expected_signature(request: HttpRequest, claimed: _Authorization, keys: Keys, region: str) -> str:
+def _expected_signature(request: UrlRequest, claimed: _Authorization, keys: Keys, region: str) -> str:
     """Return the signature that `request` must have, in hexadecimal digits."""
     body_hash = sha256(request.body).hexdigest()  # x-amz-content-sha256 may be wrong
     signed = {name: request.headers[name] for name in claimed.signed_headers}

@@ -67,7 +67,7 @@ class File:
         return len(self._buffers) - 1
 
     def code(self, number: int) -> int:
-        """Return the index of an operator code in the list of the file, which it joins if it is new."""
+        """Return the index of an operator code in the list of the file. A new code is appended."""
         if number not in self._codes:
             self._codes.append(number)
         return self._codes.index(number)
@@ -247,6 +247,6 @@ def _activation(*, relu: bool) -> int:
     return int(schema.ActivationFunctionType.RELU if relu else schema.ActivationFunctionType.NONE)
 
 
-def _same(what: str, one: object, other: object) -> None:
+def _same(quantity: str, one: object, other: object) -> None:
     if one != other:
-        raise ValueError(f"{what} differ: {one} and {other}")
+        raise ValueError(f"{quantity} differ: {one} and {other}")

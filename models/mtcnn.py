@@ -41,7 +41,7 @@ WHEEL = Wheel(
 )
 
 MEAN, SPREAD = 127.5, 128.0  # mtcnn/utils/images.py normalize_images
-PNET_SIZE, RNET_SIZE, ONET_SIZE = 12, 24, 48  # pixels; of P-net it is the window, and the input until it is resized
+PNET_SIZE, RNET_SIZE, ONET_SIZE = 12, 24, 48  # pixels of the input; P-net's is its window, and can be resized
 # In the order of the files: Keras lists the weights of a model layer by layer, in the order of their construction.
 HIDDEN, LAST = ("kernel", "bias", "slopes"), ("kernel", "bias")
 LAYERS = {
@@ -123,7 +123,7 @@ def _onet(net: "_Network") -> None:
 
 
 class _Network:
-    """The layers of one network, named as its tensors are. Kernels are (height, width, in, out)."""
+    """The layers of one network, with the names of its tensors. Kernels are (height, width, in, out)."""
 
     def __init__(self, weights: Tensors, file: File, name: str) -> None:
         self.graph = Graph(file, name)
@@ -141,7 +141,7 @@ class _Network:
         return self.graph.prelu(x, self._take(f"{layer}.slopes", (1, 1, channels)).astype(np.float32).reshape(-1))
 
     def dense(self, layer: str, x: Tensor, channels: int) -> Tensor:
-        """A dense layer, as a convolution whose window is all of x: (N, 1, 1, channels)."""
+        """Add a dense layer, as a convolution whose window is all of x: (N, 1, 1, channels)."""
         x = self.linear(layer, x, channels)
         return self.graph.prelu(x, self._take(f"{layer}.slopes", (channels,)).astype(np.float32))
 

@@ -1,7 +1,7 @@
 """Read the tensors of the convolutions in an ONNX file.
 
 An exporter that folds BatchNorm into the convolutions replaces the names of their tensors by running numbers. The
-names of the nodes still tell the place of each convolution in the network, so tensors are named after their nodes.
+names of the nodes still identify each convolution in the network, so tensors are named after their nodes.
 """
 
 import onnx
@@ -33,7 +33,7 @@ def _tensors(graph: onnx.GraphProto) -> dict[str, Array]:
     pairs = _pairs(graph)
     for (kernel, bias), node in pairs.items():
         if f"{node}.bias" in tensors or kernel not in initializers or bias not in initializers:
-            raise WeightsError(f"The ONNX file's convolution {node!r} is there twice, or lacks its kernel or bias.")
+            raise WeightsError(f"The ONNX file's convolution {node!r} occurs twice, or lacks its kernel or bias.")
         tensors[f"{node}.weight"] = _array(initializers[kernel])
         tensors[f"{node}.bias"] = _array(initializers[bias])
     unused = initializers.keys() - {name for pair in pairs for name in pair}

@@ -1,4 +1,4 @@
-"""RetinaFace with a MobileNet-0.25 backbone: the positions of faces, and five landmarks in each.
+"""RetinaFace with a MobileNet-0.25 backbone: detects faces, each with five landmarks.
 
 Paper:    Deng et al., "RetinaFace: Single-stage Dense Face Localisation in the Wild", https://arxiv.org/abs/1905.00641
 Network:  biubug6/Pytorch_Retinaface (MIT), `models/retinaface.py`, `models/net.py`, `data/config.py` (`cfg_mnet`)
@@ -113,14 +113,14 @@ def convert(arrays: Mapping[str, Array]) -> bytes:
 
 
 class _Network:
-    """The blocks of the network. Blocks are named as the nodes of the ONNX file are."""
+    """The blocks of the network, with the names of the nodes in the ONNX file."""
 
     def __init__(self, weights: Tensors, graph: Graph) -> None:
         self.weights = weights
         self.graph = graph
 
     def backbone(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """MobileNetV1 at a quarter of its width."""
+        """Add MobileNetV1 at a quarter of its width; return its maps at strides 8, 16 and 32."""
         x = self.leaky(self.conv("/fx/stage1/stage1.0/stage1.0.0", x, 8, stride=2, bgr=True))  # (N, H/2, W/2, 8)
         for i, (channels, stride) in enumerate(STAGE1, start=1):
             x = self.separable("stage1", i, x, channels, stride)
@@ -133,7 +133,7 @@ class _Network:
         return fine, middle, x  # (N, H/32, W/32, 256)
 
     def pyramid(self, fine: Tensor, middle: Tensor, coarse: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Feature pyramid: each coarse map is upsampled and added to the next finer one."""
+        """Add the feature pyramid: each coarse map is upsampled and added to the next finer one."""
         fine = self.leaky(self.conv("/fpn/output1/output1.0", fine, WIDTH, size=1))  # (N, H/8, W/8, 64)
         middle = self.leaky(self.conv("/fpn/output2/output2.0", middle, WIDTH, size=1))  # (N, H/16, W/16, 64)
         coarse = self.leaky(self.conv("/fpn/output3/output3.0", coarse, WIDTH, size=1))  # (N, H/32, W/32, 64)
@@ -144,7 +144,7 @@ class _Network:
         return fine, middle, coarse
 
     def context(self, name: str, x: Tensor) -> Tensor:
-        """SSH's context module: receptive fields of 3x3, 5x5 and 7x7, the larger two as stacks of 3x3 convolutions.
+        """Add SSH's context module: receptive fields of 3x3, 5x5 and 7x7, the larger two as stacks of 3x3 convolutions.
 
         net.py applies ReLU after the concatenation. Before it the result is the same, and XNNPACK fuses it.
         """
@@ -166,7 +166,7 @@ class _Network:
         return self.graph.reshape(x, (1, -1, values))  # (1, N*h*w*2, values)
 
     def separable(self, stage: str, number: int, x: Tensor, channels: int, stride: int) -> Tensor:
-        """A 3x3 depthwise convolution, then a 1x1 convolution over the channels."""
+        """Add a 3x3 depthwise convolution, then a 1x1 convolution over the channels."""
         block = f"/fx/{stage}/{stage}.{number}/{stage}.{number}"
         kernel, bias = self.take(f"{block}.0/{stage}.{number}.0.0", (x.shape[-1], 1, 3, 3))
         x = self.graph.depthwise_conv(x, _ohwi(kernel).transpose(3, 1, 2, 0), bias, stride=stride, pad=1)
@@ -195,7 +195,7 @@ class _Network:
         return self.graph.leaky_relu(x, SLOPE)
 
     def upsample(self, x: Tensor) -> Tensor:
-        """Nearest-neighbour upsampling by two without a SHAPE operator: four copies of each cell, spread over 2x2."""
+        """Upsample by two (nearest neighbour) without a SHAPE operator: four copies of each cell, spread over 2x2."""
         return self.graph.depth_to_space(self.graph.concat([x] * 4, axis=3), 2)
 
 

@@ -30,7 +30,7 @@ class Finished:
 
 @dataclass
 class FakeService:
-    """A service that returns the photo itself, or raises the error for its bytes, and keeps the photos it got."""
+    """A service that returns the photo itself or raises the error for its bytes, and records the photos."""
 
     errors: dict[bytes, Exception] = field(default_factory=dict)
     photos: list[bytes] = field(default_factory=list)

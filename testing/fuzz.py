@@ -26,7 +26,7 @@ from googly_eyes.types import Eye, Point
 from testing.jpegs import VARIANTS, picture, sampled, saved
 
 SIZE = (57, 43)
-EYE = Eye(Point(22, 18), 7, Point(24, 17), 3)
+EYE = Eye("right", Point(22, 18), 7, Point(24, 17), 3)
 HEADER = 640  # bytes: the headers of the samples
 MAX_PIXELS = 10**6
 RING = 3  # pixels around the changed blocks that change when chroma is interpolated

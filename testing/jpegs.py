@@ -79,7 +79,7 @@ def two_eyes(size: tuple[int, int]) -> list[Eye]:
     width, height = size
     radius = min(width, height) / 5
     return [
-        Eye(Point(x, y), radius, Point(x + radius / 3, y - radius / 4), radius / 2)
+        Eye("right", Point(x, y), radius, Point(x + radius / 3, y - radius / 4), radius / 2)
         for x, y in ((width * 0.47, height * 0.45), (width - 2.0, height - 3.0))
     ]
 

@@ -1,4 +1,4 @@
-"""RetinaFace's forward pass in plain numpy, in double precision, from the published tensors.
+"""Compute RetinaFace's forward pass in numpy, in double precision, from the published tensors.
 
 The tests compare models/retinaface.py with it, so it shares no code with that module: channels come first, padding is
 written out, ReLU follows the concatenation, the two classes go through a softmax, the photo is converted to BGR.

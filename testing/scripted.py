@@ -1,5 +1,6 @@
 """An HTTP server that returns given answers in order and records the requests."""
 
+import base64
 import json
 import threading
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 BREAK_OFF = None  # in place of an answer: close the connection
+ECHO = "(the photo of the request)"  # in place of the base64 of a photo
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,12 @@ def scripted(*answers: Answer | None) -> Iterator[Scripted]:
                 answer = answers[min(len(asked), len(answers) - 1)]
                 asked.append(Asked(self.path, {name.lower(): value for name, value in self.headers.items()}, body))
             if answer is not BREAK_OFF:
-                self._send(answer)
+                self._send(answer, base64.b64encode(body))
 
-        def _send(self, answer: Answer) -> None:
-            body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+        def _send(self, answer: Answer, photo: bytes) -> None:
+            body = answer.body
+            if not isinstance(body, bytes):
+                body = json.dumps(body).encode().replace(ECHO.encode(), photo)
             self.send_response(answer.status)
             for name, value in (answer.headers | {"Content-Length": str(len(body))}).items():
                 self.send_header(name, value)

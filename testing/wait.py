@@ -1,4 +1,4 @@
-"""Waiting for a condition in another thread or process."""
+"""Wait for a condition in another thread or process."""
 
 import time
 from collections.abc import Callable

@@ -53,19 +53,19 @@ def no_aws_credentials_of_this_machine() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def detector() -> Detector:
-    """The detector of a deployment without settings. A missing model is an error that names `make model`."""
+    """Return the detector of the default settings. A missing model raises SettingError, which names `make model`."""
     return load_detector(load_settings({}), threads=2)
 
 
 @pytest.fixture(scope="session")
 def retinaface() -> RetinaFace:
-    """For tests of RetinaFace alone."""
+    """Return RetinaFace, for tests that need this detector."""
     return RetinaFace(MODELS / "retinaface.tflite", threads=2)
 
 
 @pytest.fixture(scope="session")
 def mtcnn() -> Mtcnn:
-    """For tests of MTCNN alone."""
+    """Return MTCNN, for tests that need this detector."""
     return Mtcnn(MODELS / "mtcnn.tflite", threads=2)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from googly_eyes.draw import OUTLINE, covered_area, draw, patch
+from googly_eyes.draw import OUTLINE, SMALL_RADIUS, covered_area, draw, patch
 from googly_eyes.types import Eye, Point
 from testing.photos import TURNS, photo_from, stored
 
@@ -16,7 +16,7 @@ SUPERSAMPLING = 16
 
 
 def eye(x=20.0, y=15.0, radius=10.0, *, pupil=(2.0, -1.0), pupil_radius=4.0):
-    return Eye(Point(x, y), radius, Point(x + pupil[0], y + pupil[1]), pupil_radius)
+    return Eye("right", Point(x, y), radius, Point(x + pupil[0], y + pupil[1]), pupil_radius)
 
 
 def photo_of(image, **save):
@@ -36,8 +36,8 @@ def supersampled(eye, width, height):
     steps = (np.arange(width * SUPERSAMPLING) + 0.5) / SUPERSAMPLING
     x, y = np.meshgrid(steps, (np.arange(height * SUPERSAMPLING) + 0.5) / SUPERSAMPLING)
     samples = np.full(x.shape, 0.5)
-    samples[np.hypot(x - eye.centre.x, y - eye.centre.y) < eye.radius] = 0
-    samples[np.hypot(x - eye.centre.x, y - eye.centre.y) < eye.radius * (1 - OUTLINE)] = 1
+    samples[np.hypot(x - eye.centre.x, y - eye.centre.y) < eye.radius * (1 + OUTLINE)] = 0
+    samples[np.hypot(x - eye.centre.x, y - eye.centre.y) < eye.radius] = 1
     samples[np.hypot(x - eye.pupil.x, y - eye.pupil.y) < eye.pupil_radius] = 0
     return samples.reshape(height, SUPERSAMPLING, width, SUPERSAMPLING).mean(axis=(1, 3))
 
@@ -54,7 +54,29 @@ def test_an_eye_is_white_with_black_pupil_and_outline():
     result = painted("RGB", (200, 40, 90), eye(40, 30, 28, pupil=(10, 0), pupil_radius=9), size=(80, 60))
     assert result[30, 20].tolist() == [255, 255, 255]
     assert result[30, 50].tolist() == [0, 0, 0]
-    assert result[30, 66].tolist() == [0, 0, 0]
+    assert result[30, 66].tolist() == [255, 255, 255]
+    assert result[30, 69].tolist() == [0, 0, 0]
+
+
+def test_a_pupil_at_the_edge_of_the_white_keeps_its_shape():
+    """The outline lies outside the white, so that it touches the pupil and does not cover it."""
+    touching = eye(40, 30, 25, pupil=(15, 0), pupil_radius=10)
+    result = painted("L", 128, touching, size=(80, 60)) / 255
+    y, x = np.mgrid[0:60, 0:80] + 0.5
+    pupil = np.hypot(x - touching.pupil.x, y - touching.pupil.y) < touching.pupil_radius - 1
+    white = (np.hypot(x - 40, y - 30) < 24) & (np.hypot(x - touching.pupil.x, y - 30) > touching.pupil_radius + 1)
+    assert result[pupil].max() == 0
+    assert result[white].min() == 1
+
+
+@given(st.floats(0.6, SMALL_RADIUS, exclude_max=True), st.floats(0, 1), st.floats(0, 1))
+def test_small_eyes_are_round(radius, x, y):
+    """Each pixel has the coverage of the disc, by 16 x 16 samples, to a few per cent."""
+    _, coverage = patch(eye(8 + x, 8 + y, radius), (0, 0, 17, 17))
+    rows, columns = (np.mgrid[0 : 17 * SUPERSAMPLING, 0 : 17 * SUPERSAMPLING] + 0.5) / SUPERSAMPLING
+    inside = np.hypot(columns - 8 - x, rows - 8 - y) < radius * (1 + OUTLINE)
+    exact = inside.reshape(17, SUPERSAMPLING, 17, SUPERSAMPLING).mean(axis=(1, 3))
+    assert np.abs(coverage - exact).max() < 0.04
 
 
 def test_nothing_outside_the_covered_area_changes():
@@ -76,8 +98,8 @@ def test_an_eye_is_clipped_at_the_edges_of_the_photo(x, y, radius, mode):
 
 def test_an_eye_of_radius_zero_or_outside_the_photo_covers_no_area():
     assert covered_area(eye(radius=0), 40, 30) is None
-    assert covered_area(eye(-11, 15, 10), 40, 30) is None
-    assert covered_area(eye(20, 41, 10), 40, 30) is None
+    assert covered_area(eye(-12, 15, 10), 40, 30) is None
+    assert covered_area(eye(20, 42, 10), 40, 30) is None
 
 
 def test_an_eye_is_opaque_over_transparency():
@@ -91,7 +113,7 @@ def test_the_antialiased_edge_over_transparency_has_the_colour_of_the_outline():
     result = painted("LA", (200, 0), eye(20.3, 15.2, 10))
     edge = result[(result[..., 1] > 0) & (result[..., 1] < 255)]
     assert len(edge) > 20
-    assert (edge[:, 0] < 40).all()
+    assert (edge[:, 0] <= round(255 * (1 - 10 * OUTLINE))).all()  # the outline is 0.8 pixels wide
 
 
 def test_cmyk_eyes_are_white_paper_and_pure_black_ink():

@@ -19,7 +19,7 @@ def refused(environ):
     return caught.value
 
 
-def test_without_an_environment_the_defaults_stand():
+def test_without_environment_variables_the_settings_have_their_defaults():
     settings = load_settings({})
     assert settings.max_pixels == 64_000_000
     assert settings.max_bytes == 20_000_000
@@ -35,7 +35,7 @@ def test_a_checkout_uses_the_models_that_make_model_writes():
     assert ROOT / "models" == MODELS == command.FOLDER
 
 
-def test_an_installed_package_uses_the_models_that_it_carries(tmp_path):
+def test_an_installed_package_uses_the_models_that_it_contains(tmp_path):
     package = tmp_path / "googly_eyes"
     shutil.copytree(ROOT / "googly_eyes", package, ignore=shutil.ignore_patterns("__pycache__"))
     (package / "models").mkdir()
@@ -54,7 +54,7 @@ def test_a_missing_model_that_the_user_named_is_reported_with_the_variable(tmp_p
 
 
 def missing_model_message(folder):
-    """Return the message of the copy of the package in a folder, run as a process of its own."""
+    """Return the error of `model_error` in a copy of the package in this folder, from a new process."""
     program = """if True:
         from googly_eyes.settings import load_settings, model_error
         model = load_settings({}).model
@@ -81,13 +81,13 @@ def test_every_setting_is_taken_from_the_environment():
 
 
 @pytest.mark.parametrize(("cpus", "threads"), [(1, 1), (2, 2), (64, 2)])
-def test_the_model_takes_two_threads_where_there_are_two_processors(monkeypatch, cpus, threads):
+def test_the_default_is_two_threads_on_two_or_more_processors_else_one(monkeypatch, cpus, threads):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cpus)), raising=False)
     assert load_settings({}).threads == threads
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_system_that_only_counts_its_processors_will_do(monkeypatch, threads):
+def test_all_processors_are_counted_on_a_system_without_sched_getaffinity(monkeypatch, threads):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: threads)
     assert load_settings({}).threads == threads
@@ -102,20 +102,20 @@ def test_a_system_that_only_counts_its_processors_will_do(monkeypatch, threads):
         *[("GOOGLY_MAX_MB", value) for value in ("", "0", "-1", "nan", "inf", "20000000", "20MB")],
     ],
 )
-def test_a_value_that_is_none_is_refused_with_its_key(key, value):
+def test_a_value_that_is_not_allowed_is_refused_with_its_variable(key, value):
     error = refused({key: value})
     assert error.details == {"setting": key}
     assert error.message.startswith(f"{key} must be ")
     assert repr(value) in error.message
 
 
-def test_an_unknown_variable_is_refused_with_the_name_that_is_most_similar():
+def test_an_unknown_variable_is_refused_with_the_most_similar_name():
     error = refused({"GOOGLY_MAX_MEGAPIXEL": "64"})
     assert error.details == {"setting": "GOOGLY_MAX_MEGAPIXEL"}
     assert error.message == "There is no setting GOOGLY_MAX_MEGAPIXEL. Did you mean GOOGLY_MAX_MEGAPIXELS?"
 
 
-def test_an_unknown_variable_that_is_similar_to_none_is_refused_with_all_names():
+def test_an_unknown_variable_without_a_similar_name_is_refused_with_all_names():
     message = refused({"GOOGLY_XYZZY": "1"}).message
     assert all(name in message for name in VARIABLES)
 

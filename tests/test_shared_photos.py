@@ -48,7 +48,7 @@ def test_the_group_is_found_when_the_camera_was_tilted(detector, angle):
 
 
 def test_eyes_stay_where_they_are_when_a_photo_is_halved(detector):
-    """Of faces of 80 px and more in the smaller copy: 3 % of the eye distance in the median, 10 % at most."""
+    """Compare faces of 80 px or more in the smaller copy: 3 % of the eye distance in the median, 10 % at most."""
     moves = [
         move
         for data in (*map(shared_photo, PEOPLE), scikit_image_photo("astronaut.png"))
@@ -60,7 +60,7 @@ def test_eyes_stay_where_they_are_when_a_photo_is_halved(detector):
 
 
 def test_the_same_faces_are_found_in_coefficients_and_in_pixels(detector):
-    """The two differ by a level of brightness or two, which moves eyes by half a per cent of their distance."""
+    """Both copies differ by one or two levels of brightness, which moves eyes by half a per cent of their distance."""
     moves = []
     for data in (*map(shared_photo, PEOPLE), *map(_astronaut, ("4:2:0", "4:2:2", "4:4:4"))):
         stored_faces, faces = _both_ways(data, detector)
@@ -72,8 +72,8 @@ def test_the_same_faces_are_found_in_coefficients_and_in_pixels(detector):
     assert max(moves) <= 0.03
 
 
-def test_a_crowd_has_the_same_faces_both_ways_but_for_doubtful_ones(detector):
-    """Many faces are half hidden, and a level of brightness decides about one or two that are near the threshold."""
+def test_coefficients_and_pixels_of_a_crowd_have_the_same_faces_except_two_at_most(detector):
+    """Many faces are half hidden. One level of brightness can move a score near the threshold across it."""
     one_way, other_way = _both_ways(shared_photo("crowd.jpg"), detector)
     alone = [
         face

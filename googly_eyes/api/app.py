@@ -1,4 +1,4 @@
-"""HTTP request -> HTTP response, for every transport. Only this module turns exceptions into responses."""
+"""Respond to an HTTP request of any transport. Only this module converts exceptions to responses."""
 
 import hashlib
 import json

@@ -6,13 +6,14 @@ from googly_eyes import __version__
 from googly_eyes.api.media_types import JSON, OCTET_STREAM
 from googly_eyes.api.response import FIELDS, REQUEST_ID_HEADER
 from googly_eyes.options import TABLE, Option, as_text
-from googly_eyes.types import APPENDED_DATA, LANDMARKS, SECOND_PICTURES, Fidelity
+from googly_eyes.types import APPENDED_DATA, DAMAGED_PARTS, LANDMARKS, SECOND_PICTURES, Fidelity, Side
 
 Json = dict[str, Any]
 
 COUNT = {"type": "integer", "minimum": 0}
 POINT = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 FIDELITIES = {"type": "string", "enum": list(get_args(Fidelity))}
+PHOTO = "The photo, in the format of the request's photo; a HEIC comes back as JPEG."
 SEED = "The seed of the random draws."
 FIDELITY = (
     "The change of the photo outside the eyes. `exact`: none; a JPEG keeps its coefficients. `kept`: a JPEG was "
@@ -20,8 +21,9 @@ FIDELITY = (
     "at a high quality."
 )
 DROPPED = (
-    "Parts of the file, besides metadata, that are not in the result: gain maps and other second pictures, and other "
-    "data appended to the photo, such as the video of a motion photo."
+    "Parts of the file, besides metadata, that are not in the result: gain maps, depth maps, thumbnails and other "
+    "second pictures; other data appended to the photo, such as the video of a motion photo; and damaged parts that "
+    "viewers ignore."
 )
 STOPPED_EARLY = "The search reached its limit of candidates or time, so that faces may be missing."
 # The result's fields in headers, by the name in FIELDS.
@@ -83,8 +85,8 @@ def _googly_eyes(operation: str) -> Json:
     return {
         "operationId": operation,
         "summary": "Put googly eyes on every face.",
-        "description": "A photo that is sent as the body comes back as the body; its options are in the query. A photo "
-        "that is sent in JSON comes back in JSON; its options are fields of the JSON. `Accept` may select the other "
+        "description": "A photo sent as the body is returned as the body; its options are in the query. A photo "
+        "sent in JSON is returned in JSON; its options are fields of the JSON. `Accept` may select the other "
         "form of the response.",
         "parameters": [_parameter(option) for option in TABLE],
         "requestBody": {
@@ -93,7 +95,7 @@ def _googly_eyes(operation: str) -> Json:
         },
         "responses": {
             "200": {
-                "description": "The photo, in the format of the request's photo, or the result in JSON.",
+                "description": f"{PHOTO} Or the result in JSON.",
                 "headers": headers,
                 "content": content,
             },
@@ -138,14 +140,15 @@ def _answer() -> Json:
             "image": {
                 "type": "string",
                 "contentEncoding": "base64",
-                "description": "The photo, in the format of the request's photo. Absent if `answer` is faces.",
+                "description": f"{PHOTO} Absent if `answer` is faces.",
             },
+            "media_type": {"type": "string", "description": "The media type of `image`. Absent if `answer` is faces."},
             "faces": {"type": "array", "items": _ref("schemas/Face"), "description": "In descending order of score."},
             "seed": COUNT | {"description": SEED},
             "fidelity": FIDELITIES | {"description": f"{FIDELITY} Absent if `answer` is faces."},
             "dropped": {
                 "type": "array",
-                "items": {"enum": [SECOND_PICTURES, APPENDED_DATA]},
+                "items": {"enum": [SECOND_PICTURES, APPENDED_DATA, DAMAGED_PARTS]},
                 "description": f"{DROPPED} Absent if there are none.",
             },
             "stopped_early": {"const": True, "description": f"{STOPPED_EARLY} Absent otherwise."},
@@ -163,9 +166,21 @@ def _face() -> Json:
             "bounding_box": corners | {"description": "x0, y0, x1, y1, clipped to the photo."},
             "landmarks": _object(dict.fromkeys(LANDMARKS, POINT), required=list(LANDMARKS))
             | {"description": "Right and left are the person's own. Not clipped to the photo."},
+            "eyes": {
+                "type": "array",
+                "items": _eye(),
+                "maxItems": len(get_args(Side)),
+                "description": "The googly eyes of the face, right before left. A profile has one.",
+            },
         },
-        required=["score", "bounding_box", "landmarks"],
+        required=["score", "bounding_box", "landmarks", "eyes"],
     )
+
+
+def _eye() -> Json:
+    length = {"type": "number", "minimum": 0}
+    values = {"side": {"enum": list(get_args(Side))}, "centre": POINT, "radius": length, "pupil": POINT}
+    return _object({**values, "pupil_radius": length}, required=[*values, "pupil_radius"])
 
 
 def _health() -> Json:

@@ -1,4 +1,4 @@
-"""HTTP request -> PhotoRequest: the photo, its options and the form of the response.
+"""Read an HTTP request: the photo, its options and the form of the response.
 
 The Content-Type selects one of two ways to send a photo: as base64 in a field of a JSON object, with the options as
 other fields; or as the body, with the options in the query.
@@ -77,7 +77,7 @@ def read_request(request: HttpRequest) -> PhotoRequest:
 def preferred_form(accept: str, default: Form) -> Form:
     """Return the form of the response that an Accept header prefers; `default` if it prefers neither.
 
-    Every image/... type stands for the photo: a photo always comes back in its own format.
+    Every image/... type stands for the photo, which is always returned in its own format.
     """
     weights = dict(_weights(accept))
     any_weight = weights.get("*/*", 0.0)

@@ -1,4 +1,4 @@
-"""Result or error -> HTTP response; and JSON -> Result, the inverse, for clients.
+"""Convert a result or an error to an HTTP response and, for clients, the JSON of a response to a result.
 
 FIELDS is the only list of a result's fields: the JSON object, the X-Googly-* headers and the parser use it.
 """
@@ -13,7 +13,7 @@ from pybase64 import b64decode, b64encode
 
 from googly_eyes.api.media_types import JSON
 from googly_eyes.errors import GooglyError
-from googly_eyes.types import LANDMARKS, Box, Face, Fidelity, Point, Result
+from googly_eyes.types import LANDMARKS, Box, Eye, Face, Fidelity, Point, Result, Side, make_face
 
 REQUEST_ID_HEADER = "x-request-id"
 
@@ -50,18 +50,18 @@ class Field:
 
 
 def to_json(result: Result) -> dict[str, object]:
-    """Return the JSON object of a result, without the photo and the request's id."""
+    """Return the JSON object of a result, without the photo and the request id."""
     return {field.name: field.to_json(getattr(result, field.name)) for field in FIELDS if field.present_in(result)}
 
 
-def from_json(answer: Mapping[str, Any], media_type: str, *, has_photo: bool) -> Result:
-    """Return the result that a JSON answer describes, with the photo if `has_photo`. Unknown fields are ignored.
+def from_json(value: Mapping[str, Any], media_type: str, *, has_photo: bool) -> Result:
+    """Return the result that a JSON response describes, with the photo if `has_photo`. Unknown fields are ignored.
 
     Raises ValueError if a required field is missing or malformed. `timings` are empty: they are not sent.
     """
     try:
-        photo = b64decode(answer["image"], validate=True) if has_photo else None
-        values = {field.name: field.from_json(answer.get(field.name)) for field in FIELDS}
+        photo = b64decode(value["image"], validate=True) if has_photo else None
+        values = {field.name: field.from_json(value.get(field.name)) for field in FIELDS}
     except (KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"not the JSON of a result: {error!r}") from error
     return Result(photo=photo, media_type=media_type, **values)
@@ -82,7 +82,8 @@ def result_response(result: Result, request_id: str, *, prefer_photo: bool) -> H
         headers = {"content-type": result.media_type, REQUEST_ID_HEADER: request_id}
         headers |= {field.header: field.to_header(value) for field, value in values.items()}
         return HttpResponse(200, headers, result.photo)
-    body = json.dumps({**to_json(result), "request_id": request_id}).encode()
+    media_type = {} if result.photo is None else {"media_type": result.media_type}
+    body = json.dumps({**media_type, **to_json(result), "request_id": request_id}).encode()
     if result.photo is not None:
         # Base64 needs no escaping. Joining the bytes saves json.dumps a search through megabytes of it.
         body = b"".join((b'{"image": "', b64encode(result.photo), b'", ', body[1:]))
@@ -106,13 +107,33 @@ def _face_to_json(face: Face) -> dict[str, object]:
         "score": face.score,
         "bounding_box": _rounded(face.box.x0, face.box.y0, face.box.x1, face.box.y1),
         "landmarks": {name: _rounded(point.x, point.y) for name, point in face.landmarks.items()},
+        "eyes": [_eye_to_json(eye) for eye in face.eyes],
+    }
+
+
+def _eye_to_json(eye: Eye) -> dict[str, object]:
+    return {
+        "side": eye.side,
+        "centre": _rounded(eye.centre.x, eye.centre.y),
+        "radius": round(eye.radius, 2),
+        "pupil": _rounded(eye.pupil.x, eye.pupil.y),
+        "pupil_radius": round(eye.pupil_radius, 2),
     }
 
 
 def _face_from_json(value: Mapping[str, Any]) -> Face:
-    points = {name: Point(*_finite(value["landmarks"][name])) for name in LANDMARKS}
+    points = [Point(*_finite(value["landmarks"][name])) for name in LANDMARKS]
     [score] = _finite([value["score"]])
-    return Face(score, Box(*_finite(value["bounding_box"])), **points)
+    eyes = tuple(_eye_from_json(eye) for eye in value.get("eyes", ()))  # services before 0.1.0 do not send them
+    return make_face(score, Box(*_finite(value["bounding_box"])), points, eyes=eyes)
+
+
+def _eye_from_json(value: Mapping[str, Any]) -> Eye:
+    if value["side"] not in get_args(Side):
+        raise ValueError("a side other than right and left")
+    radius, pupil_radius = _finite([value["radius"], value["pupil_radius"]])
+    centre, pupil = Point(*_finite(value["centre"])), Point(*_finite(value["pupil"]))
+    return Eye(value["side"], centre, radius, pupil, pupil_radius)
 
 
 def _rounded(*coordinates: float) -> list[float]:

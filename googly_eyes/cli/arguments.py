@@ -12,11 +12,10 @@ from typing import Any, NoReturn
 import googly_eyes
 from googly_eyes.cli.text import escape
 from googly_eyes.option_kinds import NUMBER, Choice, Kind, Notation, NumberRange
-from googly_eyes.options import TABLE, Option, Options, as_text
+from googly_eyes.options import SHOWN, TABLE, Option, Options, as_text
 
 MAX_JOBS = 64
 REMOTE_JOBS = 4  # a new AWS account may run ten functions at once, shared by all its callers
-SHOWN = 40  # characters of a wrong value that an error repeats
 USAGE_STATUS = 2
 USAGE = """googly [OPTIONS] PHOTO...
        googly serve [OPTIONS]"""
@@ -47,7 +46,7 @@ exit status:
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """A checked command line. None: not given. `photos` are names of files and folders, patterns, and - for stdin."""
+    """A checked command line. Missing options are None. `photos` are names of files and folders, patterns, or -."""
 
     photos: tuple[str, ...]
     out: str | None
@@ -63,7 +62,7 @@ class Arguments:
 
 
 def parse_arguments(argv: Sequence[str]) -> Arguments:
-    """Return the command line, checked. Exits with status 0 after --help and --version, 2 with one line if wrong."""
+    """Return the checked command line. Exits with status 0 after --help and --version, and with 2 after an error."""
     # argparse accepts a leading -- only if options and photos are not mixed.
     end = argv.index("--") if "--" in argv else len(argv)
     parser = _parser()

@@ -44,7 +44,7 @@ def run_batch(
                     write_output(job.target, result.photo, replace=job.replace, like=job.source)
             except StandardOutputError:
                 raise
-            except Exception as error:  # one bad photo of a thousand is reported, and the others are processed
+            except Exception as error:  # after an error the other photos are still processed
                 reporter.error(failure_line(job, error))
                 records.append(failure_record(job, error))
                 if isinstance(error, ServiceError) and error.fatal:
@@ -59,7 +59,7 @@ def run_batch(
 def in_order(jobs: Sequence[J], process: Callable[[J], R], at_once: int) -> Iterator[tuple[J, Future[R]]]:
     """Yield each job with its outcome, in the order of the jobs, while worker threads process the next ones.
 
-    At most `at_once` jobs are in work or wait to be yielded. When the caller stops, jobs not begun are cancelled.
+    At most `at_once` jobs are in progress or finished and not yet yielded. Others are cancelled if the caller stops.
     """
     pool = ThreadPoolExecutor(at_once)
     begun: deque[tuple[J, Future[R]]] = deque()

@@ -48,7 +48,7 @@ def run_command(arguments: Arguments) -> int:
 
 
 def _check_outputs(faces: str | None, jobs: Sequence[Job], *, photo_to_stdout: bool, force: bool) -> None:
-    """Raise UsageError if two outputs have the same place, or an output cannot be written there."""
+    """Raise UsageError if two outputs are the same file or stream, or if an output cannot be written."""
     if photo_to_stdout and faces == STANDARD:
         raise UsageError("Standard output takes the photo or the faces, not both. Name a file with -o or --faces.")
     if photo_to_stdout and sys.stdout.isatty():
@@ -97,7 +97,7 @@ def _native_messages_discarded() -> Iterator[None]:
 
 
 def _write_faces(name: str, records: Sequence[Record], reporter: Reporter, *, force: bool) -> bool:
-    """Write the records to a file or to standard output. Return false, with a line of the reason, if that fails."""
+    """Write the records to a file or to standard output. If that fails, report the reason and return false."""
     try:
         write_output(None if name == STANDARD else Path(name), faces_json(records), replace=force)
     except FileError as error:
@@ -107,7 +107,7 @@ def _write_faces(name: str, records: Sequence[Record], reporter: Reporter, *, fo
 
 
 def _all_done(plan: Plan, records: Sequence[Record], reporter: Reporter) -> bool:
-    """Report the number of photos that are not done, if any."""
+    """Return true if all photos are done; otherwise report the number of the others."""
     photos = len(plan.jobs) + len(plan.skipped) + len(plan.problems)
     done = len(plan.skipped) + sum("error" not in record for record in records)
     if done < photos and photos > 1:

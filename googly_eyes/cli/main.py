@@ -1,4 +1,4 @@
-"""The command `googly`: dispatch, and the exit status of the process."""
+"""The entry point of the command `googly`, and its exit status."""
 
 import contextlib
 import os
@@ -64,7 +64,7 @@ def _serve(argv: list[str]) -> int:
 def _replace_closed_streams() -> None:
     """Replace standard streams that the calling process closed, and make standard output accept any text."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # in this order, each gets its own number, which is the lowest free one
+        if getattr(sys, name) is None:  # in this order, so that each gets its own descriptor, the lowest free one
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""Photos and -o -> jobs: which photos to process and where each result goes. Nothing is written here."""
+"""Plan a run: the photos to process, and the path of each result. Nothing is written here."""
 
 import os
 import sys
@@ -9,9 +9,9 @@ from enum import Enum, auto
 from pathlib import Path
 
 from googly_eyes.cli.errors import UsageError
-from googly_eyes.cli.extensions import PHOTO_EXTENSIONS
 from googly_eyes.cli.file_kind import FileKind, kind_of
-from googly_eyes.cli.sources import STANDARD, Source, find_photos, result_name
+from googly_eyes.cli.sources import STANDARD, InputPhoto, find_photos, result_name
+from googly_eyes.photo.registry import EXTENSIONS
 
 FOLDER_END = "/\\" if os.name == "nt" else "/"
 
@@ -68,7 +68,7 @@ def make_plan(names: Sequence[str], out: str | None, *, wants_photo: bool, recur
         return plan
     _check_place(place, out, search.photos)
     photos = {os.path.realpath(source.path): source for source in search.photos if source.path is not None}
-    taken: dict[str, Source] = {}
+    taken: dict[str, InputPhoto] = {}
     for source in search.photos:
         target = _result_path(source, place, out)
         if target is None:
@@ -107,7 +107,7 @@ def place_of(out: str | None) -> Place:
             raise UsageError(f"{out} is not a folder. Name another one with -o.")
         return Place.FOLDER
     extension = Path(out).suffix.lower()
-    if kind is not FileKind.ABSENT or extension in PHOTO_EXTENSIONS:
+    if kind is not FileKind.ABSENT or extension in EXTENSIONS:
         return Place.FILE
     if extension:
         raise UsageError(
@@ -117,7 +117,7 @@ def place_of(out: str | None) -> Place:
     return Place.FOLDER
 
 
-def _check_place(place: Place, out: str | None, sources: Sequence[Source]) -> None:
+def _check_place(place: Place, out: str | None, sources: Sequence[InputPhoto]) -> None:
     if place in {Place.FILE, Place.STANDARD} and len(sources) > 1:
         name = "standard output" if place is Place.STANDARD else out
         raise UsageError(f"{name} takes one photo, and there are {len(sources)}. Name a folder with -o.")
@@ -127,7 +127,7 @@ def _check_place(place: Place, out: str | None, sources: Sequence[Source]) -> No
         )
 
 
-def _result_path(source: Source, place: Place, out: str | None) -> Path | None:
+def _result_path(source: InputPhoto, place: Place, out: str | None) -> Path | None:
     """Return the path of the result; None is standard output."""
     if place is Place.FILE and out is not None:
         return Path(out)
@@ -137,10 +137,12 @@ def _result_path(source: Source, place: Place, out: str | None) -> Path | None:
     return folder / result_name(source.path.name)
 
 
-def _find_collision(source: Source, target: Path, photos: Mapping[str, Source], taken: dict[str, Source]) -> str | None:
-    """Return the reason why a result would overwrite a photo of the run or another result, and take its name.
+def _find_collision(
+    source: InputPhoto, target: Path, photos: Mapping[str, InputPhoto], taken: dict[str, InputPhoto]
+) -> str | None:
+    """Return the reason why a result would overwrite a photo of the run or another result; record its name in `taken`.
 
-    `photos` has the photos by real path, `taken` the photo of each result so far.
+    `photos` has the photos by real path, and `taken` the photo of each result so far.
     """
     first = taken.setdefault(_file_key(target), source)
     if first is not source:
@@ -151,7 +153,7 @@ def _find_collision(source: Source, target: Path, photos: Mapping[str, Source], 
 
 
 def _find_obstacle(target: Path, place: Place, *, force: bool) -> str | None:
-    """Return the reason why a result cannot be written, except that it exists and is skipped."""
+    """Return the reason why a result cannot be written; None for an existing result, which is skipped."""
     kind = kind_of(target)
     if kind is FileKind.FOLDER:
         return f"Its result cannot be written: {target} is a folder."
@@ -164,7 +166,7 @@ def _find_obstacle(target: Path, place: Place, *, force: bool) -> str | None:
 
 
 def _file_key(target: Path) -> str:
-    """Return a text that is equal for two names of one file."""
+    """Return a key that is the same for all names of one file."""
     key = os.path.normcase(os.path.realpath(target))
     # Unlike normcase, which folds case on Windows, no function of Python applies the rules of macOS.
     return unicodedata.normalize("NFC", key).casefold() if sys.platform == "darwin" else key

@@ -1,4 +1,4 @@
-"""Lines and the progress bar in a terminal."""
+"""Print lines and the progress bar in a terminal."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ class Reporter:
     @contextmanager
     def progress(self, photos: int) -> Iterator[Callable[[], object]]:
         """Show a progress bar for several photos in a terminal, and yield the function that advances it."""
-        # tqdm's disable=None means: unless standard error is a terminal.
+        # disable=None: tqdm shows the bar only if standard error is a terminal.
         disable = True if self._quiet or photos < 2 else None
         with tqdm(total=photos, unit="photo", leave=False, disable=disable) as bar:
             yield bar.update

@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP end the command as StoppedError, but never while a file is written."""
+"""Convert SIGINT, SIGTERM and SIGHUP to StoppedError, but never while a file is written."""
 
 import signal
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ class _SignalState:
     stopping: bool = False
 
 
-_signal_state = _SignalState()  # of the process, as signal handlers are
+_signal_state = _SignalState()  # one for the process, because signal handlers belong to the process
 
 
 @contextmanager

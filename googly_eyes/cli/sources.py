@@ -1,4 +1,4 @@
-"""Names on the command line -> photos."""
+"""Find the photos that the names on the command line stand for."""
 
 import glob
 import os
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from googly_eyes.cli.errors import reason
-from googly_eyes.cli.extensions import PHOTO_EXTENSIONS
+from googly_eyes.photo.registry import EXTENSIONS, RESULT_EXTENSIONS
 
 MARK = ".googly"  # the result of photo.jpg is photo.googly.jpg
 STANDARD = "-"  # standard input or output
@@ -15,7 +15,7 @@ CURRENT_FOLDER = PurePath()
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class InputPhoto:
     """One photo. `path` None is standard input. `folder` is relative to the folder named on the command line."""
 
     path: Path | None
@@ -26,21 +26,24 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    """The photos found. Each problem is a photo or folder that cannot be processed; each note is for information."""
+class FoundPhotos:
+    """The photos found. A problem is a photo or folder that cannot be processed; a note is for information only.
 
-    photos: list[Source] = field(default_factory=list)
+    `results` are the names of results of earlier runs.
+    """
+
+    photos: list[InputPhoto] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     results: list[str] = field(default_factory=list)
 
 
-def find_photos(names: Sequence[str], *, recursive: bool, out: str | None = None) -> Search:
+def find_photos(names: Sequence[str], *, recursive: bool, out: str | None = None) -> FoundPhotos:
     """Return the photos that names of files and folders, patterns and `-` stand for, each photo once.
 
-    Results of earlier runs are left out. `out` is a folder of results, which is not reported as a passed-over folder.
+    Results of earlier runs are left out. `out`, the folder of results, is not reported as a subfolder not included.
     """
-    search = Search()
+    search = FoundPhotos()
     for name in names:
         try:
             search.photos.extend(_find_named(name, search, recursive=recursive, out=out))
@@ -53,9 +56,9 @@ def find_photos(names: Sequence[str], *, recursive: bool, out: str | None = None
 
 
 def result_name(name: str) -> str:
-    """Return the file name of a photo's result: photo.googly.jpg for photo.jpg."""
+    """Return the file name of a photo's result: photo.googly.jpg for photo.jpg and for photo.heic."""
     photo = PurePath(name)
-    return f"{photo.stem}{MARK}{photo.suffix}"
+    return f"{photo.stem}{MARK}{RESULT_EXTENSIONS.get(photo.suffix.lower(), photo.suffix)}"
 
 
 def is_result(name: str) -> bool:
@@ -69,10 +72,10 @@ def cannot_read(error: OSError) -> str:
     return f"It cannot be read: {reason(error)}. Check the name and the permissions."
 
 
-def _find_named(name: str, search: Search, *, recursive: bool, out: str | None) -> Iterator[Source]:
+def _find_named(name: str, search: FoundPhotos, *, recursive: bool, out: str | None) -> Iterator[InputPhoto]:
     path = Path(name)
     if name == STANDARD:
-        yield Source(None)
+        yield InputPhoto(None)
     elif not name:
         search.problems.append("A name is empty. Name a photo, a folder or a pattern.")
     elif path.is_dir():
@@ -81,30 +84,30 @@ def _find_named(name: str, search: Search, *, recursive: bool, out: str | None) 
         matches = _photo_files(_match_pattern(name))
         if not matches:
             search.problems.append(f"{name}: No photo matches this pattern. Check the pattern.")
-        yield from map(Source, matches)
+        yield from map(InputPhoto, matches)
     elif is_result(path.name) and os.path.lexists(path):
         search.results.append(name)
     else:
-        yield Source(path)
+        yield InputPhoto(path)
 
 
-def _find_in_folder(folder: Path, search: Search, out: str | None) -> Iterator[Source]:
+def _find_in_folder(folder: Path, search: FoundPhotos, out: str | None) -> Iterator[InputPhoto]:
     """Yield the photos of a folder without its subfolders."""
     entries = list(folder.iterdir())
     photos = _photo_files(entries)
-    passed_over = [entry for entry in entries if _is_searched(entry) and not _is_same(entry, out)]
-    folders = "1 subfolder is" if len(passed_over) == 1 else f"{len(passed_over)} subfolders are"
-    if photos and passed_over:
+    not_included = [entry for entry in entries if _is_searched(entry) and not _is_same(entry, out)]
+    folders = "1 subfolder is" if len(not_included) == 1 else f"{len(not_included)} subfolders are"
+    if photos and not_included:
         search.notes.append(f"{folder}: {folders} not included. Use -r to include subfolders.")
-    elif passed_over:
+    elif not_included:
         search.problems.append(f"{folder}: There is no photo in this folder; {folders} not included. Use -r to include "
                                "subfolders.")  # fmt: skip
     elif not photos:
         search.problems.append(f"{folder}: There is no photo in this folder.")
-    yield from map(Source, photos)
+    yield from map(InputPhoto, photos)
 
 
-def _find_in_tree(root: Path, search: Search) -> Iterator[Source]:
+def _find_in_tree(root: Path, search: FoundPhotos) -> Iterator[InputPhoto]:
     """Yield the photos of a folder and its subfolders, except hidden ones and links to folders."""
 
     def report(error: OSError) -> None:
@@ -115,7 +118,7 @@ def _find_in_tree(root: Path, search: Search) -> Iterator[Source]:
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for photo in _photo_files(Path(folder, name) for name in files):
             found = True
-            yield Source(photo, photo.parent.relative_to(root))
+            yield InputPhoto(photo, photo.parent.relative_to(root))
     if not found:
         search.problems.append(f"{root}: There is no photo in this folder and its subfolders.")
 
@@ -134,9 +137,9 @@ def _photo_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def _is_photo_file(path: Path) -> bool:
-    if path.name.startswith(".") or path.suffix.lower() not in PHOTO_EXTENSIONS or is_result(path.name):
+    if path.name.startswith(".") or path.suffix.lower() not in EXTENSIONS or is_result(path.name):
         return False
-    # A link to nothing is included, so that reading it reports the error.
+    # A broken link is included, so that an error is reported when it is read.
     return path.is_file() or (path.is_symlink() and not path.exists())
 
 
@@ -149,15 +152,15 @@ def _is_same(path: Path, out: str | None) -> bool:
     return out is not None and os.path.realpath(path) == os.path.realpath(out)
 
 
-def _remove_duplicates(search: Search) -> None:
+def _remove_duplicates(search: FoundPhotos) -> None:
     seen: set[str | None] = set()
     distinct = []
     for source in search.photos:
-        place = None if source.path is None else os.path.realpath(source.path)
-        if place in seen:
+        real_path = None if source.path is None else os.path.realpath(source.path)
+        if real_path in seen:
             search.notes.append(f"{source} is named twice and processed once.")
         else:
-            seen.add(place)
+            seen.add(real_path)
             distinct.append(source)
     search.photos[:] = distinct
 

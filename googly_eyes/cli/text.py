@@ -11,7 +11,7 @@ UNDECODED = range(SURROGATE_ESCAPE + 0x80, SURROGATE_ESCAPE + 0x100)
 def escape(text: str) -> str:
     r"""Return the text with every character that is not printable as an escape, such as \n, \x1b or \u202e.
 
-    File names and messages of a service may hold line ends, terminal sequences and bytes that are not text.
+    File names and messages of a service may contain line ends, terminal sequences and bytes that are not text.
     """
     return "".join(character if character.isprintable() else _escaped(character) for character in text)
 

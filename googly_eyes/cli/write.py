@@ -19,18 +19,18 @@ def write_file(path: Path, data: bytes, *, replace: bool, like: Path | None = No
     if kind_of(path) is FileKind.SPECIAL:
         path.write_bytes(data)
         return
-    # The name of a new file is left as it is: if it is a link by now, creating the file fails.
-    place = Path(os.path.realpath(path)) if replace else path
-    _make_folder(place.parent)
-    model = place if place.exists() else like
-    temporary = place.parent / f".{secrets.token_hex(8)}.tmp"
+    # The path of a new file is not resolved: if a link has appeared there, creating the file must fail.
+    target = Path(os.path.realpath(path)) if replace else path
+    _make_folder(target.parent)
+    permissions = target if target.exists() else like
+    temporary = target.parent / f".{secrets.token_hex(8)}.tmp"
     with deferred_signals():
         try:
-            _write_temporary(temporary, data, model)
+            _write_temporary(temporary, data, permissions)
             if replace:
-                temporary.replace(place)
+                temporary.replace(target)
             else:
-                _rename_new(temporary, place)
+                _rename_new(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -42,12 +42,12 @@ def _make_folder(folder: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from error
 
 
-def _write_temporary(temporary: Path, data: bytes, model: Path | None) -> None:
+def _write_temporary(temporary: Path, data: bytes, permissions: Path | None) -> None:
     with temporary.open("xb") as file:
         # Before the first byte, so that a private photo is never readable by others. Windows has only a read-only
         # flag, which would make the file impossible to rename or remove.
-        if os.name == "posix" and model is not None and model.is_file():
-            shutil.copymode(model, temporary)
+        if os.name == "posix" and permissions is not None and permissions.is_file():
+            shutil.copymode(permissions, temporary)
         file.write(data)
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from googly_eyes.errors import TooLargeError
 from googly_eyes.photo.photo import Photo
 from googly_eyes.photo.views import small_copy
-from googly_eyes.types import Box, Face, Point
+from googly_eyes.types import Box, Face, Point, make_face
 
 # Long sides to try, in pixels. At the first, a copy has twice the pixels of the detector's largest pass.
 LONG_SIDES = (2560, 1280, 640)
@@ -52,5 +52,5 @@ def _copy(photo: Photo, long_side: int) -> Copy:
 
 def _scale(face: Face, x: float, y: float) -> Face:
     box = face.box
-    points = {name: Point(point.x * x, point.y * y) for name, point in face.landmarks.items()}
-    return Face(face.score, Box(box.x0 * x, box.y0 * y, box.x1 * x, box.y1 * y), **points)
+    points = [Point(point.x * x, point.y * y) for point in face.landmarks.values()]
+    return make_face(face.score, Box(box.x0 * x, box.y0 * y, box.x1 * x, box.y1 * y), points)

@@ -10,14 +10,16 @@ from dataclasses import replace
 from functools import partial
 
 from googly_eyes.api.response import from_json
+from googly_eyes.client.answer import Shape, find_fault, read_shape
 from googly_eyes.client.downscale import scale_to_photo, smaller_copy
 from googly_eyes.client.signing import Signer, function_region
 from googly_eyes.client.transport import Transport, check_url
-from googly_eyes.errors import BadRequestError, TooLargeError
+from googly_eyes.draw import draw
+from googly_eyes.errors import BadRequestError, ServerFailedError, TooLargeError
+from googly_eyes.eyes import painting_order
 from googly_eyes.options import Options
 from googly_eyes.photo.photo import open_photo
-from googly_eyes.photo.registry import identify
-from googly_eyes.pipeline import draw_eyes
+from googly_eyes.pipeline import add_eyes
 from googly_eyes.settings import MAX_MB_ON_LAMBDA, own_settings
 from googly_eyes.types import Result
 
@@ -31,12 +33,13 @@ class RemoteService:
     and this process draws the eyes on the photo.
 
     `sign` None signs requests to function URLs only, because a signed request contains the key's id and its session
-    token. `region` None is the one in the URL, else the one of the AWS configuration. Raises BadUrlError;
-    ForbiddenError if the requests must be signed and there are no credentials.
+    token. Without encryption, a request is signed for a loopback address only. `region` None is the one in the URL,
+    else the one of the AWS configuration. Raises BadUrlError; ForbiddenError if the requests must be signed and there
+    are no credentials.
     """
 
     def __init__(self, url: str, *, sign: bool | None = None, region: str | None = None) -> None:
-        url = check_url(url, sign=sign)
+        url = check_url(url)
         url_region = function_region(url)
         signed = url_region is not None if sign is None else sign
         self._max_bytes = FUNCTION_BYTES if signed else None
@@ -53,8 +56,16 @@ class RemoteService:
 
     def _in_one_step(self, photo: bytes, options: Options) -> Result:
         started = time.perf_counter()
-        result = self._request(photo, options, identify(photo).media_type)
-        return replace(result, timings={"request": _ms_since(started)})
+        shape = read_shape(photo)
+        result = self._request(photo, options, shape)
+        timings = {"request": _ms_since(started)}
+        if result.photo is not None:
+            started = time.perf_counter()
+            fault = find_fault(result.photo, shape, max_pixels=own_settings().max_pixels)
+            timings["check"] = _ms_since(started)
+            if fault is not None:
+                raise ServerFailedError(f"The service returned {fault}. Nothing was changed. Try again later.")
+        return replace(result, timings=timings)
 
     def _in_two_steps(self, photo: bytes, options: Options) -> Result:
         settings = own_settings()
@@ -64,22 +75,23 @@ class RemoteService:
             copy = smaller_copy(original, self._max_bytes or FUNCTION_BYTES)
         timings = {"copy": _ms_since(started)}
         started = time.perf_counter()
-        found = self._request(copy.jpeg, replace(options, answer="faces"), original.media_type)
+        found = self._request(copy.jpeg, replace(options, answer="faces"), read_shape(copy.jpeg))
         timings["request"] = _ms_since(started)
-        found = replace(found, faces=scale_to_photo(found.faces, copy), timings=timings)
+        faces = add_eyes(scale_to_photo(found.faces, copy), options, found.seed)
+        found = replace(found, faces=faces, media_type=original.media_type, timings=timings)
         if options.answer == "faces":
             return found
         started = time.perf_counter()
         with open_original() as original:
-            draw_eyes(original, found.faces, options, found.seed)
+            draw(original, painting_order(faces))
             encoded = original.encode()
         timings["draw"] = _ms_since(started)
         return replace(found, photo=encoded.data, fidelity=encoded.fidelity, dropped=encoded.dropped)
 
-    def _request(self, photo: bytes, options: Options, media_type: str) -> Result:
-        answer = self._transport.send(photo, options)
+    def _request(self, photo: bytes, options: Options, shape: Shape) -> Result:
+        answer = self._transport.send(photo, options, max_bytes=shape.max_answer_bytes)
         try:
-            return from_json(answer, media_type, has_photo=options.answer == "photo")
+            return from_json(answer, shape.format.media_type, has_photo=options.answer == "photo")
         except ValueError as error:
             raise self._transport.not_googly("it answers with a different kind of data") from error
 

@@ -1,23 +1,29 @@
 """HTTP requests to a service, with retries, and the errors of its responses."""
 
+import json
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from http import HTTPStatus
+from math import inf
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception_type,
     stop_after_attempt,
+    stop_after_delay,
     wait_exponential,
     wait_random,
 )
+from urllib3.exceptions import HTTPError
 
 from googly_eyes.api.media_types import JSON, OCTET_STREAM
+from googly_eyes.client.connection import CONNECT_S, READ_S, TOTAL_S, DeadlineAdapter
 from googly_eyes.client.signing import Signer
 from googly_eyes.errors import (
     BadOptionError,
@@ -30,6 +36,7 @@ from googly_eyes.errors import (
     NotGooglyError,
     ServerFailedError,
     ServiceError,
+    StillBusyError,
     TooLargeError,
     UnreachableError,
     UnsupportedMediaError,
@@ -37,63 +44,103 @@ from googly_eyes.errors import (
 from googly_eyes.options import Options, as_text
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-CONNECT_S, READ_S = 10, 90  # the time limit of the function is a minute
 ATTEMPTS = 5
 BACKOFF_S = 0.5  # before the second attempt; doubled before each later one
 MAX_WAIT_S = 30.0  # also if the service requests a longer delay
+MAX_BUSY_S = 300.0  # with no other response than 429 or 503, to any photo; then the rest of a batch is not sent
 CONNECTIONS = 64
+PIECE = 2**16  # bytes received in one operation
+_now = time.monotonic
 # The errors of a photo, by status.
 PHOTO_ERRORS = {kind.status: kind for kind in (BadRequestError, TooLargeError, UnsupportedMediaError, BadOptionError)}
 
 
 class Transport:
-    """Sends photos to a URL, signed if there is a signer. Safe for use by several threads."""
+    """Sends photos to a URL, signed if there is a signer. Safe for use by several threads.
+
+    Raises BadUrlError if requests would be signed and sent without encryption to another machine.
+    """
 
     def __init__(self, url: str, signer: Signer | None) -> None:
+        if signer is not None:
+            check_encryption(url)
         self._url = url
         self._signer = signer
         self._session = requests.Session()
         # A proxy that the environment names must not see photos for this machine.
         self._session.trust_env = urlsplit(url).hostname not in LOOPBACK
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
+            self._session.mount(scheme, DeadlineAdapter(pool_maxsize=CONNECTIONS))
+        self._busy = _BusyTime()
 
-    def send(self, photo: bytes, options: Options) -> Mapping[str, Any]:
+    def send(self, photo: bytes, options: Options, *, max_bytes: int) -> Mapping[str, Any]:
         """Return the JSON object of a response with status 200; empty if the body is not a JSON object.
 
-        BusyError, ServerFailedError and UnreachableError are raised after all attempts, any other error at once.
+        BusyError, ServerFailedError and UnreachableError are raised after all attempts, any other error at once. The
+        last attempt begins within TOTAL_S and MAX_WAIT_S, and takes TOTAL_S at most. StillBusyError is raised in place
+        of BusyError after MAX_BUSY_S without another response. NotGooglyError is raised for a body over `max_bytes`.
         """
+        try:
+            value = self._send_repeatedly(photo, options, max_bytes)
+        except BusyError as error:
+            if self._busy.add() < MAX_BUSY_S:
+                raise
+            raise StillBusyError(
+                f"{self._url} has been busy for {MAX_BUSY_S / 60:g} minutes. Try again later, or send fewer photos at "
+                "a time (--jobs)."
+            ) from error
+        except GooglyError:
+            self._busy.end()
+            raise
+        self._busy.end()
+        return value
+
+    def _send_repeatedly(self, photo: bytes, options: Options, max_bytes: int) -> Mapping[str, Any]:
         attempts = Retrying(
-            stop=stop_after_attempt(ATTEMPTS),
+            stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(TOTAL_S),
             wait=_wait_s,
             retry=retry_if_exception_type((BusyError, ServerFailedError, UnreachableError)),
             reraise=True,
         )
-        return attempts(self._send_once, photo, options)
+        return attempts(self._send_once, photo, options, max_bytes)
 
     def not_googly(self, reason: str) -> NotGooglyError:
         """Return the error for a response that does not follow this API."""
         return NotGooglyError(f"{self._url} is not a googly-eyes service: {reason}. Check the address.")
 
-    def _send_once(self, photo: bytes, options: Options) -> Mapping[str, Any]:
+    def _send_once(self, photo: bytes, options: Options, max_bytes: int) -> Mapping[str, Any]:
         try:
-            response = self._session.post(
-                f"{self._url}?{_query(options)}",
-                data=photo,
-                headers={"Content-Type": OCTET_STREAM, "Accept": JSON},
-                auth=self._signer or _no_credentials,  # a new signature for each attempt, because signatures expire
-                timeout=(CONNECT_S, READ_S),
-                allow_redirects=False,  # a redirect would send the photo to an address that the user did not name
-            )
+            with self._post(photo, options) as response:
+                body = self._read(response, max_bytes)
         except (requests.exceptions.SSLError, requests.exceptions.InvalidURL) as error:
             raise BadUrlError(f"{self._url} cannot be called: {_reason(error)}.") from error
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError) as error:
             message = f"{self._url} does not answer ({_reason(error)}). Check that the service runs, and the address."
             raise UnreachableError(message) from error
-        value = _json_object(response)
+        value = _json_object(body)
         if response.status_code != HTTPStatus.OK:
             raise self._error(response, value)
         return value
+
+    def _post(self, photo: bytes, options: Options) -> requests.Response:
+        return self._session.post(
+            f"{self._url}?{_query(options)}",
+            data=photo,
+            headers={"Content-Type": OCTET_STREAM, "Accept": JSON, "Accept-Encoding": "identity"},
+            auth=self._signer or _no_credentials,  # a new signature for each attempt, because signatures expire
+            timeout=(CONNECT_S, READ_S),
+            allow_redirects=False,  # a redirect would send the photo to an address that the user did not name
+            stream=True,
+        )
+
+    def _read(self, response: requests.Response, max_bytes: int) -> bytes:
+        """Return the body of a response. A compressed one, which was not requested, is not expanded."""
+        body = bytearray()
+        while piece := response.raw.read1(PIECE):
+            body += piece
+            if len(body) > max_bytes:
+                raise self.not_googly(f"its response is longer than {max_bytes} bytes, the maximum for this photo")
+        return bytes(body)
 
     def _error(self, response: requests.Response, value: Mapping[str, Any]) -> GooglyError:
         status = response.status_code
@@ -122,8 +169,30 @@ class Transport:
         )
 
 
-def check_url(url: str, *, sign: bool | None) -> str:
-    """Return the URL with a path. Raises BadUrlError if it cannot be called, or not be signed safely."""
+class _BusyTime:
+    """The time since a service began to give no other response than that it is busy. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._first = self._last = -inf
+
+    def add(self) -> float:
+        """Note such a response. Return the seconds since the first one without an interruption."""
+        with self._lock:
+            now = _now()
+            if now - self._last > MAX_BUSY_S:  # in the meantime nothing was sent
+                self._first = now
+            self._last = now
+            return now - self._first
+
+    def end(self) -> None:
+        """Note any other response."""
+        with self._lock:
+            self._last = -inf
+
+
+def check_url(url: str) -> str:
+    """Return the URL with a path. Raises BadUrlError if it cannot be called."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -136,9 +205,14 @@ def check_url(url: str, *, sign: bool | None) -> str:
         raise BadUrlError(
             f"{url} must have only a host and a path. Remove the part after ? or #, and the user name before @."
         )
-    if sign and parts.scheme == "http" and host not in LOOPBACK:
-        raise BadUrlError(f"{url} would send your AWS session token without encryption. Use https:// to sign requests.")
     return url if parts.path else f"{url}/"
+
+
+def check_encryption(url: str) -> None:
+    """Raise BadUrlError if a signed request, which contains the session token, would leave this machine in clear."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+        raise BadUrlError(f"{url} would send your AWS session token without encryption. Use https:// to sign requests.")
 
 
 def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -174,10 +248,10 @@ def _retry_after_s(response: requests.Response) -> float:
     return float(text) if text.isdecimal() else 0
 
 
-def _json_object(response: requests.Response) -> Mapping[str, Any]:
+def _json_object(body: bytes) -> Mapping[str, Any]:
     try:
-        value = response.json()
-    except ValueError:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

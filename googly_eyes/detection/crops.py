@@ -62,7 +62,10 @@ class Crops:
         return best, opinions
 
     def inspect(self, boxes: Floats, angles: Sequence[float] | Floats) -> tuple[Candidates, Candidates]:
-        """Run the detector on a crop of each box (n, 4), level at the roll; return detections and second opinions."""
+        """Run the detector on a crop of each box (n, 4), level at the roll; return detections and second opinions.
+
+        A detection below HIGH_CONFIDENCE has no second opinion (score 0): it cannot be confirmed by this crop.
+        """
         allowed = min(len(boxes), self._left)
         self._left -= allowed
         self.exhausted |= allowed < len(boxes)
@@ -84,7 +87,7 @@ class Crops:
                 continue
             index = np.array([start + offset])
             seen.put(index, transform_candidates(face, to_photo))
-            if self._detector.witness is not None and face.scores[0] >= CANDIDATE_THRESHOLD:
+            if self._detector.witness is not None and face.scores[0] >= HIGH_CONFIDENCE:
                 opinion = self._detector.witness.judge(crops[offset], face.boxes, rolls(face))
                 opinions.put(index, transform_candidates(opinion, to_photo))
 

@@ -10,7 +10,7 @@ from googly_eyes.detection.candidates import Candidates
 from googly_eyes.detection.detector import Detector
 from googly_eyes.detection.search import LONG_SIDE, MAX_HINTS, ROTATIONS, Search
 from googly_eyes.photo.photo import Photo
-from googly_eyes.types import Box, Face, Floats, Point
+from googly_eyes.types import Box, Face, Floats, Point, make_face
 
 CROWD_SIDE = 1280  # pixels, of the pass for small faces; larger passes give false faces
 
@@ -74,4 +74,4 @@ def _to_faces(candidates: Candidates, photo: Photo) -> list[Face]:
 
 def _to_face(score: np.float32, box: Floats, landmarks: Floats, photo: Photo) -> Face:
     x0, y0, x1, y1 = np.clip(box, 0, (photo.width, photo.height) * 2).tolist()
-    return Face(float(score), Box(x0, y0, x1, y1), *(Point(x, y) for x, y in landmarks.tolist()))
+    return make_face(float(score), Box(x0, y0, x1, y1), [Point(x, y) for x, y in landmarks.tolist()])

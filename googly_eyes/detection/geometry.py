@@ -5,7 +5,7 @@ Roll is the angle of the line from the right to the left eye, clockwise as seen:
 
 from collections.abc import Iterator
 from dataclasses import replace
-from math import cos, hypot, pi, sin
+from math import cos, hypot, pi, radians, sin, sqrt
 
 import numpy as np
 
@@ -18,6 +18,29 @@ BOX_IN_CROP = (0.5 - 0.5 / CROP_CONTEXT,) * 2 + (0.5 + 0.5 / CROP_CONTEXT,) * 2
 SHARED_EYE = 0.35  # of the smaller eye distance: two faces with eyes nearer than this share an eye
 NESTED = 0.95  # intersection over the smaller box
 CROP_SIDE = 160  # pixels, of a refinement crop; as exact as 224 with more context around the face, at half the cost
+
+MAX_ASPECT = 4.0  # long side over short; a pass over a longer panorama has the pixels of a photo of this shape
+MAX_UPSCALE = 2.0  # a larger scale blurs a small photo and finds nothing more
+# Limits of a pass of any shape, in units of its nominal long side: a strip of one pixel has an unlimited aspect.
+MAX_SIDE = 4.0  # reached by an aspect of 64
+MAX_ROTATED_AREA = 2.0  # reached by a square that is rotated by 45 degrees, and by a strip with an aspect of 14
+
+
+def pass_scale(width: int, height: int, long_side: int, rotation: int) -> float:
+    """Return the scale from a photo to a pass that is then rotated by `rotation` degrees.
+
+    The sides of the pass are at most MAX_SIDE * long_side, and the bounding box of the rotated pass is at most
+    MAX_ROTATED_AREA * long_side**2, both plus the rounding to whole pixels.
+    """
+    sine, cosine = abs(sin(radians(rotation))), abs(cos(radians(rotation)))
+    rotated_area = (width * cosine + height * sine) * (width * sine + height * cosine)
+    aspect = min(max(width, height) / min(width, height), MAX_ASPECT)
+    return min(
+        long_side / sqrt(aspect * width * height),
+        long_side * MAX_SIDE / max(width, height),
+        long_side * sqrt(MAX_ROTATED_AREA / rotated_area),
+        MAX_UPSCALE,
+    )
 
 
 def level_crop(box: Floats, roll: float) -> Matrix:

@@ -8,7 +8,7 @@ photo gives the same faces; CLOCK_S is the last guard.
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from math import radians, sqrt
+from math import pi, radians
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from googly_eyes.detection.geometry import (
     eye_disagreements,
     frontal_ratio,
     one_by_one,
+    pass_scale,
     roll_differences,
     rolls,
     separate_faces,
@@ -34,8 +35,6 @@ from googly_eyes.photo.views import rotate, small_copy
 from googly_eyes.types import Floats, Matrix, Pixels
 
 LONG_SIDE = 640  # pixels, of the first pass: a larger one finds smaller faces and costs with its square
-MAX_ASPECT = 4.0  # long side over short; a pass over a longer panorama has the pixels of a photo of this shape
-MAX_UPSCALE = 2.0  # a larger scale blurs a small photo and finds nothing more
 MIN_SCALE_GAIN = 1.25  # over an earlier pass in the same rotation; a pass with less gain shows nothing new
 SMALL_FACE = 36  # pixels of the first pass; smaller faces score below HIGH_CONFIDENCE (from 32) or are missed
 
@@ -93,7 +92,7 @@ class Search:
 
         Return the candidates in pixels of the pass; none if an earlier pass covers this one or the time is over.
         """
-        scale = self._pass_scale(long_side)
+        scale = pass_scale(self._photo.width, self._photo.height, long_side, rotation)
         covered = any(rotation == other and scale < MIN_SCALE_GAIN * earlier for earlier, other in self._passes)
         if covered or self._out_of_time():
             return NO_CANDIDATES
@@ -106,7 +105,10 @@ class Search:
         to_photo = np.array([[self._photo.width / width], [self._photo.height / height]]) * to_copy
         self._verify(seen, transform_candidates(seen, to_photo), pixels, to_photo, is_first=is_first, hints=max_hints)
         sure = transform_candidates(seen.take(np.flatnonzero(seen.scores >= HIGH_CONFIDENCE)), to_photo)
-        self._score_sums.setdefault(rotation, float(np.sum(sure.scores[self._is_known(sure)])))
+        # Not self._is_known(): there the penalty of sideways detections presumes the rotation that is looked for.
+        every = concatenate(self._confirmed)
+        confirmed = every.take(np.flatnonzero(every.scores >= HIGH_CONFIDENCE))
+        self._score_sums.setdefault(rotation, float(np.sum(sure.scores[_overlap_any(sure, confirmed, SAME_ROLL)])))
         return seen
 
     def looks_rotated(self, first: Candidates) -> bool:
@@ -205,27 +207,21 @@ class Search:
             return np.where(narrow & (pass_scores < HIGH_CONFIDENCE), 0, scores).astype(np.float32)
         needed = np.where(pass_scores >= HIGH_CONFIDENCE, CANDIDATE_THRESHOLD, HIGH_CONFIDENCE)
         certain = trusted & (best.scores >= needed)
-        agreed = (opinions.scores >= MIN_WITNESS_SCORE) | (self._is_small(best) & self._is_crowd)
+        upright = roll_differences(rolls(best), radians(self.rotation)) < SIDEWAYS
+        agreed = (opinions.scores >= MIN_WITNESS_SCORE) | (self._is_small(best) & upright & self._is_crowd)
+        agreed |= best.scores < HIGH_CONFIDENCE
         doubted = np.where(agreed, best.scores, np.minimum(best.scores, opinions.scores))
         return np.where(certain, np.maximum(best.scores, pass_scores), doubted).astype(np.float32)
 
     def _is_small(self, candidates: Candidates) -> Mask:
         """Return (n,) True for candidates that are too small for the first pass."""
-        small: Mask = box_heights(candidates) * self._pass_scale(LONG_SIDE) < SMALL_FACE
+        scale = pass_scale(self._photo.width, self._photo.height, LONG_SIDE, 0)
+        small: Mask = box_heights(candidates) * scale < SMALL_FACE
         return small
 
     def _is_known(self, candidates: Candidates) -> Mask:
         """Return (n,) True for candidates that are confirmed faces; in a rotated photo only if their rolls agree."""
-        faces = self._high_confidence()
-        angles = rolls(faces)
-        max_difference = SAME_ROLL if self._may_be_rotated else np.inf
-        return np.array(
-            [
-                np.any((iou(box, faces.boxes) > NMS_IOU) & (roll_differences(angles, roll) < max_difference))
-                for box, roll in zip(candidates.boxes, rolls(candidates).tolist(), strict=True)
-            ],
-            bool,
-        )
+        return _overlap_any(candidates, self._high_confidence(), SAME_ROLL if self._may_be_rotated else pi)
 
     def _still_unconfirmed(self) -> Candidates:
         """Return the candidates of at least CANDIDATE_THRESHOLD that are no face so far, best first."""
@@ -239,13 +235,19 @@ class Search:
         distinct = self.distinct()
         return distinct.take(np.flatnonzero(distinct.scores >= HIGH_CONFIDENCE))
 
-    def _pass_scale(self, long_side: int) -> float:
-        """Return the scale from the photo to a pass."""
-        width, height = self._photo.width, self._photo.height
-        aspect = min(max(width, height) / min(width, height), MAX_ASPECT)
-        return min(long_side / sqrt(aspect * width * height), MAX_UPSCALE)
-
     def _out_of_time(self) -> bool:
         late = self._clock() > self._deadline
         self._cut_short |= late
         return late
+
+
+def _overlap_any(candidates: Candidates, faces: Candidates, max_difference: float) -> Mask:
+    """Return (n,) True for candidates that overlap a face with a roll that differs by at most `max_difference`."""
+    angles = rolls(faces)
+    return np.array(
+        [
+            np.any((iou(box, faces.boxes) > NMS_IOU) & (roll_differences(angles, roll) <= max_difference))
+            for box, roll in zip(candidates.boxes, rolls(candidates).tolist(), strict=True)
+        ],
+        bool,
+    )

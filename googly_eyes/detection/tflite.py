@@ -12,6 +12,9 @@ from googly_eyes.errors import SettingError
 from googly_eyes.settings import model_error
 from googly_eyes.types import Floats, Pixels
 
+# Of a batch. The runtime keeps the memory of its largest batch for ever. After a larger one the model is loaded anew.
+KEPT_PIXELS = 1280 * 1280
+
 
 class Session:
     """One loaded model. Not thread-safe.
@@ -22,9 +25,14 @@ class Session:
 
     def __init__(self, model: Path, threads: int) -> None:
         require_model(model)
+        self._model, self._threads = model, threads
+        self._load()
+
+    def _load(self) -> None:
+        model = self._model
         try:
             # The bytes and not the path, which the runtime cannot open on Windows if a folder has a non-ASCII name.
-            self._interpreter = Interpreter(model_content=model.read_bytes(), num_threads=threads)
+            self._interpreter = Interpreter(model_content=model.read_bytes(), num_threads=self._threads)
         except OSError as error:
             raise model_error(model, f"{model} cannot be read: {error.strerror}.") from error
         except ValueError as error:
@@ -46,6 +54,8 @@ class Session:
         self._interpreter.set_tensor(self._input, batch)
         self._interpreter.invoke()
         outputs: list[Any] = [self._interpreter.get_tensor(index) for index in self._outputs]
+        if batch.size > KEPT_PIXELS * batch.shape[-1]:
+            self._load()
         return outputs
 
     def run_graph(self, name: str, batch: Pixels) -> dict[str, Floats]:

@@ -1,4 +1,6 @@
-"""Open a photo within limits, paint on it, encode it: same format, size, sensor order and orientation tag.
+"""Open a photo within limits, paint on it, encode it: same size, sensor order, orientation tag and format.
+
+HEIC is an exception: libheif turns it upright, and it is written as JPEG.
 
 The picture stays in sensor order; `orientation` relates it to the upright picture that a person sees. Coordinates are
 continuous: pixel i covers i to i + 1. A JPEG is edited in its coefficients if possible, any other photo in its pixels.
@@ -65,7 +67,8 @@ class Photo(ABC):
 
     @property
     def media_type(self) -> str:
-        return self.source.format.media_type
+        """That of the result."""
+        return self.source.format.result.media_type
 
     @abstractmethod
     def align(self, area: Area) -> Area:
@@ -93,7 +96,7 @@ class DecodedPhoto(Photo):
         pixels.mix(self.image, area, grey, coverage)
 
     def encode(self) -> Encoded:
-        return Encoded(self.source.encode(self.image), self.source.fidelity, self.source.dropped)
+        return Encoded(self.source.write(self.image), self.source.fidelity, self.source.dropped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +182,7 @@ def _read_within_limits(data: bytes, *, max_bytes: int, max_pixels: int) -> Sour
             max_bytes=max_bytes,
         )
     source = read_source(data)
-    width, height = source.file.size
+    width, height = source.coded_size or source.file.size
     if width * height > max_pixels:
         raise TooLargeError(
             f"The photo has {width} x {height} pixels; {max_pixels / 1e6:g} million are allowed. Send a smaller copy.",

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 
 from googly_eyes.errors import UnsupportedMediaError
 
+AVIF_BRANDS = frozenset({b"avif", b"avis"})
 HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
-HEIC_EXTENSIONS = frozenset({".heic", ".heif"})  # recognised, to be refused with advice
 TEXT_START = 1024  # bytes that are checked for text
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One photo format. `name` is Pillow's.
+    """One photo format. `name` is Pillow's, if Pillow has the format.
 
     `matches` checks the first bytes of a file. `refused` maps the error code of each kind of file that cannot be read
-    and written without loss of content to its message, which names the format as {label}.
+    and written without loss of content to its message, which names the format as {label}. `written_as` is the name of
+    the format of the result, if it is another one.
     """
 
     name: str
@@ -30,6 +31,12 @@ class Format:
     keeps_profile: bool
     keeps_orientation: bool
     refused: Mapping[str, str]
+    written_as: str | None = None
+
+    @property
+    def result(self) -> "Format":
+        """The format of the photo with googly eyes."""
+        return FORMATS[self.written_as or self.name]
 
     def refusal(self, code: str) -> UnsupportedMediaError:
         """Return the error for a file of this format that cannot be read and written without loss of content."""
@@ -60,12 +67,6 @@ def _unknown(data: bytes) -> UnsupportedMediaError:
     """Return the error for a file of none of the formats."""
     supported = ", ".join(row.label for row in FORMATS.values())
     start = data[:TEXT_START].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if iso_brands(data) & HEIC_BRANDS:
-        return UnsupportedMediaError(
-            "HEIC photos are not supported. Convert it to JPEG: `heif-convert photo.heic photo.jpg`, or Export in a "
-            "photo program. An iPhone takes JPEGs with Settings > Camera > Formats > Most Compatible.",
-            code="heic",
-        )
     if b"<svg" in start:
         message, code = "An SVG is a drawing, not a photo. Export it as PNG.", "svg"
     elif start.startswith(b"%pdf"):
@@ -132,7 +133,11 @@ _ROWS = (
         keeps_alpha=True,
         keeps_profile=False,
         keeps_orientation=False,
-        refused=_ANIMATED,
+        refused=_ANIMATED
+        | {
+            "uncovered_canvas": "The picture of this {label} does not cover its canvas, and uses all 256 colours. "
+            "Save it as PNG.",
+        },
     ),
     Format(
         name="BMP",
@@ -144,6 +149,8 @@ _ROWS = (
         keeps_profile=False,
         keeps_orientation=False,
         refused={
+            "unsupported_bmp": "The pixels of this {label} have a rare layout or compression. Save it with 24 bits per "
+            "pixel.",
             "bmp_alpha": "This {label} has transparency, which cannot be kept. Save it as PNG.",
             "bmp_profile": "This {label} has a colour profile, which cannot be kept. Save it as PNG.",
         },
@@ -159,6 +166,8 @@ _ROWS = (
         keeps_orientation=True,
         refused=_SIXTEEN_BIT
         | {
+            "big_endian_bigtiff": "This {label} is a big-endian BigTIFF, which is not supported. Save it as an "
+            "ordinary TIFF.",
             "multi_page": "This {label} has several pages or pictures, as raw photos of cameras have. Save one of "
             "them as a file of its own.",
             "unsupported_tiff": "This {label} is neither grey (up to 16 bits) nor RGB, palette or CMYK with 8 bits per "
@@ -170,7 +179,7 @@ _ROWS = (
         label="AVIF",
         media_type="image/avif",
         extensions=(".avif",),
-        matches=lambda data: bool(iso_brands(data) & {b"avif", b"avis"}),
+        matches=lambda data: bool(iso_brands(data) & AVIF_BRANDS),
         keeps_alpha=True,
         keeps_profile=True,
         keeps_orientation=True,
@@ -178,9 +187,39 @@ _ROWS = (
         | {
             "high_bit_depth": "This {label} has 10 or 12 bits per channel, which would be reduced to 8. "
             "Save it with 8 bits per channel.",
-            "unsupported_colour": "This {label} has wide-gamut or HDR colours, which cannot be kept. Save it as sRGB.",
+            "hdr": "This {label} has HDR colours (PQ or HLG), which cannot be kept. Save it as sRGB.",
+            "unsupported_colour": "This {label} has wide-gamut colours without a colour profile, which cannot be kept. "
+            "Save it as sRGB or with a profile.",
+            "unsupported_transfer": "This {label} has another transfer curve than sRGB and no colour profile, which "
+            "cannot be kept. Save it as sRGB or with a profile.",
         },
+    ),
+    # After AVIF, which has the general brands of HEIF too. There is no free encoder for it: docs/adr/0013.
+    Format(
+        name="HEIC",
+        label="HEIC",
+        media_type="image/heic",
+        extensions=(".heic", ".heif", ".hif"),
+        matches=lambda data: bool(iso_brands(data) & HEIC_BRANDS),
+        keeps_alpha=False,
+        keeps_profile=True,
+        keeps_orientation=False,
+        refused={
+            "animated": "This {label} is a sequence without a still picture. Send one of its frames as a photo.",
+            "hdr": "This {label} has HDR colours (PQ or HLG), which a JPEG cannot have. Export it as JPEG in a photo "
+            "program, or switch off HDR in the camera.",
+            "unsupported_colour": "This {label} has wide-gamut colours without a colour profile. Export it as JPEG in "
+            "a photo program.",
+            "heic_alpha": "This {label} has transparency, which the result, a JPEG, cannot have. Save it as PNG.",
+            "unsupported_heif": "The picture of this {label} is not coded with HEVC. Export it as JPEG in a photo "
+            "program.",
+        },
+        written_as="JPEG",
     ),
 )
 FORMATS = {row.name: row for row in _ROWS}
 EXTENSIONS = frozenset(extension for row in _ROWS for extension in row.extensions)
+# The extension of the result of a photo, for the extensions of formats that are written as another one.
+RESULT_EXTENSIONS = {
+    extension: row.result.extensions[0] for row in _ROWS if row.written_as for extension in row.extensions
+}

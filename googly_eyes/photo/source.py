@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image, ImageFile
 
-from googly_eyes.errors import DamagedPhotoError, GooglyError, TooLargeError
+from googly_eyes.errors import DamagedPhotoError, GooglyError, TooLargeError, UnsupportedMediaError
 from googly_eyes.photo.jpeg_editor import JpegFile
 from googly_eyes.photo.pixels import to_paintable
 from googly_eyes.photo.registry import Format
@@ -21,6 +21,7 @@ class Source:
 
     `orientation` is EXIF's, 1 to 8. `dropped` names content other than metadata that is not in the result. `jpeg` is
     for editing a JPEG without decoding it. `to_sensor_order` restores a decoded image that Pillow has turned upright.
+    `coded_size` is the size in which the picture is decoded, if a part of it is cut away afterwards.
     """
 
     format: Format
@@ -31,6 +32,7 @@ class Source:
     dropped: tuple[str, ...] = ()
     jpeg: JpegFile | None = None
     to_sensor_order: Callable[[Image.Image], Image.Image] | None = None
+    coded_size: tuple[int, int] | None = None
 
     def decode(self) -> Image.Image:
         """Return the pixels in sensor order, in a mode that can be painted on. Raises DamagedPhotoError."""
@@ -39,10 +41,25 @@ class Source:
             image: Image.Image = self.file
             return to_paintable(self.to_sensor_order(image) if self.to_sensor_order else image)
 
+    def write(self, image: Image.Image) -> bytes:
+        """Encode an image as a file like this one. Raises UnsupportedMediaError if the encoder fails."""
+        try:
+            return self.encode(image)
+        except MemoryError:
+            raise
+        except Exception as error:  # an encoder may reject a value that the decoder accepted
+            raise UnsupportedMediaError(
+                f"This {self.format.label} can be read, but not be written again. Save it anew in a photo program.",
+                code="not_writable",
+            ) from error
+
 
 @contextmanager
 def report_damage(row: Format) -> Iterator[None]:
-    """Report any exception of a decoder, such as struct.error or MemoryError, as DamagedPhotoError."""
+    """Report any exception of a decoder or an encoder, such as struct.error or RecursionError, as DamagedPhotoError.
+
+    MemoryError is included: decoders raise it for impossible sizes in a damaged file.
+    """
     try:
         yield
     except GooglyError:
@@ -60,3 +77,8 @@ def save(image: Image.Image, name: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, name, **options)
     return buffer.getvalue()
+
+
+def cut_profile(profile: bytes | None) -> bytes | None:
+    """Return a colour profile without the bytes after the size in its header (ICC.1:2022, 7.2.2)."""
+    return profile and (profile[: int.from_bytes(profile[:4])] or None)

@@ -13,7 +13,8 @@ from googly_eyes.api.response import HttpResponse, error_response
 from googly_eyes.detection.detector import Detector
 from googly_eyes.detection.registry import load_detector
 from googly_eyes.errors import GooglyError
-from googly_eyes.server.worker_queue import QueueFullError, WorkerLostError, WorkerQueue
+from googly_eyes.server.worker_pool import WorkerLostError
+from googly_eyes.server.worker_queue import QueueFullError, WorkerQueue
 from googly_eyes.settings import Settings
 
 

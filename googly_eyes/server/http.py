@@ -1,5 +1,6 @@
 """HTTP with Waitress: limits, error responses in the API's form, and a stop that completes running requests."""
 
+import select
 import socket
 import time
 import uuid
@@ -10,6 +11,7 @@ import waitress
 from flask import Flask
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import BaseWSGIServer
 from waitress.task import ErrorTask
 from waitress.utilities import RequestEntityTooLarge
@@ -23,6 +25,13 @@ BODY_BESIDE_PHOTO = 2**16
 RECEIVE_BYTES = 2**18
 MAX_BUFFERED_RESPONSE = 2**30  # bytes in memory for a slow client; Waitress would write more than this to a file
 POLL_S = 0.25
+# An idle or slow connection takes no thread, only a file descriptor: the usual limit of a process is 1024, and the one
+# of select(), the only choice on Windows, is 512.
+HAS_POLL = hasattr(select, "poll")
+CONNECTIONS = 900 if HAS_POLL else 400
+RECEIVE_S = 180.0  # from the first byte of a request to its last
+IDLE_S = 60  # of a connection between requests
+MAX_UNFINISHED = 2**30  # bytes of all requests that have not arrived completely
 
 
 class HttpServer:
@@ -39,7 +48,9 @@ class HttpServer:
             map=self._sockets,
             sockets=[listener],
             threads=threads,
-            connection_limit=2 * threads,
+            connection_limit=CONNECTIONS,
+            channel_timeout=IDLE_S,
+            cleanup_interval=IDLE_S // 4,
             ident=None,
             recv_bytes=RECEIVE_BYTES,
             max_request_body_size=max_body,
@@ -50,8 +61,15 @@ class HttpServer:
         self._server.channel_class = _Channel
 
     def poll(self) -> None:
-        """Handle the connections that are ready; wait for at most POLL_S."""
-        wasyncore.loop(POLL_S, map=self._sockets, count=1)
+        """Handle the connections that are ready; wait for at most POLL_S. Close those that send too slowly."""
+        wasyncore.loop(POLL_S, use_poll=HAS_POLL, map=self._sockets, count=1)
+        receiving = [channel for channel in self._server.active_channels.values() if channel.request is not None]
+        received = 0
+        # When the bytes are too many, the requests that began first are the slowest.
+        for channel in sorted(receiving, key=lambda channel: channel.request.begun, reverse=True):
+            received += channel.request.body_bytes_received
+            if received > MAX_UNFINISHED or channel.request.begun < time.monotonic() - RECEIVE_S:
+                channel.handle_close()
 
     def drain(self, timeout_s: float) -> None:
         """Accept no more connections, complete the requests that have arrived, and stop."""
@@ -60,6 +78,7 @@ class HttpServer:
         while self._has_unfinished_requests() and time.monotonic() < end:
             self.poll()
         self._server.task_dispatcher.shutdown()
+        wasyncore.close_all(map=self._sockets, ignore_all=True)
 
     def _has_unfinished_requests(self) -> bool:
         channels = list(self._server.active_channels.values())
@@ -86,5 +105,22 @@ class _ErrorTask(ErrorTask):  # type: ignore[misc]
         self.write(response.body)
 
 
+class _Parser(HTTPRequestParser):  # type: ignore[misc]
+    """Refuses requests that another server before this one may understand differently (RFC 9112, 3.2 and 6.1)."""
+
+    def __init__(self, adj: Any) -> None:
+        super().__init__(adj)
+        self.begun = time.monotonic()
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(header_plus)
+        names = [line.partition(b":")[0].strip().lower() for line in header_plus.split(b"\r\n")[1:]]
+        if b"content-length" in names and b"transfer-encoding" in names:
+            raise ParsingError("it has both Content-Length and Transfer-Encoding")
+        if names.count(b"host") != 1 and self.version == "1.1":
+            raise ParsingError("it must have one Host header")
+
+
 class _Channel(HTTPChannel):  # type: ignore[misc]
+    parser_class = _Parser
     error_task_class = _ErrorTask

@@ -18,7 +18,8 @@ from types import FrameType
 from googly_eyes.errors import SettingError
 from googly_eyes.server.app import answer_with_model, create_app, detector_of_process
 from googly_eyes.server.http import HttpServer
-from googly_eyes.server.worker_queue import WorkerQueue, start_process_pool
+from googly_eyes.server.worker_pool import WorkerPool
+from googly_eyes.server.worker_queue import WorkerQueue
 from googly_eyes.settings import Settings, count_processors, load_settings
 
 HOST, PORT = "127.0.0.1", 8000
@@ -42,8 +43,8 @@ def main(argv: list[str] | None = None) -> int:
         return _fail(_cannot_listen(arguments.host, arguments.port, error))
     places = arguments.workers + arguments.waiting
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited by the workers, until they set it themselves
-    start_pool = partial(start_process_pool, arguments.workers, partial(detector_of_process, settings))
-    with listener, WorkerQueue(start_pool, places) as queue:
+    pool = WorkerPool(arguments.workers, partial(detector_of_process, settings))
+    with listener, WorkerQueue(pool, places) as queue:
         app = create_app(partial(answer_with_model, settings=settings), queue)
         server = HttpServer(app, listener, threads=places + SPARE_THREADS, max_photo=settings.max_bytes)
         stop = _stop_event()

@@ -1,14 +1,9 @@
-"""Worker processes with a bounded queue: each photo has a place from its arrival to its response."""
+"""A bounded queue before the workers: each photo has a place from its arrival to its response."""
 
-import multiprocessing
-import os
-import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from threading import BoundedSemaphore, Lock, Thread
-from typing import Self, TypeVar
+from threading import BoundedSemaphore
+from typing import Protocol, Self, TypeVar
 
 from googly_eyes.errors import GooglyError
 
@@ -28,37 +23,29 @@ class QueueFullError(GooglyError):
         self.headers = {"retry-after": str(RETRY_AFTER_S)}
 
 
-class WorkerLostError(GooglyError):
-    """A worker process ended while it processed a photo: out of memory, or a crash in native code."""
+class Pool(Protocol):
+    """Workers, such as WorkerPool."""
 
-    code = "worker_lost"
+    def run(self, job: Callable[[], T]) -> T:
+        """Return the result of `job` from the next free worker."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "The process that worked on this photo has crashed. Send the photo again; if that fails too, send a "
-            "smaller copy."
-        )
+    def close(self) -> None:
+        """End the workers."""
 
 
 class WorkerQueue:
-    """A pool of workers, and a limited number of places for photos in work and waiting. A context manager.
+    """A pool of workers, and a limited number of places for photos in work and waiting. A context manager."""
 
-    `start_pool` creates the pool. It is called again after the loss of a worker, which ends the whole pool: then all
-    photos in work fail.
-    """
-
-    def __init__(self, start_pool: Callable[[], Executor], places: int) -> None:
-        self._start_pool = start_pool
-        self._pool = start_pool()
+    def __init__(self, pool: Pool, places: int) -> None:
+        self._pool = pool
         self._places = BoundedSemaphore(places)
         self._open = True
-        self._lock = Lock()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.shutdown()
+        self._pool.close()
 
     def close(self) -> None:
         """Accept no more photos; those with a place keep it."""
@@ -75,37 +62,5 @@ class WorkerQueue:
             self._places.release()
 
     def run(self, job: Callable[[], T]) -> T:
-        """Return the result of `job` from the next free worker. The caller holds a place. Raises WorkerLostError."""
-        pool = self._pool
-        try:
-            return pool.submit(job).result()
-        except BrokenProcessPool as error:
-            with self._lock:
-                if self._pool is pool:
-                    self._pool = self._start_pool()
-            raise WorkerLostError from error
-
-
-def start_process_pool(count: int, prepare: Callable[[], object]) -> Executor:
-    """Start `count` worker processes, which call `prepare` first. They end when this process ends."""
-    pool = ProcessPoolExecutor(
-        count, multiprocessing.get_context("spawn"), initializer=_prepare_worker, initargs=(prepare,)
-    )
-    for _ in range(count):
-        pool.submit(int)  # the pool starts a process when a job is submitted
-    return pool
-
-
-def _prepare_worker(prepare: Callable[[], object]) -> None:
-    # A terminal sends Ctrl-C, and a service manager SIGTERM, to all processes. Only the server reacts.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
-    Thread(target=_end_with_parent, daemon=True).start()
-    prepare()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+        """Return the result of `job` from the next free worker. The caller holds a place. Raises as WorkerPool.run."""
+        return self._pool.run(job)

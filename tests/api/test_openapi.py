@@ -9,7 +9,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from googly_eyes.api.openapi import ERRORS
-from googly_eyes.detection import search
+from googly_eyes.detection import crops
 from googly_eyes.options import NAMES, TABLE
 from lambda_fn.handler import handler
 from testing import people
@@ -18,7 +18,7 @@ from testing.events import event, json_event, raw_event
 
 @pytest.fixture(scope="module")
 def contract():
-    """As a client gets it."""
+    """Return the document as a client parses it."""
     result = handler(event("GET", "/openapi.json"), None)
     assert result["statusCode"] == 200
     return json.loads(result["body"])
@@ -84,7 +84,7 @@ def test_a_json_result_is_valid_for_the_contract(validator, photo, options):
 
 
 def test_the_contract_has_exactly_the_headers_of_a_photo_response(contract, photo, monkeypatch):
-    monkeypatch.setattr(search, "MAX_CROPS", 1)  # so that it stops early
+    monkeypatch.setattr(crops, "MAX_CROPS", 1)  # so that it stops early
     several = io.BytesIO()
     Image.open(io.BytesIO(photo)).save(several, "MPO", save_all=True, append_images=[Image.new("L", (8, 8))])
     named = contract["paths"]["/"]["post"]["responses"]["200"]["headers"]
@@ -95,7 +95,7 @@ def test_the_contract_has_exactly_the_headers_of_a_photo_response(contract, phot
 
 
 def test_stopped_early_is_valid_for_the_contract(validator, photo, monkeypatch):
-    monkeypatch.setattr(search, "MAX_CROPS", 1)
+    monkeypatch.setattr(crops, "MAX_CROPS", 1)
     answer = json.loads(handler(json_event(photo), None)["body"])
     assert answer["stopped_early"] is True
     validator("components/schemas/Answer").validate(answer)

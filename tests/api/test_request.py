@@ -40,7 +40,7 @@ def test_a_body_that_the_transport_encoded_as_base64_is_decoded():
     assert read_request(http_request(BASE64, "image/jpeg", base64_flag=True)).photo == PHOTO
 
 
-def test_a_body_marked_as_base64_with_other_content_is_error_of():
+def test_a_body_marked_as_base64_with_other_content_is_refused():
     assert error_of(BadRequestError, http_request("no base64!", "image/jpeg", base64_flag=True)).code == "bad_base64"
 
 
@@ -67,7 +67,7 @@ def test_a_repeated_option_in_the_query_is_refused_by_name(query):
 
 
 @pytest.mark.parametrize("query", ["eyes=1", "eye_size=2", "eye_size", "eye_size=", "=1", "eye_size=0.5+"])
-def test_a_query_with_an_invalid_option_is_error_of(query):
+def test_a_query_with_an_invalid_option_is_refused(query):
     error_of(BadOptionError, http_request(PHOTO, "image/jpeg", query=query))
 
 
@@ -111,14 +111,14 @@ def test_base64_may_have_line_ends(lines):
         {"base64": BASE64},
     ],
 )
-def test_an_image_that_is_not_strict_base64_is_error_of(image):
+def test_an_image_that_is_not_strict_base64_is_refused(image):
     assert error_of(BadRequestError, json_request({"image": image})).code == "bad_base64"
 
 
 @pytest.mark.parametrize(
     "body", ["{", "not JSON", '{"image": }', b"\xff\xfe\xfd", "[" * 100_000, '{"seed": ' + "9" * 5000 + "}", "\ufeff{}"]
 )
-def test_a_body_that_is_not_json_is_error_of(body):
+def test_a_body_that_is_not_json_is_refused(body):
     assert error_of(BadRequestError, json_request(body)).code == "bad_json"
 
 
@@ -127,13 +127,13 @@ def test_the_error_for_invalid_json_has_the_position():
 
 
 @pytest.mark.parametrize("body", ["[]", "null", "5", '"text"', "true", "NaN"])
-def test_json_that_is_not_an_object_is_error_of(body):
+def test_json_that_is_not_an_object_is_refused(body):
     error = error_of(BadRequestError, json_request(body))
     assert error.code == "bad_json"
     assert "not an object" in error.message
 
 
-def test_json_without_an_image_is_error_of():
+def test_json_without_an_image_is_refused():
     assert error_of(BadRequestError, json_request({"seed": 1})).code == "no_photo"
 
 
@@ -146,7 +146,7 @@ def test_an_unknown_field_is_refused_by_name(field):
     assert error_of(BadOptionError, json_request({"image": BASE64, field: 1})).details["option"] == field
 
 
-def test_an_option_in_the_query_of_a_json_request_is_error_of():
+def test_an_option_in_the_query_of_a_json_request_is_refused():
     error = error_of(BadOptionError, json_request({"image": BASE64}, query="eye_size=0.7"))
     assert error.details["option"] == "eye_size"
     assert "beside the image" in error.message

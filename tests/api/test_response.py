@@ -8,14 +8,29 @@ from hypothesis import strategies as st
 
 from googly_eyes.api.response import FIELDS, error_response, from_json, json_response, result_response, to_json
 from googly_eyes.errors import BadOptionError, BadRequestError, GooglyError, MethodNotAllowedError
-from googly_eyes.types import LANDMARKS, Box, Face, Point, Result
+from googly_eyes.types import LANDMARKS, Box, Eye, Face, Point, Result
 
 FACE = Face(
-    0.97, Box(10, 20.126, 30, 40), Point(15, 25), Point(25.004, 25), Point(20, 30), Point(-1, 35), Point(24, 35)
+    0.97,
+    Box(10, 20.126, 30, 40),
+    Point(15, 25),
+    Point(25.004, 25),
+    Point(20, 30),
+    Point(-1, 35),
+    Point(24, 35),
+    eyes=(Eye("left", Point(25.004, 25), 2.5, Point(25.5, 25), 1.251),),
 )
 HUNDREDTHS = st.integers(-10_000, 1_000_000).map(lambda number: number / 100)
 POINTS = st.builds(Point, HUNDREDTHS, HUNDREDTHS)
-FACES = st.builds(Face, st.floats(0, 1), st.builds(Box, *[HUNDREDTHS] * 4), **dict.fromkeys(LANDMARKS, POINTS))
+LENGTHS = st.integers(0, 10_000).map(lambda number: number / 100)
+EYES = st.builds(Eye, st.sampled_from(["right", "left"]), POINTS, LENGTHS, POINTS, LENGTHS)
+FACES = st.builds(
+    Face,
+    st.floats(0, 1),
+    st.builds(Box, *[HUNDREDTHS] * 4),
+    **dict.fromkeys(LANDMARKS, POINTS),
+    eyes=st.lists(EYES, max_size=2).map(tuple),
+)
 RESULTS = st.builds(
     Result,
     faces=st.lists(FACES, max_size=3).map(tuple),
@@ -39,6 +54,7 @@ def test_a_json_response_has_the_photo_the_faces_the_seed_and_the_request_id():
     assert response.headers == {"content-type": "application/json", "x-request-id": "some-id"}
     assert json.loads(response.body) == {
         "image": base64.b64encode(b"\xff\xd8 photo").decode(),
+        "media_type": "image/png",
         "faces": [
             {
                 "score": 0.97,
@@ -50,6 +66,9 @@ def test_a_json_response_has_the_photo_the_faces_the_seed_and_the_request_id():
                     "mouth_right": [-1, 35],
                     "mouth_left": [24, 35],
                 },
+                "eyes": [
+                    {"side": "left", "centre": [25, 25], "radius": 2.5, "pupil": [25.5, 25], "pupil_radius": 1.25}
+                ],
             }
         ],
         "seed": 7,
@@ -109,11 +128,21 @@ def test_unknown_fields_at_any_level_are_ignored():
     answer = to_json(result(faces=(FACE,), photo=None))
     [face] = answer["faces"]
     face["landmarks"]["right_ear"] = [1, 2]
-    face["eyes"] = [{"side": "right"}]
+    face["eyes"][0]["colour"] = "blue"
     answer["duration_ms"] = 5
     assert from_json(answer, "image/png", has_photo=False).faces == (
-        Face(0.97, Box(10, 20.13, 30, 40), Point(15, 25), Point(25, 25), Point(20, 30), Point(-1, 35), Point(24, 35)),
+        Face(
+            *(0.97, Box(10, 20.13, 30, 40), Point(15, 25), Point(25, 25), Point(20, 30), Point(-1, 35), Point(24, 35)),
+            eyes=(Eye("left", Point(25, 25), 2.5, Point(25.5, 25), 1.25),),
+        ),
     )
+
+
+def test_a_face_without_eyes_from_an_older_service_is_accepted():
+    answer = to_json(result(faces=(FACE,), photo=None))
+    del answer["faces"][0]["eyes"]
+    [face] = from_json(answer, "image/png", has_photo=False).faces
+    assert face.eyes == ()
 
 
 @pytest.mark.parametrize(

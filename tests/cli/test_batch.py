@@ -45,7 +45,7 @@ def errors_of(records):
 
 
 @pytest.mark.parametrize("at_once", [1, 3])
-def test_results_come_in_order_and_no_more_jobs_are_in_work_than_at_once(at_once):
+def test_results_come_in_order_and_the_number_of_jobs_in_progress_is_limited(at_once):
     working, most, begun, lock = 0, 0, 0, threading.Lock()
 
     def process(job):

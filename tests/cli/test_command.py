@@ -256,7 +256,7 @@ def test_jobs_are_the_photos_processed_at_a_time(album, capfd, monkeypatch, jobs
     assert used[1] == (at_once or 2)  # the photos are fewer than the four at a time of a service
 
 
-def test_an_error_of_the_start_is_one_line(album, capfd, monkeypatch):
+def test_an_error_at_the_start_is_one_line(album, capfd, monkeypatch):
     def fail(*_):
         raise SettingError("There is no model at x. Make it.")
 

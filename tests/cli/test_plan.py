@@ -206,7 +206,7 @@ def test_a_result_that_links_to_another_photo_of_the_run_is_a_problem(album):
     assert "album/b.jpg: Its result album/b.googly.jpg is another photo of this run." in refused.problems[0]
 
 
-def test_without_photos_to_write_no_result_is_in_the_way(album):
+def test_existing_results_are_ignored_if_no_photo_is_written(album):
     write("album/b.googly.jpg")
     assert plan("album/b.jpg", wants_photo=False).jobs == [Job(Path("album/b.jpg"), None)]
 

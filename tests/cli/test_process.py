@@ -17,6 +17,7 @@ from googly_eyes.options import TABLE, Choice, Number, NumberRange, Options, Who
 from googly_eyes.pipeline import googlify
 from googly_eyes.settings import own_settings
 from testing.command import COMMAND, WAIT_S, environment, files_in, run_process
+from testing.heics import drawn
 from testing.people import landscape
 from testing.photos import shared_photo, stored
 
@@ -107,6 +108,19 @@ def test_a_file_that_is_no_whole_photo_is_one_line_without_terms_of_the_http_api
     assert files_in(tmp_path) == [name]
 
 
+def test_the_result_of_a_heic_is_a_jpeg_with_the_extension_of_one(tmp_path, googly):
+    (tmp_path / "phone.HEIC").write_bytes(drawn("people.heic"))
+    done = googly("phone.HEIC", "--seed", SEED, cwd=tmp_path)
+    assert (done.status, done.errors) == (0, [])
+    assert files_in(tmp_path) == ["phone.HEIC", "phone.googly.jpg"]
+    assert (tmp_path / "phone.googly.jpg").read_bytes().startswith(b"\xff\xd8\xff")
+    named = googly("phone.HEIC", "-o", "p.heic", cwd=tmp_path)
+    assert (named.status, named.errors) == (
+        1,
+        ["googly: phone.HEIC: The result cannot be p.heic, because a HEIC is written as JPEG. Name it p.jpg."],
+    )
+
+
 def test_the_extension_of_out_must_fit_the_format(three, googly):
     done = googly("a.jpg", "-o", "p.png", cwd=three)
     assert (done.status, done.errors) == (
@@ -141,7 +155,7 @@ def test_a_full_standard_output_is_one_line(three, googly, arguments):
     assert not any(name.startswith(".") for name in files_in(three))
 
 
-def test_a_reader_that_has_gone_is_no_error_message(three, googly):
+def test_a_closed_pipe_on_standard_output_prints_no_error(three, googly):
     reader, writer = os.pipe()
     os.close(reader)
     done = googly("a.jpg", "-o", "-", cwd=three, stdout=writer)

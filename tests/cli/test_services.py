@@ -3,6 +3,7 @@
 Results are compared byte for byte with the result of the pipeline in this process for the same photo and seed.
 """
 
+import base64
 import contextlib
 import io
 import json
@@ -20,9 +21,11 @@ from googly_eyes.api.response import to_json
 from googly_eyes.client.downscale import scale_to_photo, smaller_copy
 from googly_eyes.client.remote import FUNCTION_BYTES
 from googly_eyes.detection.retinaface import RetinaFace
+from googly_eyes.draw import draw
 from googly_eyes.errors import GooglyError
+from googly_eyes.eyes import painting_order
 from googly_eyes.options import Options
-from googly_eyes.pipeline import draw_eyes, googlify
+from googly_eyes.pipeline import add_eyes, googlify
 from googly_eyes.settings import own_settings
 from googly_eyes.types import Box, Face, Point, Result
 from local.emulator import EmulatorPool
@@ -30,12 +33,12 @@ from local.function_url import REGION, throwaway_keys
 from testing.command import environment, files_in
 from testing.people import as_jpeg, group, landscape
 from testing.photos import photo_from, stored
-from testing.scripted import BREAK_OFF, Answer, scripted
+from testing.scripted import BREAK_OFF, ECHO, Answer, scripted
 from testing.urls import function_url, utc_now
 
 pytestmark = pytest.mark.process
 SEED = 7
-DONE = Answer(200, {"faces": [], "seed": SEED, "image": "ZXllcw==", "request_id": "1"})
+DONE = Answer(200, {"faces": [], "seed": SEED, "image": ECHO, "request_id": "1"})
 
 
 def expected(data, detector, **options):
@@ -72,7 +75,7 @@ def place(request, signing):
 
 @pytest.fixture(scope="module")
 def contents(photo):
-    """Files of a folder: in every orientation, in several formats, with odd names, broken, and not photos."""
+    """Return the files of a folder: every orientation, several formats, odd names, damaged photos and other files."""
     people = group(600, 350)[0]
     turned = {f"turned-{orientation}.jpg": stored(people, orientation) for orientation in range(1, 9)}
     return {
@@ -133,7 +136,7 @@ def test_a_folder_is_processed_as_by_the_pipeline_and_bad_files_are_reported(alb
 def test_a_photo_over_the_limit_of_a_service_is_processed_at_full_size(
     tmp_path, detector, request, googly, *, where, size
 ):
-    """7 MB for a function with a limit of 4.5 MB, and 32 MB for a server with a limit of 20, which hangs up over 28."""
+    """Send 7 MB to a function with a limit of 4.5 MB, and 32 MB to a server that disconnects over 28 MB."""
     data = stored(group(950, 700)[0].resize(size), 1, "BMP")
     assert len(data) > (FUNCTION_BYTES if where == "url" else 28_000_000)
     (tmp_path / "huge.bmp").write_bytes(data)
@@ -144,7 +147,7 @@ def test_a_photo_over_the_limit_of_a_service_is_processed_at_full_size(
     copy = smaller_copy(photo_from(data), FUNCTION_BYTES)
     found = [_rounded(face) for face in expected(copy.jpeg, detector, answer="faces").faces]
     photo = photo_from(data)
-    draw_eyes(photo, scale_to_photo(found, copy), Options(), SEED)
+    draw(photo, painting_order(add_eyes(scale_to_photo(found, copy), Options(), SEED)))
     assert written == photo.encode().data
 
     # The copy is a smaller JPEG. RetinaFace finds its eyes again in a refinement crop, where they are some 45 pixels
@@ -179,10 +182,10 @@ def test_the_environment_names_the_service_and_an_empty_url_is_this_machine(tmp_
     with scripted(DONE) as service:
         env = environment(GOOGLY_URL=service.url)
         assert googly("a.jpg", cwd=tmp_path, env=env).status == 0
-        assert (tmp_path / "a.googly.jpg").read_bytes() == b"eyes"
+        assert (tmp_path / "a.googly.jpg").read_bytes() == photo
         assert googly("a.jpg", "--url=", "--force", cwd=tmp_path, env=env).status == 0
     assert len(service.asked) == 1
-    assert (tmp_path / "a.googly.jpg").read_bytes() != b"eyes"
+    assert (tmp_path / "a.googly.jpg").read_bytes() != photo
 
 
 # ---- services that fail ----------------------------------------------------------------------------------------------
@@ -192,7 +195,7 @@ def test_a_busy_service_and_a_broken_connection_are_retried(three, googly, photo
     with scripted(Answer(503, headers={"Retry-After": "1"}), BREAK_OFF, DONE) as service:
         done = googly("a.jpg", "--url", service.url, cwd=three)
     assert (done.status, done.errors) == (0, [])
-    assert (three / "a.googly.jpg").read_bytes() == b"eyes"
+    assert (three / "a.googly.jpg").read_bytes() == photo
     assert [asked.body for asked in service.asked] == [photo] * 3
 
 
@@ -221,6 +224,15 @@ def test_a_wrong_address_is_one_line(three, address, googly):
     assert done.status == 1
     assert len(done.errors) == 1
     assert done.errors[0].startswith(f"googly: {address} ")
+
+
+@pytest.mark.parametrize("image", ["", "PGh0bWw+", base64.b64encode(as_jpeg(landscape(40, 30))).decode()])
+def test_a_wrong_photo_of_a_service_never_replaces_the_own_one(three, googly, photo, image):
+    with scripted(Answer(200, {**DONE.body, "image": image})) as service:
+        done = googly("a.jpg", "--force", "-o", "a.jpg", "--url", service.url, cwd=three)
+    assert done.status == 1
+    assert "Nothing was changed" in done.errors[0]
+    assert (three / "a.jpg").read_bytes() == photo
 
 
 def test_a_page_that_is_no_service_is_reported_once(three, googly):

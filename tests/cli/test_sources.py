@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from googly_eyes.cli.sources import Source, find_photos, is_result, result_name
+from googly_eyes.cli.sources import InputPhoto, find_photos, is_result, result_name
 
 PHOTOS = ("b.jpg", "a.PNG", "c.v2 x.jpeg", "f.heic")
 OTHERS = ("d.googly.jpg", "E.GOOGLY.JPG", ".hidden.jpg", "notes.txt")
@@ -128,7 +128,7 @@ def test_a_missing_file_with_the_name_of_a_result_is_not_skipped(album):
 
 
 def test_a_dash_is_standard_input(album):
-    assert find("-").photos == [Source(None)]
+    assert find("-").photos == [InputPhoto(None)]
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,12 @@ from PIL import Image
 
 from googly_eyes.client.downscale import Copy, scale_to_photo, smaller_copy
 from googly_eyes.detection.finder import find
+from googly_eyes.draw import draw
 from googly_eyes.errors import TooLargeError
+from googly_eyes.eyes import painting_order
 from googly_eyes.options import Options
 from googly_eyes.photo.photo import open_photo
-from googly_eyes.pipeline import draw_eyes, googlify
+from googly_eyes.pipeline import add_eyes, googlify
 from googly_eyes.settings import load_settings
 from googly_eyes.types import Box, Face, Point
 from testing.people import as_jpeg, group, noise
@@ -61,11 +63,11 @@ def test_faces_are_scaled_by_width_and_by_height():
     ]  # fmt: skip
 
 
-def test_draw_eyes_with_the_same_seed_gives_the_bytes_of_the_pipeline(detector):
+def test_eyes_of_the_same_seed_drawn_on_an_open_photo_give_the_bytes_of_the_pipeline(detector):
     data = as_jpeg(group(600, 350)[0])
     options = Options(seed=11, eye_size=0.9, pupil_size_range=(0.3, 0.9))
     whole = googlify(data, options, detector, SETTINGS)
     with open_photo(data, max_bytes=10**8, max_pixels=10**8) as photo:
-        draw_eyes(photo, whole.faces, options, 11)
+        draw(photo, painting_order(add_eyes(whole.faces, options, 11)))
         drawn = photo.encode()
     assert (drawn.data, drawn.fidelity) == (whole.photo, whole.fidelity)

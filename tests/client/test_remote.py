@@ -35,8 +35,9 @@ from testing.people import as_jpeg, blank, group
 from testing.scripted import BREAK_OFF, Answer, scripted
 
 PHOTO = as_jpeg(blank(40, 30))
+GOOGLY = as_jpeg(blank(40, 30), quality=50)
 FACES = {**to_json(Result((FACE,), 7, "image/jpeg", None)), "request_id": "1"}
-RESULT = {**FACES, "image": base64.b64encode(b"eyes").decode()}
+RESULT = {**FACES, "image": base64.b64encode(GOOGLY).decode()}
 DONE = Answer(200, RESULT)
 
 
@@ -61,7 +62,7 @@ def test_the_photo_is_sent_as_the_body_and_the_options_as_the_query():
     assert {"seed=7", "pupil_size_range=0.2-0.25", "answer=photo"} <= set(asked.path[2:].split("&"))
     assert asked.headers["content-type"] == "application/octet-stream"
     assert "authorization" not in asked.headers
-    assert (result.faces, result.seed, result.photo, result.media_type) == ((FACE,), 7, b"eyes", "image/jpeg")
+    assert (result.faces, result.seed, result.photo, result.media_type) == ((FACE,), 7, GOOGLY, "image/jpeg")
 
 
 def test_requests_to_this_machine_do_not_use_a_proxy(monkeypatch):
@@ -84,14 +85,14 @@ def test_the_path_of_the_url_is_kept_and_defaults_to_the_root():
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_temporary_errors_are_retried(status, sleeps):
     with scripted(Answer(status), Answer(status), DONE) as server:
-        assert RemoteService(server.url).googlify(PHOTO, Options()).photo == b"eyes"
+        assert RemoteService(server.url).googlify(PHOTO, Options()).photo == GOOGLY
     assert [asked.body for asked in server.asked] == [PHOTO] * 3
     assert len(sleeps) == 2
 
 
 def test_a_broken_connection_is_retried():
     with scripted(BREAK_OFF, BREAK_OFF, DONE) as server:
-        assert RemoteService(server.url).googlify(PHOTO, Options()).photo == b"eyes"
+        assert RemoteService(server.url).googlify(PHOTO, Options()).photo == GOOGLY
     assert [asked.body for asked in server.asked] == [PHOTO] * 3
 
 
@@ -157,7 +158,7 @@ def test_unknown_fields_of_a_newer_service_are_ignored():
     newer_face = {**face, "eyes": [], "landmarks": {**face["landmarks"], "chin": [1, 2]}}
     with scripted(Answer(200, {**RESULT, "faces": [newer_face], "version": "2"})) as server:
         result = RemoteService(server.url).googlify(PHOTO, Options())
-    assert (result.faces, result.photo) == ((FACE,), b"eyes")
+    assert (result.faces, result.photo) == ((FACE,), GOOGLY)
 
 
 def test_unknown_fields_of_an_error_are_ignored():
@@ -226,9 +227,28 @@ def test_an_invalid_url_is_reported(url):
         RemoteService(url)
 
 
-def test_signed_requests_require_https(keys):
-    with pytest.raises(BadUrlError, match="https"):
-        RemoteService("http://example.org/", sign=True, region="eu-west-1")
+@pytest.mark.parametrize(
+    ("url", "sign"),
+    [
+        ("http://example.org/", True),
+        ("http://abc.lambda-url.eu-west-1.on.aws/", True),
+        ("http://abc.lambda-url.eu-west-1.on.aws/", None),
+        ("HTTP://ABC.Lambda-URL.eu-west-1.on.aws:80", None),
+        ("http://127.0.0.1.example.org/", True),
+    ],
+)
+def test_requests_are_never_signed_without_encryption(keys, url, sign):
+    with pytest.raises(BadUrlError, match="session token without encryption"):
+        RemoteService(url, sign=sign, region="eu-west-1")
+
+
+def test_a_function_url_without_encryption_is_called_only_without_a_signature(keys):
+    assert not RemoteService("http://abc.lambda-url.eu-west-1.on.aws/", sign=False)._transport._signer
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_requests_to_this_machine_may_be_signed_without_encryption(keys, host):
+    assert RemoteService(f"http://{host}:9000/", sign=True, region="eu-west-1")._transport._signer
 
 
 # ---- photos over the limit of a request ------------------------------------------------------------------------------

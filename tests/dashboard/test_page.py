@@ -219,7 +219,7 @@ def test_a_bad_photo_shows_its_error_and_the_others_are_done(page, server):
     opened = upload(page(server), ("notes.jpg", b"hello"), ("friends.jpg", PEOPLE), ("cut.jpg", PEOPLE[:2000]))
     assert len(comparisons(opened)) == 1
     text, truncated = errors(opened)
-    assert "This is text and no photo" in text
+    assert "This is text, not a photo" in text
     assert "This JPEG is damaged" in truncated
 
 

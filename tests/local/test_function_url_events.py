@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from local.function_url_events import (
     MAX_EVENT,
     EventTooLargeError,
-    HttpRequest,
     InvalidResultError,
+    UrlRequest,
     build_event,
     encode_event,
     read_result,
@@ -17,7 +17,7 @@ from local.function_url_events import (
 
 def event_of(*, method="POST", path="/", query="", body=b"", **headers):
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    request = HttpRequest(method, path, query, named, body, "127.0.0.1")
+    request = UrlRequest(method, path, query, named, body, "127.0.0.1")
     return build_event(request, access_key="ASIAKEY", request_id="some-id")
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from requests_aws4auth import AWS4Auth
 
 from local import sigv4
-from local.function_url_events import HttpRequest
+from local.function_url_events import UrlRequest
 from local.sigv4 import Keys, RefusedError, verify
 from testing.urls import signed
 
@@ -29,23 +29,23 @@ def as_text(value: str | bytes) -> str:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def received(prepared: requests.PreparedRequest) -> HttpRequest:
+def received(prepared: requests.PreparedRequest) -> UrlRequest:
     path, _, query = prepared.url.removeprefix(URL).partition("?")
     headers = {name.lower(): as_text(value) for name, value in prepared.headers.items()}
-    return HttpRequest(prepared.method, path, query, {"host": "127.0.0.1:9000"} | headers, prepared.body or b"", "")
+    return UrlRequest(prepared.method, path, query, {"host": "127.0.0.1:9000"} | headers, prepared.body or b"", "")
 
 
-def signed_by_botocore(address: str = "/", method: str = "POST", body: bytes = b"photo", **headers: str) -> HttpRequest:
+def signed_by_botocore(address: str = "/", method: str = "POST", body: bytes = b"photo", **headers: str) -> UrlRequest:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return received(signed(method, URL + address, KEYS, body=body, headers=named))
 
 
-def signed_by_aws4auth(address: str = "/", method: str = "POST", body: bytes = b"photo") -> HttpRequest:
+def signed_by_aws4auth(address: str = "/", method: str = "POST", body: bytes = b"photo") -> UrlRequest:
     auth = AWS4Auth(KEYS.access_key, KEYS.secret_key, REGION, "lambda", session_token=KEYS.session_token)
     return received(requests.Request(method, URL + address, data=body, auth=auth).prepare())
 
 
-def refusal(request: HttpRequest, keys: Keys = KEYS, now: datetime | None = None) -> tuple[str, str] | None:
+def refusal(request: UrlRequest, keys: Keys = KEYS, now: datetime | None = None) -> tuple[str, str] | None:
     """Return the error type and message of the refusal, or None if the request is accepted."""
     try:
         verify(request, keys, region=REGION, now=now or datetime.now(UTC))
@@ -54,13 +54,13 @@ def refusal(request: HttpRequest, keys: Keys = KEYS, now: datetime | None = None
     return None
 
 
-def with_headers(request: HttpRequest, **headers: str | None) -> HttpRequest:
+def with_headers(request: UrlRequest, **headers: str | None) -> UrlRequest:
     """Return the request with changed headers; a header whose value is None is removed."""
     changed = dict(request.headers) | {name.replace("_", "-"): value for name, value in headers.items()}
     return replace(request, headers={name: value for name, value in changed.items() if value is not None})
 
 
-def with_authorization(request: HttpRequest, old: str, new: str) -> HttpRequest:
+def with_authorization(request: UrlRequest, old: str, new: str) -> UrlRequest:
     assert old in request.headers["authorization"]
     return with_headers(request, authorization=request.headers["authorization"].replace(old, new))
 
@@ -85,7 +85,7 @@ def test_the_signatures_of_the_aws_test_suite_are_accepted(
         "x-amz-date": "20150830T123600Z",
         "authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host;x-amz-date, Signature={signature}",
     }
-    request = HttpRequest("GET", "/", query, headers, b"", "")
+    request = UrlRequest("GET", "/", query, headers, b"", "")
     assert refusal(request, keys, then) is None
     assert refusal(replace(request, query="Param1=value1"), keys, then) == MISMATCH
 
@@ -209,7 +209,7 @@ def test_a_missing_or_invalid_date_is_refused(date: str | None, message: str) ->
 
 def test_a_presigned_url_is_refused_as_unsigned() -> None:
     query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=abc"
-    kind, _ = refusal(HttpRequest("GET", "/", query, {"host": "127.0.0.1:9000"}, b"", ""))
+    kind, _ = refusal(UrlRequest("GET", "/", query, {"host": "127.0.0.1:9000"}, b"", ""))
     assert kind == "AccessDeniedException"
 
 
@@ -239,4 +239,4 @@ HEADERS = st.dictionaries(
 def test_any_unsigned_request_is_refused_without_another_exception(
     headers: dict[str, str], path: str, query: str, body: bytes
 ) -> None:
-    assert refusal(HttpRequest("GET", path, query, headers, body, "")) is not None
+    assert refusal(UrlRequest("GET", path, query, headers, body, "")) is not None

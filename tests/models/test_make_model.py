@@ -122,7 +122,7 @@ def test_without_a_package_index_the_command_fails_with_one_line(tmp_path):
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A folder in which make has nothing to do: dependencies installed, both models newer than their sources."""
+    """Return a folder in which make has nothing to do: dependencies installed, both models newer than their sources."""
     (tmp_path / "Makefile").write_bytes((ROOT / "Makefile").read_bytes())
     sources = ("pyproject.toml", "hatch_build.py", "requirements/weights.txt", "models/retinaface.py")
     locks = ("requirements/models.txt", "requirements/astronaut.txt")

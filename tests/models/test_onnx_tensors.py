@@ -64,12 +64,12 @@ def test_a_tensor_that_belongs_to_no_convolution_is_rejected_by_name():
 
 @pytest.mark.parametrize("inputs", [(), ("1",), ("1", ""), ("1", "missing"), ("missing", "2")])
 def test_a_convolution_without_its_kernel_or_bias_is_rejected_by_name(inputs):
-    with pytest.raises(WeightsError, match=r"convolution '/fpn/merge1' is there twice, or lacks its kernel or bias"):
+    with pytest.raises(WeightsError, match=r"convolution '/fpn/merge1' occurs twice, or lacks its kernel or bias"):
         onnx_tensors.read(file(conv(*inputs)))
 
 
 def test_two_convolutions_with_one_name_are_rejected():
-    with pytest.raises(WeightsError, match=r"convolution '/fpn/merge1' is there twice"):
+    with pytest.raises(WeightsError, match=r"convolution '/fpn/merge1' occurs twice"):
         onnx_tensors.read(file(conv("1", "2"), conv("other", "other bias"), **OTHER))
 
 

@@ -25,7 +25,7 @@ def cache(monkeypatch, tmp_path) -> Path:
 
 @pytest.fixture
 def index(monkeypatch, tmp_path) -> Path:
-    """A folder in which pip looks for wheels, and nowhere else."""
+    """Return the only folder in which pip searches for wheels."""
     folder = tmp_path / "index"
     folder.mkdir()
     for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"):

@@ -140,7 +140,7 @@ def psnr(one, other, where):
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 def test_eyes_have_the_quality_of_eyes_drawn_on_pixels_and_encoded(sampling, quality, tmp_path, monkeypatch):
     data = sampled(picture((400, 300), seed=quality), sampling, tmp_path, quality)
-    eye = Eye(Point(203.3, 151.8), 40, Point(212, 140), 18)
+    eye = Eye("right", Point(203.3, 151.8), 40, Point(212, 140), 18)
     straight = photo_from(data)
     draw(straight, [eye])
     y, x = np.mgrid[0:300, 0:400] + 0.5
@@ -158,7 +158,7 @@ def test_eyes_have_the_quality_of_eyes_drawn_on_pixels_and_encoded(sampling, qua
 
 def test_an_eye_on_a_coloured_photo_is_grey(tmp_path):
     data = saved(Image.new("RGB", (160, 160), (200, 40, 30)), quality=95, subsampling="4:2:0")
-    result = edited(data, lambda photo: draw(photo, [Eye(Point(80, 80), 50, Point(80, 80), 20)]))
+    result = edited(data, lambda photo: draw(photo, [Eye("right", Point(80, 80), 50, Point(80, 80), 20)]))
     middle = np.asarray(Image.open(io.BytesIO(result.data)).convert("YCbCr"))[50:110, 50:110, 1:]
     assert np.abs(middle.astype(int) - 128).max() <= 2
 
@@ -451,7 +451,7 @@ def test_a_frame_with_fewer_components_than_it_declares_is_damaged():
 
 def test_eyes_in_an_rgb_jpeg_are_grey():
     data = saved(picture((160, 120)), keep_rgb=True, quality=95)
-    result = edited(data, lambda photo: draw(photo, [Eye(Point(80, 60), 30, Point(80, 60), 10)]))
+    result = edited(data, lambda photo: draw(photo, [Eye("right", Point(80, 60), 30, Point(80, 60), 10)]))
     assert result.fidelity == "exact"
     eye = np.asarray(Image.open(io.BytesIO(result.data)), int)[45:75, 65:95]
     assert np.ptp(eye, axis=2).max() < 12

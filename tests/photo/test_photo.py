@@ -3,14 +3,16 @@
 import io
 import struct
 import zlib
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from googly_eyes.errors import BadRequestError, GooglyError, TooLargeError
+from googly_eyes.errors import BadRequestError, GooglyError, TooLargeError, UnsupportedMediaError
 from googly_eyes.photo.photo import decode_photo
 from googly_eyes.photo.registry import FORMATS
 from googly_eyes.photo.views import crop, small_copy
@@ -47,7 +49,7 @@ def test_a_photo_of_exactly_the_byte_limit_is_allowed():
         decode_photo(data, max_bytes=len(data) - 1, max_pixels=60 * 44)
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kind", [name for name, row in FORMATS.items() if not row.written_as])
 def test_the_pixel_limit_holds_for_every_format(kind):
     buffer = io.BytesIO()
     picture().save(buffer, kind)
@@ -129,3 +131,13 @@ def test_any_bytes_raise_an_error_of_the_project(data):
 
 def test_the_undamaged_samples_are_encoded():
     assert all(is_encoded(data) for data in samples())
+
+
+def test_a_photo_that_the_encoder_refuses_is_an_error_of_the_photo():
+    def fail(_):
+        raise RuntimeError("Error setting from dictionary")
+
+    photo = decode_photo(stored(Image.new("RGB", (8, 8)), 1, "PNG"), max_bytes=10**6, max_pixels=10**6)
+    with pytest.raises(UnsupportedMediaError, match="be written again") as refused:
+        replace(photo.source, encode=fail).write(photo.image)
+    assert refused.value.code == "not_writable"

@@ -58,7 +58,7 @@ def test_each_service_has_a_read_only_root_no_capabilities_and_a_health_check(na
     assert not {"privileged", "volumes", "network_mode", "pid", "user", "devices", "cap_add"} & set(service)
 
 
-def test_it_contains_no_secret():
+def test_the_compose_file_contains_no_secret():
     assert not SECRET.search((ROOT / "compose.yaml").read_text())
 
 

@@ -150,7 +150,7 @@ def test_every_dependency_of_the_project_is_locked():
     assert {re.match(r"[a-z0-9-]+", name).group() for name in project["dependencies"]} <= set(pinned("base.txt"))
 
 
-@pytest.mark.slow  # asks the package index
+@pytest.mark.slow  # sends requests to the package index
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("processor", ["aarch64", "x86_64"])
 def test_every_package_of_the_function_has_a_wheel_for_both_processors(processor, runtime, tmp_path):

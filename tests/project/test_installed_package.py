@@ -87,7 +87,7 @@ def unpacked(sdist, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def wheel(sdist, tmp_path_factory):
-    """The wheel that pip builds from the sdist, in isolation: the sdist and the build requirements are complete."""
+    """Return the wheel that pip builds from the sdist in isolation, which needs a complete sdist."""
     folder = tmp_path_factory.mktemp("wheel")
     pip("wheel", "--quiet", "--no-deps", "--wheel-dir", folder, sdist, cwd=folder)
     [path] = folder.iterdir()
@@ -96,7 +96,7 @@ def wheel(sdist, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory):
-    """The scripts folder of an environment that contains the wheel and its locked dependencies, and nothing else."""
+    """Return the scripts folder of an environment with only the wheel and its locked dependencies."""
     folder = tmp_path_factory.mktemp("environment")
     assert run(sys.executable, "-m", "venv", "--without-pip", folder, cwd=folder).returncode == 0
     install = ("--python", folder, "install", "--quiet", "--no-compile")
@@ -190,7 +190,7 @@ def test_a_build_that_cannot_get_the_weights_fails_with_one_line(unpacked):
     assert not list(unpacked.glob("dist/*"))
 
 
-def test_the_command_tells_its_version(installed, googly, tmp_path):
+def test_the_command_prints_its_version(installed, googly, tmp_path):
     expected = f"googly {googly_eyes.__version__}\n"
     assert googly("--version").stdout == expected
     assert run(installed / "python", "-m", "googly_eyes", "--version", cwd=tmp_path).stdout == expected
@@ -223,7 +223,7 @@ def test_the_command_uses_no_name_that_windows_does_not_have(installed, tmp_path
     assert len(list((tmp_path / "out").iterdir())) == 2
 
 
-def test_the_server_answers_a_photo(installed, tmp_path):
+def test_the_server_returns_a_photo_with_googly_eyes(installed, tmp_path):
     with server(installed, tmp_path) as port, closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         connection.request("POST", "/googly_eyes", PHOTO, {"Content-Type": "image/jpeg"})
         response = connection.getresponse()

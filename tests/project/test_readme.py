@@ -60,7 +60,7 @@ def test_every_link_leads_to_a_file(text):
         assert (ROOT / link).exists(), link
 
 
-def test_the_picture_is_what_the_code_draws_now(retinaface):
+def test_the_picture_is_equal_to_a_new_one(retinaface):
     assert PICTURE.is_file(), "make it with `python -m docs.picture`"
     drawn = io.BytesIO()
     before_after().save(drawn, "JPEG", quality=88)
@@ -76,7 +76,7 @@ def test_the_pictures_are_small():
     assert all((ROOT / picture).stat().st_size < 400_000 for picture in pictures)
 
 
-def test_every_curl_line_is_run_here():
+def test_every_curl_line_is_tested():
     assert len(curl_lines()) == 2
 
 

@@ -90,7 +90,7 @@ def test_the_inputs_of_the_deployment_are_context_keys_with_their_defaults():
 
 @pytest.fixture
 def releasable(tmp_path):
-    """A checkout of version 1.2.3 that can be published."""
+    """Return a checkout of version 1.2.3 that can be published."""
     (tmp_path / "googly_eyes").mkdir()
     (tmp_path / "googly_eyes" / "__init__.py").write_text('__version__ = "1.2.3"\n')
     (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## 1.2.3\n")

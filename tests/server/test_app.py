@@ -16,8 +16,21 @@ from googly_eyes.server.worker_queue import WorkerQueue
 from testing.wait import wait_until
 
 
+class ThreadPool:
+    """A pool of threads in place of processes."""
+
+    def __init__(self, count):
+        self._executor = ThreadPoolExecutor(count)
+
+    def run(self, job):
+        return self._executor.submit(job).result()
+
+    def close(self):
+        self._executor.shutdown()
+
+
 def thread_queue(workers, *, waiting):
-    return WorkerQueue(lambda: ThreadPoolExecutor(workers), workers + waiting)
+    return WorkerQueue(ThreadPool(workers), workers + waiting)
 
 
 class Gate:

@@ -149,6 +149,58 @@ def test_a_killed_worker_fails_its_photo_and_is_replaced():
         assert requests.post(url, PEOPLE, headers=JPEG, timeout=60).content == done
 
 
+def test_a_killed_worker_costs_one_photo_of_all_that_wait():
+    with started("--workers", "2", "--waiting", "30") as (process, port, _), ThreadPoolExecutor(16) as senders:
+        url = f"http://127.0.0.1:{port}/?seed=3&detail=fast"
+        requests.post(url, PEOPLE, headers=JPEG, timeout=60)
+        wait_until(lambda: len(worker_pids(process.pid)) == 2)
+        sent = [senders.submit(requests.post, url, SLOW, headers=JPEG, timeout=120) for _ in range(8)]
+        worker = worker_pids(process.pid)[0]
+        before = _cpu_ticks(worker)
+        wait_until(lambda: _cpu_ticks(worker) > before + 10)
+        os.kill(worker, signal.SIGKILL)
+        statuses = [each.result(120).status_code for each in sent]
+        assert sorted(statuses) == [200] * 7 + [500]
+
+
+def test_an_idle_worker_that_was_killed_costs_no_photo():
+    with started("--workers", "1") as (process, port, _):
+        url = f"http://127.0.0.1:{port}/?seed=3"
+        done = requests.post(url, PEOPLE, headers=JPEG, timeout=60).content
+        for _ in range(2):
+            [worker] = worker_pids(process.pid)
+            os.kill(worker, signal.SIGKILL)
+            assert requests.post(url, PEOPLE, headers=JPEG, timeout=60).content == done
+
+
+def test_idle_and_slow_connections_block_no_other_request(running, server):
+    slow = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: 1000000\r\n\r\n"
+    with contextlib.ExitStack() as opened:
+        for number in range(700):
+            connection = opened.enter_context(socket.create_connection(("127.0.0.1", running.port), timeout=30))
+            if number % 7 < 2:
+                connection.sendall(slow)
+        assert requests.get(f"{server}/health", timeout=30).ok
+        assert requests.post(f"{server}/?seed=3", PEOPLE, headers=JPEG, timeout=60).ok
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"GET /health HTTP/1.1\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+    ],
+    ids=["two lengths", "no host", "two hosts"],
+)
+def test_an_ambiguous_request_is_refused_and_its_connection_closed(running, head):
+    with socket.create_connection(("127.0.0.1", running.port), timeout=30) as connection:
+        connection.sendall(head + b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = connection.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_no_worker_outlives_the_server(number):
     with started("--workers", "2") as (process, port, _):

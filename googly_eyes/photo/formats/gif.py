@@ -10,7 +10,7 @@ from PIL import GifImagePlugin, Image
 from googly_eyes.photo.pixels import to_paintable
 from googly_eyes.photo.registry import FORMATS
 from googly_eyes.photo.source import Source, save
-from googly_eyes.types import Pixels
+from googly_eyes.types import Area, Pixels
 
 FORMAT = FORMATS["GIF"]
 COLOURS = 256
@@ -21,7 +21,26 @@ def open_source(data: bytes) -> Source:
     file = GifImagePlugin.GifImageFile(io.BytesIO(data))
     if file.is_animated:
         raise FORMAT.refusal("animated")
-    return Source(FORMAT, file, 1, partial(_encode, source=file), "exact")
+    area = file.tile[0].extents
+    clear = None
+    if area is not None and area != (0, 0, *file.size) and "transparency" not in file.info:
+        clear = partial(_clear_uncovered, area=area)
+    return Source(FORMAT, file, 1, partial(_encode, source=file), "exact", to_sensor_order=clear)
+
+
+def _clear_uncovered(image: Image.Image, *, area: Area) -> Image.Image:
+    """Make transparent what the frame does not cover: Pillow fills it with colour 0.
+
+    Raises UnsupportedMediaError if the frame uses all indices.
+    """
+    covered = image.crop(area)
+    free = np.setdiff1d(np.arange(COLOURS), np.asarray(covered))
+    if not len(free):
+        raise FORMAT.refusal("uncovered_canvas")
+    image.paste(int(free[-1]), (0, 0, *image.size))
+    image.paste(covered, area)
+    image.info["transparency"] = int(free[-1])
+    return image
 
 
 def _encode(image: Image.Image, *, source: Image.Image) -> bytes:

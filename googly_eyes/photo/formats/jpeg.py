@@ -33,8 +33,8 @@ from googly_eyes.photo.jpeg_header import (
     read_scans,
 )
 from googly_eyes.photo.registry import FORMATS
-from googly_eyes.photo.source import Source, save
-from googly_eyes.types import APPENDED_DATA, SECOND_PICTURES, Fidelity
+from googly_eyes.photo.source import Source, cut_profile, save
+from googly_eyes.types import APPENDED_DATA, DAMAGED_PARTS, SECOND_PICTURES, Fidelity
 
 FORMAT = FORMATS["JPEG"]
 KINDS = frozenset({BASELINE, EXTENDED, PROGRESSIVE, ARITHMETIC, ARITHMETIC_PROGRESSIVE})
@@ -77,7 +77,7 @@ def open_source(data: bytes) -> Source:
         exif[DENSITY_UNIT] = JFIF_TO_EXIF_UNIT.get(density[0], NO_UNIT)
         exif[X_DENSITY], exif[Y_DENSITY] = density[1:]
         density = None
-    profile = file.info.get("icc_profile")
+    profile = cut_profile(file.info.get("icc_profile"))
     subsampling = 0 if header.is_rgb else _subsampling(file)
     options = {
         "qtables": _quantization_tables(file),
@@ -86,6 +86,9 @@ def open_source(data: bytes) -> Source:
         "icc_profile": profile,
         "exif": exif or b"",
     }
+    has_end = data[: scans.end].endswith(PICTURE_END)
+    # Only the editor accepts a picture whose end is missing: libjpeg reports a missing sample to it.
+    edited = data if has_end else data + PICTURE_END
     fidelity: Fidelity = "re-encoded" if subsampling is None or transform == YCCK else "kept"
     return Source(
         FORMAT,
@@ -93,8 +96,10 @@ def open_source(data: bytes) -> Source:
         orientation,
         partial(_encode, options=options, density=density),
         fidelity,
-        dropped=_appended_content(data[scans.end :]),
-        jpeg=JpegFile(data, header, scans, partial(_add_metadata, segments=_metadata(exif, profile), density=density)),
+        dropped=_appended_content(data[scans.end :]) if has_end else (DAMAGED_PARTS,),
+        jpeg=JpegFile(
+            edited, header, scans, partial(_add_metadata, segments=_metadata(exif, profile), density=density)
+        ),
     )
 
 
@@ -135,14 +140,19 @@ def _metadata(exif: Image.Exif, profile: bytes | None) -> bytes:
 
 
 def _density(file: JpegImagePlugin.JpegImageFile) -> Density | None:
-    """Return the density of the JFIF header, or of EXIF in a file without one, as of most cameras; None if neither."""
-    if "jfif_density" in file.info:
-        density = (file.info["jfif_unit"], *file.info["jfif_density"])
-        return density if all(density[1:]) and density != JFIF_NO_DENSITY else None
+    """Return the density of the JFIF header if it has a unit, else that of EXIF, else the ratio of JFIF; None if none.
+
+    Cameras write EXIF without JFIF, and programs add a JFIF header without unit to their files.
+    """
+    jfif: Density = (file.info.get("jfif_unit", 0), *file.info.get("jfif_density", (1, 1)))
+    unit, x, y = jfif
+    if unit and x and y:
+        return jfif
     try:
-        return _exif_density(file.info.get("exif"))
+        exif = _exif_density(file.info.get("exif"))
     except Exception:
-        return None
+        exif = None
+    return exif or (jfif if x and y and jfif != JFIF_NO_DENSITY else None)
 
 
 def _exif_density(exif: bytes | None) -> Density | None:

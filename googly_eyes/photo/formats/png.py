@@ -3,7 +3,7 @@
 import io
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -12,13 +12,19 @@ from PIL import Image, PngImagePlugin
 from googly_eyes.photo.exif import orientation_exif, read_orientation
 from googly_eyes.photo.registry import FORMATS
 from googly_eyes.photo.source import Source, save
+from googly_eyes.types import DAMAGED_PARTS
 
 FORMAT = FORMATS["PNG"]
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 HEADER_END = len(SIGNATURE) + 25
 GREY = 0  # colour type
 COMPRESSION_LEVEL = 2  # zlib's: level 6 takes 3.3 times as long, for 8 % less (docs/adr/0003)
-DECODED_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+DECODED_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT"})
+END_CHUNK = b"\0\0\0\0IEND\xaeB`\x82"
+# Chunks that count only before the pixels, and before the palette (5.6): decoders ignore them anywhere else.
+BEFORE_PIXELS = frozenset({b"acTL", b"pHYs", b"tRNS"})
+BEFORE_PALETTE = frozenset({b"cHRM", b"cICP", b"cLLI", b"gAMA", b"iCCP", b"mDCV", b"sRGB"})
+PALETTE = 3  # colour type
 # Chunks of colour and density, with their lengths: a longer one could hide data (11.3.2 and 11.3.4.3).
 KEPT_CHUNKS = {b"cHRM": 32, b"gAMA": 4, b"sRGB": 1, b"cICP": 4, b"mDCV": 24, b"cLLI": 8, b"pHYs": 9}
 PROFILE_CHUNK, PROFILE_NAME = b"iCCP", b"ICC profile"
@@ -40,8 +46,9 @@ class Chunk(NamedTuple):
 
 def open_source(data: bytes) -> Source:
     """Open a PNG. Raises UnsupportedMediaError, or any exception for a damaged file."""
-    chunks = list(_chunks(data))
+    chunks, is_damaged = _read_chunks(data)
     depth, colour = chunks[0].data[8:10]
+    chunks = [chunk for place, chunk in enumerate(chunks) if _is_in_place(chunk, chunks[:place])]
     kinds = {chunk.kind for chunk in chunks}
     if b"acTL" in kinds:
         raise FORMAT.refusal("animated")
@@ -49,24 +56,46 @@ def open_source(data: bytes) -> Source:
         raise FORMAT.refusal("sixteen_bit_colour")
     # Text is not given to the decoder: it may unpack to gigabytes, or be taken for a property of the picture.
     decoded = b"".join(chunk.whole for chunk in chunks if chunk.kind in DECODED_CHUNKS)
-    file = PngImagePlugin.PngImageFile(io.BytesIO(SIGNATURE + decoded))
+    file = PngImagePlugin.PngImageFile(io.BytesIO(SIGNATURE + decoded + END_CHUNK))
     if colour == GREY and 1 < depth < 8 and "transparency" in file.info:
         file.info["transparency"] *= 255 // (2**depth - 1)  # Pillow scales the pixels to 8 bits, but not this
     kept = b"".join(_kept(chunks))
     orientation = read_orientation(next((chunk.data for chunk in chunks if chunk.kind == b"eXIf"), None))
-    return Source(FORMAT, file, orientation, partial(_encode, orientation=orientation, kept=kept), "exact")
+    encode = partial(_encode, orientation=orientation, kept=kept)
+    return Source(FORMAT, file, orientation, encode, "exact", dropped=(DAMAGED_PARTS,) if is_damaged else ())
 
 
-def _chunks(data: bytes) -> Iterator[Chunk]:
-    """Yield the chunks up to IEND. Checks every checksum, because decoders ignore those of pixels."""
-    view, at, kind = memoryview(data), len(SIGNATURE), b""
-    while kind != b"IEND":
+def _read_chunks(data: bytes) -> tuple[list[Chunk], bool]:
+    """Return the chunks before IEND, and True if some are damaged or IEND is missing.
+
+    Viewers show a picture completely without the chunks that are not decoded: one with a wrong checksum is left out.
+    Raises ValueError for one that is decoded, because decoders ignore the checksums of pixels.
+    """
+    chunks: list[Chunk] = []
+    view, at, is_damaged = memoryview(data), len(SIGNATURE), False
+    while at + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
         end = at + 12 + length
-        if end > len(data) or zlib.crc32(view[at + 4 : end - 4]) != int.from_bytes(view[end - 4 : end]):
+        is_whole = end <= len(data) and zlib.crc32(view[at + 4 : end - 4]) == int.from_bytes(view[end - 4 : end])
+        if kind == b"IEND":
+            return chunks, is_damaged or not is_whole
+        if is_whole:
+            chunks.append(Chunk(kind, view[at:end]))
+        elif kind in DECODED_CHUNKS:
             raise ValueError(f"{kind!r} is cut short or has a wrong checksum")
-        yield Chunk(kind, view[at:end])
+        is_damaged |= not is_whole
         at = end
+    return chunks, True
+
+
+def _is_in_place(chunk: Chunk, before: Sequence[Chunk]) -> bool:
+    """Return False for a chunk in a place where it does not count."""
+    kinds = {each.kind for each in before}
+    if chunk.kind == b"tRNS" and before[0].data[9] == PALETTE and b"PLTE" not in kinds:
+        return False
+    if chunk.kind in BEFORE_PALETTE:
+        return kinds.isdisjoint({b"PLTE", b"IDAT"})
+    return chunk.kind not in BEFORE_PIXELS or b"IDAT" not in kinds
 
 
 def _kept(chunks: list[Chunk]) -> Iterator[bytes]:
@@ -90,9 +119,10 @@ def _profile(body: bytes) -> bytes | None:
         if header[ICC_SIGNATURE_AT:][:4] != ICC_SIGNATURE or not 0 < left <= MAX_PROFILE_BYTES:
             return None
         rest = decompressor.decompress(decompressor.unconsumed_tail, left)
+        more = decompressor.decompress(decompressor.unconsumed_tail, 1)  # reads the checksum if there is no more
     except zlib.error:
         return None
-    return header + rest if len(rest) == left else None
+    return header + rest if len(rest) == left and (more or decompressor.eof) else None
 
 
 def _encode(image: Image.Image, *, orientation: int, kept: bytes) -> bytes:

@@ -1,5 +1,7 @@
 """TIFF (6.0): one page; kept are compression, predictor, density and colour profile. Lossless unless JPEG inside."""
 
+import contextlib
+import ctypes
 import io
 from functools import partial
 from typing import Any
@@ -7,7 +9,10 @@ from typing import Any
 from PIL import Image, TiffImagePlugin
 
 from googly_eyes.photo.exif import (
+    CENTIMETRE,
     DENSITY_UNIT,
+    INCH,
+    NO_UNIT,
     ORIENTATION,
     X_DENSITY,
     Y_DENSITY,
@@ -16,7 +21,7 @@ from googly_eyes.photo.exif import (
 )
 from googly_eyes.photo.orientation import UPRIGHT_TO_SENSOR
 from googly_eyes.photo.registry import FORMATS
-from googly_eyes.photo.source import Source, save
+from googly_eyes.photo.source import Source, cut_profile, save
 
 FORMAT = FORMATS["TIFF"]
 # TIFF 6.0 and its supplements.
@@ -33,11 +38,24 @@ LAYOUTS: dict[int, set[tuple[int, ...]]] = {
 }
 LAYOUTS_WITH_ALPHA = {(0, 2), (1, 2), (2, 4)}  # photometric interpretation, number of samples
 UNSIGNED = 1  # sample format
+DENSITY_UNITS = (1, 2, 3)  # none, inch, centimetre
 LOSSLESS = frozenset({"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "lzma", "zstd"})
 WITH_PREDICTOR = frozenset({"tiff_lzw", "tiff_adobe_deflate", "lzma", "zstd"})
 HORIZONTAL = 2  # predictor
+UNITS = frozenset({NO_UNIT, INCH, CENTIMETRE})
 # The JPEG inside needs strips of at least 8 rows, at its maximum width.
 JPEG_OPTIONS: dict[str, Any] = {"compression": "jpeg", "quality": 95, "strip_size": 8 * 65500 * 4}
+
+
+def _silence_libtiff() -> None:
+    """Remove libtiff's handlers, which print lines to standard error. Its errors are raised by Pillow anyway."""
+    with contextlib.suppress(OSError, AttributeError):  # AttributeError: libtiff is a part of Pillow, as on Windows
+        library = ctypes.CDLL(Image.core.__file__)  # type: ignore[attr-defined]
+        library.TIFFSetErrorHandler(None)
+        library.TIFFSetWarningHandler(None)
+
+
+_silence_libtiff()
 
 
 def open_source(data: bytes) -> Source:
@@ -52,7 +70,7 @@ def open_source(data: bytes) -> Source:
     file.info.pop("xmp", None)  # Pillow would read an orientation from it, which no viewer does
     orientation = valid_orientation(tags.get(ORIENTATION))
     compression = file.info["compression"]
-    options: dict[str, Any] = {"tiffinfo": _kept(tags, orientation), "icc_profile": file.info.get("icc_profile")}
+    options: dict[str, Any] = {"tiffinfo": _kept(tags, orientation), "icc_profile": _profile(file)}
     source = partial(Source, FORMAT, file, orientation, to_sensor_order=partial(_undo_upright, orientation=orientation))
     if compression in {"jpeg", "tiff_jpeg"} and file.mode in {"L", "RGB", "CMYK"}:
         return source(partial(save, name=FORMAT.name, **JPEG_OPTIONS, **options), "re-encoded")
@@ -60,6 +78,8 @@ def open_source(data: bytes) -> Source:
 
 
 def _read_tags(data: bytes) -> TiffImagePlugin.ImageFileDirectory_v2:
+    if data.startswith(b"MM\0+"):
+        raise FORMAT.refusal("big_endian_bigtiff")
     is_big = b"+" in data[2:4]  # BigTIFF has a longer file header
     tags = TiffImagePlugin.ImageFileDirectory_v2(data[: 16 if is_big else 8])
     stream = io.BytesIO(data)
@@ -84,11 +104,17 @@ def _check_layout(tags: TiffImagePlugin.ImageFileDirectory_v2) -> None:
 def _kept(tags: TiffImagePlugin.ImageFileDirectory_v2, orientation: int) -> dict[int, Any]:
     """Return the tags of density and orientation."""
     kept = {tag: tags[tag] for tag in (X_DENSITY, Y_DENSITY) if is_density(tags.get(tag))}
-    if kept and DENSITY_UNIT in tags:
+    if kept and tags.get(DENSITY_UNIT) in UNITS:
         kept[DENSITY_UNIT] = tags[DENSITY_UNIT]
     if orientation != 1:
         kept[ORIENTATION] = orientation
     return kept
+
+
+def _profile(file: TiffImagePlugin.TiffImageFile) -> bytes | None:
+    """Return the colour profile without the bytes after its end; None if the tag has another type."""
+    profile = file.info.get("icc_profile")
+    return cut_profile(profile) if isinstance(profile, bytes) else None
 
 
 def _undo_upright(image: Image.Image, *, orientation: int) -> Image.Image:

@@ -10,7 +10,7 @@ from PIL import WebPImagePlugin
 
 from googly_eyes.photo.exif import orientation_exif, read_orientation
 from googly_eyes.photo.registry import FORMATS
-from googly_eyes.photo.source import Source, save
+from googly_eyes.photo.source import Source, cut_profile, save
 
 FORMAT = FORMATS["WEBP"]
 # Libwebp's measures of quality and effort: visually lossless, and 0.5 s for 12 MP (docs/adr/0003).
@@ -28,7 +28,7 @@ def open_source(data: bytes) -> Source:
     is_lossless = b"VP8L" in kinds
     options: dict[str, Any] = {
         **(LOSSLESS if is_lossless else LOSSY),
-        "icc_profile": file.info.get("icc_profile"),
+        "icc_profile": cut_profile(file.info.get("icc_profile")),
         "exif": orientation_exif(orientation) if orientation != 1 else b"",
     }
     encode = partial(save, name=FORMAT.name, **options)

@@ -1,10 +1,14 @@
 """AVIF: subsampling is kept, and colours that cannot be kept are refused."""
 
 import struct
+from dataclasses import replace
 
 import pytest
 
-from testing.photo_files import code_of, picture, rewritten, saved
+from testing.heics import box, coded, nclx, written
+from testing.photo_files import SIZE, code_of, encoded, opened, picture, rewritten, saved
+
+AVIF = b"avif\0\0\0\0mif1avifmiaf"
 
 
 def sampling_of(avif):
@@ -24,9 +28,35 @@ def test_ten_bits_per_channel_are_refused():
     assert code_of(bytes(data)) == "high_bit_depth"
 
 
-@pytest.mark.parametrize("colours", [(12, 13), (9, 16), (1, 18)])
-def test_wide_gamut_and_hdr_colours_are_refused(colours):
+@pytest.mark.parametrize(
+    ("colours", "code"),
+    [((12, 13), "unsupported_colour"), ((9, 16), "hdr"), ((1, 18), "hdr"), ((1, 4), "unsupported_transfer")],
+    ids=["Display P3", "PQ", "HLG", "gamma 2.2"],
+)
+def test_colours_that_cannot_be_kept_are_refused_with_their_reason(colours, code):
     data = bytearray(saved(picture(), "AVIF"))
     at = data.index(b"nclx") + 4
     data[at : at + 4] = struct.pack(">HH", *colours)
-    assert code_of(bytes(data)) == "unsupported_colour"
+    assert code_of(bytes(data)) == code
+
+
+@pytest.mark.parametrize(
+    "unused", [nclx(9, 16), (b"av1C", b"\x81\x20\x40\0")], ids=["PQ of a gain map", "10 bits of a gain map"]
+)
+@pytest.mark.parametrize("belongs", [False, True], ids=["to no item", "to another item"])
+def test_the_properties_of_other_items_do_not_matter(unused, belongs):
+    photo = coded(saved(picture(), "AVIF", quality=90))
+    others = [replace(photo.having(unused), hidden=True)] if belongs else []
+    data = written(photo, *others, loose=[] if belongs else [unused], brands=AVIF)
+    result = encoded(data)
+    assert result.dropped == (("second_pictures",) if belongs else ())
+    assert opened(result.data).size == SIZE
+
+
+def test_the_film_of_a_motion_photo_is_named_as_dropped():
+    result = encoded(saved(picture(), "AVIF") + box(b"mpvd", box(b"ftyp", b"mp42" + bytes(4)) + bytes(64)))
+    assert result.dropped == ("appended_data",)
+
+
+def test_transparency_is_no_second_picture():
+    assert encoded(saved(picture("RGBA"), "AVIF")).dropped == ()

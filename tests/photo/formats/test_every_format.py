@@ -31,9 +31,10 @@ MODES = {  # format: {mode in the file: mode that is painted on}
     "AVIF": {"L": "L", "RGB": "RGB", "RGBA": "RGBA"},
 }
 KINDS = [(name, mode, painted) for name, modes in MODES.items() for mode, painted in modes.items()]
-WITH_ALPHA = [name for name, row in FORMATS.items() if row.keeps_alpha]
-WITH_PROFILE = [name for name, row in FORMATS.items() if row.keeps_profile]
-WITH_ORIENTATION = [name for name, row in FORMATS.items() if row.keeps_orientation]
+KEEPING = {name: row for name, row in FORMATS.items() if not row.written_as}  # HEIC: test_heic.py
+WITH_ALPHA = [name for name, row in KEEPING.items() if row.keeps_alpha]
+WITH_PROFILE = [name for name, row in KEEPING.items() if row.keeps_profile]
+WITH_ORIENTATION = [name for name, row in KEEPING.items() if row.keeps_orientation]
 LOSSY = {"JPEG": 6, "WEBP": 12, "AVIF": 12}  # maximum change of a channel by encoding again
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from testing.photo_files import SECRET, SIZE, opened, painted_and_back, rewritten, saved
+from testing.photo_files import SECRET, SIZE, opened, painted_and_back, picture, rewritten, saved
 from testing.photos import photo_from
 
 
@@ -65,3 +65,16 @@ def test_comments_are_removed():
     data = gif(16, comment=SECRET)
     assert SECRET in data
     assert SECRET not in rewritten(data)
+
+
+def test_what_the_frame_does_not_cover_stays_transparent():
+    frame = picture("P", (32, 32))
+    data = bytearray(saved(frame, "GIF"))
+    data[6:10] = (64).to_bytes(2, "little") * 2
+    at = data.index(b",\0\0\0\0")
+    data[at + 1 : at + 5] = (16).to_bytes(2, "little") * 2
+    result = opened(rewritten(bytes(data))).convert("RGBA")
+    assert result.size == (64, 64)
+    assert result.getpixel((2, 2))[3] == result.getpixel((60, 20))[3] == 0
+    inside = result.crop((16, 16, 48, 48))
+    assert np.abs(np.asarray(inside).astype(int) - np.asarray(frame.convert("RGBA"))).max() == 0

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from googly_eyes.errors import DamagedPhotoError
 from googly_eyes.photo import turbojpeg
 from testing.jpegs import segment
 from testing.photo_files import SECRET, SIZE, code_of, encoded, gps_exif, opened, picture, rewritten, saved
@@ -355,3 +356,27 @@ def test_appended_content_is_reported_by_its_bytes_not_by_metadata(behind, dropp
     assert result.data.endswith(b"\xff\xd9")
     assert result.data.count(b"\xff\xd8\xff") == 1
     assert b"ftyp" not in result.data
+
+
+def test_the_density_of_exif_counts_if_jfif_has_no_unit():
+    exif = Image.Exif()
+    exif[282] = exif[283] = 180.0
+    exif[296] = 2
+    assert opened(rewritten(saved(picture(), "JPEG", exif=exif))).info["dpi"] == (180, 180)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_without_end_marker_is_edited_only_if_its_pixels_are_complete(progressive):
+    if not turbojpeg.is_available():
+        pytest.skip("not proven: libturbojpeg is not on this machine")
+    whole = saved(picture(), "JPEG", progressive=progressive)
+    for cut in range(1, 40):
+        try:
+            result = encoded(whole[:-cut])
+        except DamagedPhotoError:
+            assert cut > 2
+            continue
+        assert result.dropped == ("damaged_parts",)
+        np.testing.assert_array_equal(np.asarray(opened(result.data)), np.asarray(opened(whole)))
+    with pytest.raises(DamagedPhotoError):
+        encoded(whole[:-30])

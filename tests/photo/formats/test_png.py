@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from googly_eyes.errors import DamagedPhotoError
-from testing.photo_files import PROFILE, SECRET, SIZE, code_of, opened, picture, rewritten, saved
+from testing.photo_files import PROFILE, SECRET, SIZE, code_of, encoded, opened, picture, rewritten, saved
 from testing.photos import photo_from
 
 
@@ -152,10 +152,54 @@ def test_an_interlaced_png_is_read():
     assert np.asarray(opened(rewritten(data))).tolist() == [[0x10, 0x20], [0x30, 0x40]]
 
 
-@pytest.mark.parametrize("kind", [b"IHDR", b"IDAT", b"IEND"])
+@pytest.mark.parametrize("kind", [b"IHDR", b"IDAT"])
 def test_a_png_with_a_wrong_checksum_is_refused_as_damaged(kind):
     data = bytearray(saved(picture(), "PNG"))
     at = data.index(kind)
     data[at + 4 + int.from_bytes(data[at - 4 : at])] ^= 4
     with pytest.raises(DamagedPhotoError):
         photo_from(bytes(data))
+
+
+@pytest.mark.parametrize("kind", [b"gAMA", b"cICP", b"cHRM", b"sRGB"])
+@pytest.mark.parametrize("after", [b"IDAT", b"PLTE"])
+def test_a_chunk_of_colour_does_not_count_after_the_palette_or_the_pixels(kind, after):
+    late = chunk(kind, bytes({b"gAMA": 4, b"cICP": 4, b"cHRM": 32, b"sRGB": 1}[kind]))
+    data = saved(picture("P"), "PNG")
+    start = data.index(after) - 4
+    end = start + 12 + int.from_bytes(data[start : start + 4])
+    assert kind not in encoded(data[:end] + late + data[end:]).data
+    assert kind in encoded(after_header(data, late)).data
+
+
+def test_transparency_does_not_count_after_the_pixels_or_before_the_palette():
+    grey = saved(picture("L"), "PNG")
+    late = grey[:-12] + chunk(b"tRNS", b"\0\x80") + grey[-12:]
+    early = after_header(saved(picture("P"), "PNG"), chunk(b"tRNS", bytes(16)))
+    assert (opened(rewritten(late)).mode, opened(rewritten(early)).mode) == ("L", "RGB")
+
+
+def damaged_text(data):
+    damaged = bytearray(chunk(b"tEXt", b"Comment\0hi"))
+    damaged[-1] ^= 1
+    return after_header(data, bytes(damaged))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda data: data[:-12], lambda data: data[:-1], lambda data: data[:-12] + b"\0\0\1\0tEXtcut", damaged_text],
+    ids=["no IEND", "half an IEND", "half a text", "a text with a wrong checksum"],
+)
+def test_a_png_that_viewers_show_completely_is_edited_and_its_damage_named(damage):
+    whole = saved(picture(), "PNG")
+    result = encoded(damage(whole))
+    assert (result.fidelity, result.dropped) == ("exact", ("damaged_parts",))
+    np.testing.assert_array_equal(np.asarray(opened(result.data)), np.asarray(picture()))
+
+
+@pytest.mark.parametrize("damage", ["checksum", "end"])
+def test_a_damaged_profile_is_not_repaired(damage):
+    compressed = zlib.compress(PROFILE)
+    compressed = compressed[:-1] + b"\0\0" if damage == "checksum" else compressed[:-4]
+    data = after_header(saved(picture(), "PNG"), chunk(b"iCCP", b"x\0\0" + compressed))
+    assert b"iCCP" not in encoded(data).data

@@ -92,3 +92,28 @@ def test_sixteen_bit_colour_is_refused():
     data = saved(picture(), "TIFF")
     assert data.count(struct.pack("<HHH", 8, 8, 8)) == 1
     assert code_of(data.replace(struct.pack("<HHH", 8, 8, 8), struct.pack("<HHH", 16, 16, 16))) == "sixteen_bit_colour"
+
+
+def ascii_tag(number, data):
+    """Return a TIFF with one more tag, as text where bytes belong."""
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[number] = data
+    tags.tagtype[number] = 2
+    return saved(picture(), "TIFF", tiffinfo=tags)
+
+
+@pytest.mark.parametrize("unit", [0, 4, 65535])
+def test_a_density_of_an_unknown_unit_is_kept_without_unit(unit):
+    data = bytearray(saved(picture(), "TIFF", dpi=(300, 150), compression="packbits"))
+    place = data.index(struct.pack("<HHI", 296, 3, 1)) + 8
+    data[place : place + 2] = struct.pack("<H", unit)
+    assert opened(rewritten(bytes(data))).tag_v2[282] == 300
+
+
+def test_a_colour_profile_of_a_wrong_type_is_left_out():
+    data = ascii_tag(34675, "no profile")
+    assert "icc_profile" not in opened(rewritten(data)).info
+
+
+def test_a_big_endian_bigtiff_is_not_called_damaged():
+    assert code_of(b"MM\0+\0\x08\0\0" + bytes(64)) == "big_endian_bigtiff"

@@ -1,0 +1,158 @@
+"""The second opinion: O-net's judgement of a face, and its effect on a search."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from googly_eyes.detection.candidates import Candidates
+from googly_eyes.detection.finder import find
+from googly_eyes.detection.geometry import average_eyes, eye_disagreements, separate_faces
+from googly_eyes.detection.retinaface import RetinaFace
+from googly_eyes.detection.witness import Witness
+from googly_eyes.errors import SettingError
+from googly_eyes.settings import MODELS
+from testing.people import as_jpeg, blank, face, noise
+from testing.photos import photo_from
+
+LANDMARKS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])  # in shares of a box
+BOX = (300, 200, 350, 260)
+
+
+@pytest.fixture(scope="module")
+def witness():
+    if not (MODELS / "mtcnn.tflite").exists():
+        pytest.skip("not proven: MTCNN's weights are not here")
+    return Witness(MODELS / "mtcnn.tflite", threads=1)
+
+
+def candidates(*scores_and_boxes, landmarks=LANDMARKS):
+    boxes = np.array([box for _, box in scores_and_boxes], np.float32).reshape(-1, 4)
+    points = boxes[:, None, :2] + np.asarray(landmarks) * (boxes[:, None, 2:] - boxes[:, None, :2])
+    return Candidates(np.float32([score for score, _ in scores_and_boxes]), boxes, points.astype(np.float32))
+
+
+@pytest.mark.parametrize("tilt", [0, 40, 90, 180])
+def test_a_face_scores_high_and_has_its_eyes_in_place_at_any_roll(witness, tilt):
+    image, drawn = face(400, seed=3, tilt=tilt)
+    pixels = np.array(image.convert("RGB"))
+    eyes = np.array([[drawn.right_eye.x, drawn.right_eye.y], [drawn.left_eye.x, drawn.left_eye.y]])
+    down = np.array([-np.sin(np.radians(tilt)), np.cos(np.radians(tilt))])
+    centre, half = eyes.mean(axis=0) + 0.4 * drawn.eye_distance * down, 1.3 * drawn.eye_distance
+    box = np.array([[*(centre - half), *(centre + half)]], np.float32)
+    opinion = witness.judge(pixels, box, np.float32([np.radians(tilt)]))
+    assert opinion.scores[0] > 0.75
+    assert np.hypot(*(opinion.landmarks[0, :2] - eyes).T).max() < 0.12 * drawn.eye_distance
+
+
+def test_noise_and_a_plain_wall_score_low(witness):
+    for picture in (noise(200, 200), blank(200, 200)):
+        boxes = np.float32([[20, 20, 120, 140], [60, 50, 100, 100]])
+        assert (witness.judge(np.array(picture.convert("RGB")), boxes, np.zeros(2, np.float32)).scores < 0.5).all()
+
+
+def test_no_boxes_have_no_opinions(witness):
+    assert len(witness.judge(np.zeros((9, 9, 3), np.uint8), np.empty((0, 4), np.float32), np.empty(0))) == 0
+
+
+def test_a_mirrored_picture_has_the_mirrored_opinion(witness):
+    pixels = np.array(face(300, seed=5)[0].convert("RGB"))
+    box, mirrored_box = np.float32([[40, 50, 220, 260]]), np.float32([[80, 50, 260, 260]])
+    plain = witness.judge(pixels, box, np.zeros(1))
+    mirrored = witness.judge(np.ascontiguousarray(pixels[:, ::-1]), mirrored_box, np.zeros(1))
+    assert mirrored.scores[0] == pytest.approx(plain.scores[0], abs=0.02)
+    assert 300 - mirrored.landmarks[0, [1, 0], 0] == pytest.approx(plain.landmarks[0, :2, 0], abs=2)
+
+
+def test_a_missing_model_is_an_error_at_the_start(tmp_path):
+    with pytest.raises(SettingError, match=r"no model at .*none\.tflite"):
+        Witness(tmp_path / "none.tflite", threads=1)
+    if (MODELS / "retinaface.tflite").exists():
+        with pytest.raises(SettingError, match=r"no model at .*none\.tflite"):
+            RetinaFace(MODELS / "retinaface.tflite", 1, tmp_path / "none.tflite")
+
+
+class Opinion:
+    """A second opinion that always has the same score and shifts the eyes by a share of their distance."""
+
+    def __init__(self, score, shift=0.0):
+        self.score = score
+        self.shift = shift
+
+    def judge(self, _pixels, boxes, _angles):
+        seen = candidates(*((self.score, box) for box in boxes))
+        distances = np.hypot(*(seen.landmarks[:, 1] - seen.landmarks[:, 0]).T)
+        return replace(seen, landmarks=seen.landmarks + self.shift * np.array([1, 0]) * distances[:, None, None])
+
+
+class Scripted:
+    """A detector with one candidate in every pass and crop."""
+
+    min_upright_score = 0.5
+
+    def __init__(self, pass_score, crop_score, opinion, box=BOX, landmarks=LANDMARKS):
+        self.witness = opinion
+        self.crops = 0
+        self._pass = candidates((pass_score, box), landmarks=landmarks)
+        self._crop_score = crop_score
+        self._landmarks = landmarks
+
+    def scan(self, _pixels, _threshold):
+        return self._pass
+
+    def inspect(self, pixels, _threshold):
+        self.crops += len(pixels)
+        return [candidates((self._crop_score, (30, 30, 130, 130)), landmarks=self._landmarks)] * len(pixels)
+
+
+def found(detector):
+    return find(photo_from(as_jpeg(blank(640, 480))), detector, min_score=0.9, detail="fast").faces
+
+
+@pytest.mark.parametrize(
+    ("pass_score", "crop_score", "opinion", "believed"),
+    [
+        (0.95, 0.95, 0.0, True),  # no opinion outvotes a sure pass
+        (0.8, 0.95, 0.0, True),
+        (0.8, 0.85, 0.0, False),
+        (0.5, 0.95, 0.8, True),
+        (0.5, 0.95, 0.7, False),
+        (0.5, 0.85, 1.0, False),
+    ],
+)
+def test_a_doubtful_face_is_believed_with_an_agreeing_second_opinion(pass_score, crop_score, opinion, believed):
+    small = (300, 200, 330, 236)
+    assert bool(found(Scripted(pass_score, crop_score, Opinion(opinion), small))) == believed
+
+
+def test_a_profile_of_low_confidence_is_believed_with_an_agreeing_second_opinion():
+    narrow = LANDMARKS.copy()
+    narrow[:2, 0] = 0.45, 0.55
+    assert found(Scripted(0.5, 0.95, Opinion(0.9), landmarks=narrow))
+    assert not found(Scripted(0.5, 0.95, None, landmarks=narrow))
+
+
+def test_a_sure_face_gets_no_crop_if_the_eyes_agree_and_then_has_the_mean_eyes():
+    agreeing, differing = Scripted(0.95, 0.95, Opinion(1, 0.1)), Scripted(0.95, 0.95, Opinion(1, 0.5))
+    [mean], [own] = found(agreeing), found(differing)
+    assert (agreeing.crops, differing.crops) == (0, 1)
+    assert mean.right_eye.x == pytest.approx(300 + 50 * 0.3 + 0.05 * 20)
+    assert own.left_eye.x - own.right_eye.x == pytest.approx(0.4 * 60, rel=0.2)
+
+
+def test_means_count_up_to_the_disagreement_allowed():
+    seen = candidates((0.9, BOX), (0.9, (0, 0, 100, 100)))
+    moved = replace(seen, landmarks=seen.landmarks + np.float32([[[2, 0]], [[20, 0]]]))
+    assert eye_disagreements(seen, moved) == pytest.approx([0.1, 0.5])
+    averaged = average_eyes(seen, moved, 0.2)
+    assert averaged.landmarks[0, 0, 0] == pytest.approx(seen.landmarks[0, 0, 0] + 1)
+    assert np.array_equal(averaged.landmarks[1], seen.landmarks[1])
+
+
+def test_of_faces_that_share_an_eye_or_are_nested_the_first_is_kept():
+    between_neighbours = (0.9, (140, 100, 240, 200))  # its right eye is the left eye of the first
+    faces = candidates((0.99, (100, 100, 200, 200)), between_neighbours, (0.9, (300, 100, 400, 200)))
+    assert separate_faces(faces).tolist() == [0, 2]
+    nested = candidates((0.99, (100, 100, 300, 300)), (0.9, (110, 110, 160, 160)))
+    assert separate_faces(nested).tolist() == [0]
+    assert separate_faces(candidates((0.99, (0, 0, 50, 50)), (0.9, (60, 0, 110, 50)))).tolist() == [0, 1]

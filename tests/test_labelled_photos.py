@@ -1,0 +1,60 @@
+"""The labelled photographs: the figures that the search has reached."""
+
+import pytest
+
+from bench import labelled
+from googly_eyes.detection.finder import find
+from googly_eyes.types import Box, Face, Point
+from testing.photos import photo_from
+
+REACHED = {  # detail -> least found, most false, misplaced and hidden, eye error in per cent
+    "fast": (236, 0, 25, 5, 5.2),
+    "auto": (240, 2, 24, 5, 5.2),
+}
+
+
+@pytest.mark.slow
+def test_faces_are_found_as_counted_and_auto_finds_no_fewer_than_fast(retinaface):
+    photographs = list(labelled.photographs())
+    if not photographs:
+        pytest.skip("not proven: the labelled photographs are not here (name their folder in PHOTOS_DIR)")
+    found = {}
+    for detail, (least, false, misplaced, hidden, error) in REACHED.items():
+        total, found[detail] = labelled.Score(), []
+        for _, data, labels in photographs:
+            before = total.found
+            total.add(find(photo_from(data), retinaface, min_score=0.9, detail=detail).faces, labels)
+            found[detail].append(total.found - before)
+        assert total.found >= least, total.row()
+        assert (total.false, total.misplaced, total.hidden) <= (false, misplaced, hidden), total.row()
+        assert total.misplaced <= misplaced, total.row()
+        assert total.hidden <= hidden, total.row()
+        assert total.row()["eye_error"] <= error, total.row()
+    assert all(more >= fewer for more, fewer in zip(found["auto"], found["fast"], strict=True))
+
+
+def seen(x, y, *, distance=10.0):
+    mouth = Point(x, y + 12)
+    box = Box(x - 12, y - 12, x + 12, y + 20)
+    return Face(0.99, box, Point(x - distance / 2, y), Point(x + distance / 2, y), Point(x, y + 5), mouth, mouth)
+
+
+def label(x, y, **more):
+    return {"box": [x - 12, y - 12, x + 12, y + 20], "eyes": [[x - 5, y], [x + 5, y]], "kind": "frontal", **more}
+
+
+def test_a_score_counts_found_false_ignored_misplaced_and_hidden():
+    score = labelled.Score()
+    score.add([seen(100, 100), seen(200, 100), seen(300, 100)], [label(101, 100), label(300, 100, ignore=True)])
+    assert (score.faces, score.found, score.false, score.misplaced) == (1, 1, 1, 0)
+    score.add([seen(100, 100)], [label(102, 100)])
+    assert (score.found, score.misplaced) == (2, 1)
+    score.add([seen(100, 100)], [label(100, 100) | {"eyes": [[95, 100], None]}])
+    assert (score.found, score.hidden) == (3, 1)
+
+
+def test_the_error_is_that_of_hand_placed_eyes_of_large_faces():
+    score = labelled.Score()
+    large = {"box": [60, 60, 140, 160], "eyes": [[94, 100], [104, 100]], "hand": [True, False], "kind": "frontal"}
+    score.add([seen(100, 100)], [large])
+    assert score.errors == [pytest.approx(0.1)]
