@@ -3,8 +3,14 @@
 from typing import Protocol
 
 from googly_eyes.detection.candidates import Candidates
-from googly_eyes.detection.witness import Witness
-from googly_eyes.types import Pixels
+from googly_eyes.types import Floats, Pixels
+
+
+class Witness(Protocol):
+    """A second network that judges faces which a detector doubts. Must be thread-safe."""
+
+    def judge(self, pixels: Pixels, boxes: Floats, angles: Floats) -> Candidates:
+        """Return one candidate for each of the boxes (n, 4) with rolls (n,) in pixels (height, width, 3), in order."""
 
 
 class Detector(Protocol):

@@ -15,7 +15,7 @@ from googly_eyes.types import Floats, Pixels
 INPUT_SQUARE = np.array([[0, 0, ONET_SIDE, ONET_SIDE]], np.float32)
 
 
-class Witness:
+class OnetWitness:
     """O-net with one session per thread, made at the first use. Thread-safe.
 
     Raises SettingError if the model file is missing.

@@ -9,7 +9,7 @@ from googly_eyes.detection.candidates import Candidates
 from googly_eyes.detection.finder import find
 from googly_eyes.detection.geometry import average_eyes, eye_disagreements, separate_faces
 from googly_eyes.detection.retinaface import RetinaFace
-from googly_eyes.detection.witness import Witness
+from googly_eyes.detection.witness import OnetWitness
 from googly_eyes.errors import SettingError
 from googly_eyes.settings import MODELS
 from testing.people import as_jpeg, blank, face, noise
@@ -23,7 +23,7 @@ BOX = (300, 200, 350, 260)
 def witness():
     if not (MODELS / "mtcnn.tflite").exists():
         pytest.skip("not proven: MTCNN's weights are not here")
-    return Witness(MODELS / "mtcnn.tflite", threads=1)
+    return OnetWitness(MODELS / "mtcnn.tflite", threads=1)
 
 
 def candidates(*scores_and_boxes, landmarks=LANDMARKS):
@@ -66,7 +66,7 @@ def test_a_mirrored_picture_has_the_mirrored_opinion(witness):
 
 def test_a_missing_model_is_an_error_at_the_start(tmp_path):
     with pytest.raises(SettingError, match=r"no model at .*none\.tflite"):
-        Witness(tmp_path / "none.tflite", threads=1)
+        OnetWitness(tmp_path / "none.tflite", threads=1)
     if (MODELS / "retinaface.tflite").exists():
         with pytest.raises(SettingError, match=r"no model at .*none\.tflite"):
             RetinaFace(MODELS / "retinaface.tflite", 1, tmp_path / "none.tflite")
