@@ -28,7 +28,7 @@ def corner_boxes(draw, max_size=20):
     return np.concatenate([corners, corners + sizes], axis=1)
 
 
-def all_anchors_the_slow_way(height, width):
+def all_anchors_by_loops(height, width):
     return np.array(
         [
             ((column + 0.5) * stride, (row + 0.5) * stride, size, size)
@@ -52,24 +52,24 @@ def encode_boxes(boxes, anchors):
 
 
 def test_anchors_are_listed_by_map_row_column_and_size():
-    assert anchors_at(np.arange(COUNT), HEIGHT, WIDTH) == pytest.approx(all_anchors_the_slow_way(HEIGHT, WIDTH))
+    assert anchors_at(np.arange(COUNT), HEIGHT, WIDTH) == pytest.approx(all_anchors_by_loops(HEIGHT, WIDTH))
 
 
 @given(st.lists(st.integers(0, COUNT - 1)))
-def test_any_choice_of_anchors_is_made_as_if_all_were(chosen):
-    chosen = np.array(chosen, np.intp)
+def test_the_anchors_of_any_indices_equal_those_of_the_full_list(indices):
+    indices = np.array(indices, np.intp)
     assert np.array_equal(
-        anchors_at(chosen, HEIGHT, WIDTH), all_anchors_the_slow_way(HEIGHT, WIDTH)[chosen].reshape(-1, 4)
+        anchors_at(indices, HEIGHT, WIDTH), all_anchors_by_loops(HEIGHT, WIDTH)[indices].reshape(-1, 4)
     )
 
 
 @given(corner_boxes())
-def test_decoding_what_was_encoded_gives_the_box_back(boxes):
+def test_decoding_an_encoded_box_returns_the_box(boxes):
     anchors = anchors_at(np.arange(len(boxes)), HEIGHT, WIDTH)
     assert decode_boxes(encode_boxes(boxes, anchors), anchors) == pytest.approx(boxes, rel=1e-3, abs=1e-2)
 
 
-def test_offsets_of_nought_decode_to_the_anchor_itself():
+def test_offsets_of_zero_decode_to_the_anchor_itself():
     anchors = np.array([[100, 50, 32, 32]], np.float32)
     assert decode_boxes(np.zeros((1, 4), np.float32), anchors).tolist() == [[84, 34, 116, 66]]
     assert decode_landmarks(np.zeros((1, 10), np.float32), anchors).tolist() == [[[100, 50]] * 5]
@@ -86,21 +86,21 @@ def test_iou_of_known_overlaps():
     assert iou(boxes[0], boxes) == pytest.approx([1, 1 / 3, 0, 0])
 
 
-def test_iou_of_empty_boxes_is_nought():
+def test_iou_of_empty_boxes_is_zero():
     assert iou(np.zeros(4, np.float32), np.zeros((1, 4), np.float32)).tolist() == [0]
 
 
-def test_nms_keeps_the_better_of_two_that_overlap_and_what_stands_alone():
+def test_nms_keeps_the_better_of_two_overlapping_boxes_and_every_separate_box():
     boxes = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [50, 50, 60, 60]], np.float32)
     assert nms(boxes, np.array([0.8, 0.9, 0.5], np.float32), 0.4).tolist() == [1, 2]
 
 
-def test_nms_of_nothing_is_nothing():
+def test_nms_of_no_boxes_keeps_none():
     assert nms(np.empty((0, 4), np.float32), np.empty(0, np.float32), 0.4).tolist() == []
 
 
 @given(corner_boxes(), st.floats(0.1, 0.9), st.randoms(use_true_random=False))
-def test_nms_keeps_a_subset_best_first_that_does_not_overlap_and_covers_the_rest(boxes, threshold, random):
+def test_nms_keeps_separate_boxes_best_first_and_drops_only_boxes_that_overlap_a_better_one(boxes, threshold, random):
     scores = np.array([random.random() for _ in boxes], np.float32)
     kept = nms(boxes, scores, threshold)
     assert len(set(kept.tolist())) == len(kept)

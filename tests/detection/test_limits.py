@@ -40,7 +40,7 @@ googlify(photo, Options(seed=1), detector, settings)
 
 
 class RecordingDetector:
-    """Finds nothing, and records the shapes of the passes."""
+    """A detector without candidates that records the shapes of its passes."""
 
     min_upright_score = 0.9
 
@@ -56,7 +56,7 @@ class RecordingDetector:
 
 
 def sizes(max_pixels):
-    """Return widths and heights of every aspect with at most `max_pixels`, most of them extreme."""
+    """Return a strategy for (width, height) of any aspect, mostly extreme, with at most `max_pixels` pixels."""
     return st.integers(1, max_pixels).flatmap(
         lambda side: st.integers(1, max_pixels // side).map(lambda other: (side, other)).flatmap(
             lambda size: st.sampled_from([size, size[::-1]])
@@ -64,7 +64,7 @@ def sizes(max_pixels):
     )  # fmt: skip
 
 
-def rotated(width, height, degrees):
+def rotated_size(width, height, degrees):
     sine, cosine = abs(sin(radians(degrees))), abs(cos(radians(degrees)))
     return width * cosine + height * sine, width * sine + height * cosine
 
@@ -75,7 +75,7 @@ def test_the_sides_and_the_rotated_area_of_a_pass_are_limited_for_every_shape(si
     scale = pass_scale(*size, long_side, rotation)
     width, height = (max(1, round(side * scale)) for side in size)
     assert max(width, height) <= MAX_SIDE * long_side
-    across, down = rotated(width, height, rotation)
+    across, down = rotated_size(width, height, rotation)
     # Rounding adds at most half a pixel to each side, or a whole one to a side that would be shorter than a pixel.
     assert across * down <= MAX_ROTATED_AREA * long_side**2 + 3 * MAX_SIDE * long_side
     assert (width + 32) * (height + 32) <= 4 * long_side**2  # with the padding of the detector
@@ -94,7 +94,7 @@ def test_a_photo_of_a_common_shape_is_not_reduced_by_the_limits(width, height, l
 @settings(max_examples=20, deadline=None)
 def test_the_number_and_the_size_of_the_passes_are_limited_for_every_shape(size, detail):
     detector = RecordingDetector()
-    photo = photo_from(_strip(*size))
+    photo = photo_from(_plain_png(*size))
     assert (photo.width, photo.height) == size
     find(photo, detector, min_score=0.5, detail=detail)
     assert 1 <= len(detector.shapes) <= MAX_PASSES
@@ -106,14 +106,14 @@ def test_the_number_and_the_size_of_the_passes_are_limited_for_every_shape(size,
 @pytest.mark.parametrize("size", [(1_048_592, 1), (16_000_000, 1), (1, 4_000_000), (8000, 8000)])
 def test_a_photo_of_any_shape_is_processed_within_the_stated_memory(detector, tmp_path, size):
     (tmp_path / "first.jpg").write_bytes(as_jpeg(group(600, 350)[0]))
-    (tmp_path / "photo.png").write_bytes(_strip(*size))
+    (tmp_path / "photo.png").write_bytes(_plain_png(*size))
     growth = GROWTH_BYTES + GROWTH_PER_PIXEL * size[0] * size[1]
     names = [str(tmp_path / name) for name in ("first.jpg", "photo.png")]
-    done = subprocess.run([sys.executable, "-c", RUN, *names, str(growth)], capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
+    process = subprocess.run([sys.executable, "-c", RUN, *names, str(growth)], capture_output=True, check=False)
+    assert process.returncode == 0, process.stderr.decode()
 
 
-def test_after_a_large_batch_the_session_is_loaded_anew_and_gives_the_same_results(detector, monkeypatch):
+def test_after_a_large_batch_the_session_is_reloaded_and_gives_the_same_results(detector, monkeypatch):
     pixels = np.asarray(group(640, 480)[0])
     expected = detector.scan(pixels, 0.5)
     loaded = []
@@ -127,8 +127,8 @@ def test_after_a_large_batch_the_session_is_loaded_anew_and_gives_the_same_resul
     assert len(loaded) == 2
 
 
-def _strip(width, height):
-    """Return a PNG with 1 bit per pixel, in a few bytes."""
+def _plain_png(width, height):
+    """Return a small PNG file, black, with 1 bit per pixel."""
     compressor = zlib.compressobj(9)
     row = b"\0" + bytes(-(-width // 8))
     rows = b"".join(compressor.compress(row) for _ in range(height)) + compressor.flush()

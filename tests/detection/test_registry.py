@@ -1,4 +1,4 @@
-"""The detector that the settings choose."""
+"""The selection of the detector by the settings."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from googly_eyes.settings import load_settings
 
 
 @pytest.mark.parametrize(("environ", "kind"), [({}, RetinaFace), ({"GOOGLY_DETECTOR": "mtcnn"}, Mtcnn)])
-def test_the_detector_is_retinaface_or_the_named_one(environ, kind):
+def test_the_default_detector_is_retinaface_and_a_setting_selects_another(environ, kind):
     assert isinstance(load_detector(load_settings(environ)), kind)
 
 

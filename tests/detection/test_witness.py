@@ -15,7 +15,7 @@ from googly_eyes.settings import MODELS
 from testing.people import as_jpeg, blank, face, noise
 from testing.photos import photo_from
 
-LANDMARKS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])  # in shares of a box
+LANDMARKS = np.array([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])  # in units of the sides of a box
 BOX = (300, 200, 350, 260)
 
 
@@ -33,7 +33,7 @@ def candidates(*scores_and_boxes, landmarks=LANDMARKS):
 
 
 @pytest.mark.parametrize("tilt", [0, 40, 90, 180])
-def test_a_face_scores_high_and_has_its_eyes_in_place_at_any_roll(witness, tilt):
+def test_a_face_at_any_roll_has_a_high_score_and_its_eyes_in_place(witness, tilt):
     image, drawn = face(400, seed=3, tilt=tilt)
     pixels = np.array(image.convert("RGB"))
     eyes = np.array([[drawn.right_eye.x, drawn.right_eye.y], [drawn.left_eye.x, drawn.left_eye.y]])
@@ -45,13 +45,13 @@ def test_a_face_scores_high_and_has_its_eyes_in_place_at_any_roll(witness, tilt)
     assert np.hypot(*(opinion.landmarks[0, :2] - eyes).T).max() < 0.12 * drawn.eye_distance
 
 
-def test_noise_and_a_plain_wall_score_low(witness):
+def test_noise_and_a_plain_picture_have_low_scores(witness):
     for picture in (noise(200, 200), blank(200, 200)):
         boxes = np.float32([[20, 20, 120, 140], [60, 50, 100, 100]])
         assert (witness.judge(np.array(picture.convert("RGB")), boxes, np.zeros(2, np.float32)).scores < 0.5).all()
 
 
-def test_no_boxes_have_no_opinions(witness):
+def test_judging_no_boxes_returns_no_opinions(witness):
     assert len(witness.judge(np.zeros((9, 9, 3), np.uint8), np.empty((0, 4), np.float32), np.empty(0))) == 0
 
 
@@ -64,7 +64,7 @@ def test_a_mirrored_picture_has_the_mirrored_opinion(witness):
     assert 300 - mirrored.landmarks[0, [1, 0], 0] == pytest.approx(plain.landmarks[0, :2, 0], abs=2)
 
 
-def test_a_missing_model_is_an_error_at_the_start(tmp_path):
+def test_a_missing_model_is_reported_on_construction(tmp_path):
     with pytest.raises(SettingError, match=r"no model at .*none\.tflite"):
         OnetWitness(tmp_path / "none.tflite", threads=1)
     if (MODELS / "retinaface.tflite").exists():
@@ -72,20 +72,20 @@ def test_a_missing_model_is_an_error_at_the_start(tmp_path):
             RetinaFace(MODELS / "retinaface.tflite", 1, tmp_path / "none.tflite")
 
 
-class Opinion:
-    """A second opinion that always has the same score and shifts the eyes by a share of their distance."""
+class FixedWitness:
+    """A witness with the same score for every box, and landmarks shifted by `shift` eye distances."""
 
     def __init__(self, score, shift=0.0):
         self.score = score
         self.shift = shift
 
     def judge(self, _pixels, boxes, _angles):
-        seen = candidates(*((self.score, box) for box in boxes))
-        distances = np.hypot(*(seen.landmarks[:, 1] - seen.landmarks[:, 0]).T)
-        return replace(seen, landmarks=seen.landmarks + self.shift * np.array([1, 0]) * distances[:, None, None])
+        faces = candidates(*((self.score, box) for box in boxes))
+        distances = np.hypot(*(faces.landmarks[:, 1] - faces.landmarks[:, 0]).T)
+        return replace(faces, landmarks=faces.landmarks + self.shift * np.array([1, 0]) * distances[:, None, None])
 
 
-class Scripted:
+class ScriptedDetector:
     """A detector with one candidate in every pass and crop."""
 
     min_upright_score = 0.5
@@ -105,14 +105,14 @@ class Scripted:
         return [candidates((self._crop_score, (30, 30, 130, 130)), landmarks=self._landmarks)] * len(pixels)
 
 
-def found(detector):
+def find_faces(detector):
     return find(photo_from(as_jpeg(blank(640, 480))), detector, min_score=0.9, detail="fast").faces
 
 
 @pytest.mark.parametrize(
-    ("pass_score", "crop_score", "opinion", "believed"),
+    ("pass_score", "crop_score", "opinion", "accepted"),
     [
-        (0.95, 0.95, 0.0, True),  # no opinion outvotes a sure pass
+        (0.95, 0.95, 0.0, True),  # a second opinion does not overrule a confident pass
         (0.8, 0.95, 0.0, True),
         (0.8, 0.85, 0.0, False),
         (0.5, 0.95, 0.8, True),
@@ -120,33 +120,36 @@ def found(detector):
         (0.5, 0.85, 1.0, False),
     ],
 )
-def test_a_doubtful_face_is_believed_with_an_agreeing_second_opinion(pass_score, crop_score, opinion, believed):
+def test_a_doubtful_face_is_accepted_if_crop_and_second_opinion_agree(pass_score, crop_score, opinion, accepted):
     small = (300, 200, 330, 236)
-    assert bool(found(Scripted(pass_score, crop_score, Opinion(opinion), small))) == believed
+    assert bool(find_faces(ScriptedDetector(pass_score, crop_score, FixedWitness(opinion), small))) == accepted
 
 
-def test_a_profile_of_low_confidence_is_believed_with_an_agreeing_second_opinion():
+def test_a_profile_of_low_confidence_is_accepted_if_the_second_opinion_agrees():
     narrow = LANDMARKS.copy()
     narrow[:2, 0] = 0.45, 0.55
-    assert found(Scripted(0.5, 0.95, Opinion(0.9), landmarks=narrow))
-    assert not found(Scripted(0.5, 0.95, None, landmarks=narrow))
+    assert find_faces(ScriptedDetector(0.5, 0.95, FixedWitness(0.9), landmarks=narrow))
+    assert not find_faces(ScriptedDetector(0.5, 0.95, None, landmarks=narrow))
 
 
-def test_a_sure_face_gets_no_crop_if_the_eyes_agree_and_then_has_the_mean_eyes():
-    agreeing, differing = Scripted(0.95, 0.95, Opinion(1, 0.1)), Scripted(0.95, 0.95, Opinion(1, 0.5))
-    [mean], [own] = found(agreeing), found(differing)
+def test_a_confident_face_gets_mean_eyes_without_a_crop_if_the_eyes_agree_and_a_crop_otherwise():
+    agreeing, differing = (
+        ScriptedDetector(0.95, 0.95, FixedWitness(1, 0.1)),
+        ScriptedDetector(0.95, 0.95, FixedWitness(1, 0.5)),
+    )
+    [mean], [own] = find_faces(agreeing), find_faces(differing)
     assert (agreeing.crops, differing.crops) == (0, 1)
     assert mean.right_eye.x == pytest.approx(300 + 50 * 0.3 + 0.05 * 20)
     assert own.left_eye.x - own.right_eye.x == pytest.approx(0.4 * 60, rel=0.2)
 
 
-def test_means_count_up_to_the_disagreement_allowed():
-    seen = candidates((0.9, BOX), (0.9, (0, 0, 100, 100)))
-    moved = replace(seen, landmarks=seen.landmarks + np.float32([[[2, 0]], [[20, 0]]]))
-    assert eye_disagreements(seen, moved) == pytest.approx([0.1, 0.5])
-    averaged = average_eyes(seen, moved, 0.2)
-    assert averaged.landmarks[0, 0, 0] == pytest.approx(seen.landmarks[0, 0, 0] + 1)
-    assert np.array_equal(averaged.landmarks[1], seen.landmarks[1])
+def test_eyes_are_averaged_only_up_to_the_allowed_disagreement():
+    faces = candidates((0.9, BOX), (0.9, (0, 0, 100, 100)))
+    moved = replace(faces, landmarks=faces.landmarks + np.float32([[[2, 0]], [[20, 0]]]))
+    assert eye_disagreements(faces, moved) == pytest.approx([0.1, 0.5])
+    averaged = average_eyes(faces, moved, 0.2)
+    assert averaged.landmarks[0, 0, 0] == pytest.approx(faces.landmarks[0, 0, 0] + 1)
+    assert np.array_equal(averaged.landmarks[1], faces.landmarks[1])
 
 
 def test_of_faces_that_share_an_eye_or_are_nested_the_first_is_kept():
