@@ -1,4 +1,4 @@
-"""docs/accuracy.md and its curves, from the figures that `make accuracy` measured. No figure is typed by hand."""
+"""Write docs/accuracy.md and its curves from the figures of `make accuracy`. No figure is typed by hand."""
 
 import io
 import json
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE, FIGURES, CURVES = DOCS / "accuracy.md", DOCS / "accuracy.json", DOCS / "accuracy"
 STYLE = {
-    "retinaface one look": ("#9a9a9a", "--", "one look at 640 px"),
+    "retinaface one look": ("#9a9a9a", "--", "one pass at 640 px"),
     "retinaface fast": ("#7fb2e5", "-", "RetinaFace, fast"),
     "retinaface auto": ("#1f5fa8", "-", "RetinaFace, auto"),
     "retinaface high": ("#0b2545", ":", "RetinaFace, high"),
@@ -20,10 +20,10 @@ STYLE = {
     "mtcnn auto": ("#d1661c", "-", "MTCNN, auto"),
     "mtcnn high": ("#7a3205", ":", "MTCNN, high"),
 }
-ONE_LOOK, AUTO, MTCNN = "retinaface one look", "retinaface auto", "mtcnn auto"
-PACKAGE = "package"  # the section on what MTCNN's own package finds
-# Sections with a curve: what is along the x axis, and whether its scale is logarithmic.
-SWEPT = {
+BASELINE, AUTO, MTCNN = "retinaface one look", "retinaface auto", "mtcnn auto"
+PACKAGE = "package"  # the section on the package `mtcnn`
+# Sections with a curve -> label of the x axis, True for a logarithmic scale.
+SWEEPS = {
     "size": ("height of the face, pixels of a photo of 1280 x 960", True),
     "light": ("share of the light", True),
     "noise": ("noise, standard deviation in levels of 255", False),
@@ -32,18 +32,22 @@ SWEPT = {
 }
 
 INTRODUCTION = (
-    "# Who is found, and what it costs",
+    "# Detection rates and costs",
     "",
-    "Made by `make accuracy`, every figure and curve; the figures alone are in [accuracy.json](accuracy.json).",
-    "A face is found where both its eyes are within half an eye distance of where they are (in photographs: the",
-    "middle between them); all else that scores 0.9 is a false face. An eye's error is the worse eye's, over the",
-    "distance between the two, in faces of 80 pixels and more. A cost of 1 is one look of RetinaFace at 640 pixels on",
-    "the same photo, on one core. Drawn people have a fixed seed; real photographs were looked through by a person,",
-    "are not part of this project, and are counted apart.",
+    "`make accuracy` writes this page. All figures are in [accuracy.json](accuracy.json), with the names of an earlier",
+    "version: a `look` there is a pass.",
+    "",
+    "- **Found**: both eyes (in photographs: their midpoint) are within half an eye distance of the true position.",
+    "- **False**: any other detection with a score of at least 0.9.",
+    "- **Eye error**: the larger error of the two eyes, divided by the eye distance, in faces of 80 pixels and more.",
+    "- **Cost**: time on one core. The unit is one pass of RetinaFace at 640 pixels on the same photo.",
+    "",
+    "Drawn people have a fixed seed. The real photographs are not part of this project. A person labelled them, and",
+    "they are counted separately.",
 )
 ABOUT_PHOTOGRAPHS = (
-    "In `crowd.jpg` 26 people can be seen well enough to say where their eyes are. The last rows are that photo many",
-    "times over in one of its own size: real faces, as small as in a real crowd.",
+    "In `crowd.jpg` the eyes of 26 people can be located. The last rows are sheets: copies of that photo, scaled down",
+    "and put side by side in one image of the same size. Their faces are real and as small as in a large crowd.",
 )
 
 Rows = list[dict[str, Any]]
@@ -53,33 +57,33 @@ Figures = dict[str, Rows]
 def write_page(figures: Figures) -> None:
     """Write the page and its curves."""
     CURVES.mkdir(exist_ok=True)
-    for name, picture in curves(figures).items():
-        (CURVES / name).write_text(picture)
+    for name, svg in curves(figures).items():
+        (CURVES / name).write_text(svg)
     PAGE.write_text(page(figures))
 
 
 def page(figures: Figures) -> str:
-    """The page as Markdown."""
+    """Return the page as Markdown."""
     people = sum(row["people"] for row in figures["crowds"] if row["method"] == AUTO)
-    pictures = len(_at(figures["crowds"]))
+    images = len(_values(figures["crowds"]))
     sizes = [f"{row['from']}-{row['to']}: {row['people']}" for row in figures["crowd_sizes"] if row["people"]]
     return "\n".join(
         [
             *INTRODUCTION,
             "",
             *_labelled_section(figures.get("labelled", [])),
-            "## What is to be reached",
+            "## Targets",
             "",
             "| | target | reached |",
             "|---|---|---|",
             *(
-                f"| {what} | {target} | {'' if met else '**not met:** '}{reached} |"
-                for what, target, reached, met in targets(figures)
+                f"| {name} | {target} | {'' if met else '**not met:** '}{reached} |"
+                for name, target, reached, met in targets(figures)
             ),
             "",
-            "## Crowds, drawn",
+            "## Drawn crowds",
             "",
-            f"{people} people in {pictures} pictures of 1600 x 1200. By the height of their faces, in",
+            f"{people} people in {images} images of 1600 x 1200. Number of people by face height in",
             f"pixels: {', '.join(sizes)}.",
             "",
             *_table(figures["crowds"]),
@@ -90,20 +94,20 @@ def page(figures: Figures) -> str:
             "",
             *_table_each(figures["photos"]),
             "",
-            "## MTCNN and its package",
+            "## MTCNN and the package `mtcnn`",
             "",
             *_package_table(figures),
             "",
-            "## Nobody there",
+            "## Photos without people",
             "",
-            "What it costs to be sure that there is nobody. The last two are photographs: a cat, a cup.",
+            "False faces and costs without any face. The last two rows are photographs of a cat and of a cup.",
             "",
             *_table_each(figures["nobody"]),
             "",
             "## Tilt",
             "",
-            "Of the faces that are found upright, how many are found when the whole picture is turned. Drawn ones: all",
-            "scenes for one look and RetinaFace's auto, a few for the rest, which take long.",
+            "The whole image is rotated. Each cell: faces found, of those that are found without rotation. One pass",
+            "and RetinaFace, auto are measured on all drawn scenes, the other methods, for their time, on a few.",
             "",
             "![Faces found over tilt](accuracy/tilt.svg)",
             "",
@@ -111,35 +115,35 @@ def page(figures: Figures) -> str:
             "",
             *_tilt_table(figures["tilt"]),
             "",
-            "## One turned",
+            "## One rotated person",
             "",
-            "Four people stand, and one between them is turned: of all five, in twelve pictures.",
+            "Four upright people and one rotated person in each of twelve images. Each cell: found, of all five.",
             "",
-            *_swept_table("degrees", figures["one_turned"]),
-            *(line for name in SWEPT for line in _swept_section(name, figures[name])),
+            *_sweep_table("degrees", figures["one_turned"]),
+            *(line for name in SWEEPS for line in _sweep_section(name, figures[name])),
             "",
         ]
     )
 
 
 def curves(figures: Figures) -> dict[str, str]:
-    """SVGs by the names of their files."""
+    """Return the SVGs by file name."""
     drawn = [row for row in figures["tilt"] if row["kind"] == "drawn" and row["at"] <= 180]
-    found = {"tilt.svg": _curve(drawn, "tilt, degrees", _share_of_upright)}
+    found = {"tilt.svg": _draw_curve(drawn, "tilt, degrees", _share_of_upright)}
     errors = {
-        "tilt-error.svg": _curve(
-            [row for row in drawn if row["eye_error"]], "tilt, degrees", _eye_error, y="eye error, %"
+        "tilt-error.svg": _draw_curve(
+            [row for row in drawn if row["eye_error"]], "tilt, degrees", _eye_error, y_label="eye error, %"
         )
     }
     sweeps = {
-        f"{name}.svg": _curve(_numbered(name, figures[name]), along, _share, logarithmic=logarithmic)
-        for name, (along, logarithmic) in SWEPT.items()
+        f"{name}.svg": _draw_curve(_numbered(name, figures[name]), x_label, _share, logarithmic=logarithmic)
+        for name, (x_label, logarithmic) in SWEEPS.items()
     }
     return found | errors | sweeps
 
 
 def targets(figures: Figures) -> list[tuple[str, str, str, bool]]:
-    """What, the target, what was reached, and whether that is enough."""
+    """Return rows of name, target, result, and True if the target is met."""
     rows = []
     for title, section, crowded in (
         ("drawn crowds", figures["crowds"], lambda _: True),
@@ -162,7 +166,7 @@ def targets(figures: Figures) -> list[tuple[str, str, str, bool]]:
         percent = 100 * min(each)
         rows.append(
             (
-                f"found in pictures turned by {title} degrees, of {upright} found upright",
+                f"found in images rotated by {title} degrees, of {upright} found upright",
                 f"{least} %",
                 f"{percent:.1f} %",
                 percent >= least,
@@ -173,25 +177,27 @@ def targets(figures: Figures) -> list[tuple[str, str, str, bool]]:
         for row in figures["tilt"]
         if row["method"] == AUTO and row["kind"] == "drawn" and row["at"] <= 60
     ]
-    rows.append(("median eye error at any tilt up to 60 degrees", "5.5 %", f"{max(errors):.1f} %", max(errors) <= 5.5))
-    pairs = _beside_package(figures)
-    for what, worse in (
+    rows.append(
+        ("greatest median eye error at rotations up to 60 degrees", "5.5 %", f"{max(errors):.1f} %", max(errors) <= 5.5)
+    )
+    pairs = _pairs_with_package(figures)
+    for name, worse in (
         (
-            "MTCNN: photographs in which its package finds more",
-            [at for at, own, its in pairs if own["found"] < its["found"]],
+            "MTCNN: photographs in which the package finds more people",
+            [at for at, own, package in pairs if own["found"] < package["found"]],
         ),
         (
-            "MTCNN: photographs in which its package has fewer false faces",
-            [at for at, own, its in pairs if own["false"] > its["false"]],
+            "MTCNN: photographs in which the package has fewer false faces",
+            [at for at, own, package in pairs if own["false"] > package["false"]],
         ),
     ):
         if pairs:
-            rows.append((what, "none", ", ".join(worse) or "none", not worse))
+            rows.append((name, "none", ", ".join(worse) or "none", not worse))
     return rows
 
 
 def _crowd_targets(title: str, rows: Rows, crowded: Callable[[str], bool]) -> list[tuple[str, str, str, bool]]:
-    one, auto = ({row["at"]: row for row in rows if row["method"] == method} for method in (ONE_LOOK, AUTO))
+    one, auto = ({row["at"]: row for row in rows if row["method"] == method} for method in (BASELINE, AUTO))
     ratio = sum(auto[name]["found"] for name in auto if crowded(name)) / sum(
         one[name]["found"] for name in one if crowded(name)
     )
@@ -200,12 +206,17 @@ def _crowd_targets(title: str, rows: Rows, crowded: Callable[[str], bool]) -> li
     cost = sum(row["looks"] for row in auto.values()) / len(auto)
     allowed = 4 + cost - sum(row["looks_less_faces"] for row in auto.values()) / len(auto)
     return [
-        (f"{title}: found by auto, over one look, where it is crowded", "1.7", f"{ratio:.2f}", ratio >= 1.7),
-        (f"{title}: where auto finds fewer than one look", "none", ", ".join(fewer) or "none", not fewer),
-        (f"{title}: false faces of auto, and of one look", "no more", f"{false[0]}, {false[1]}", false[0] <= false[1]),
         (
-            f"{title}: looks that auto costs on average",
-            f"{allowed:.1f} (4, and 3 ms a face)",
+            f"{title}: people found by auto, divided by those of one pass, in crowds",
+            "1.7",
+            f"{ratio:.2f}",
+            ratio >= 1.7,
+        ),
+        (f"{title}: images in which auto finds fewer than one pass", "none", ", ".join(fewer) or "none", not fewer),
+        (f"{title}: false faces of auto and of one pass", "no more", f"{false[0]}, {false[1]}", false[0] <= false[1]),
+        (
+            f"{title}: mean cost of auto",
+            f"{allowed:.1f} (4, and 3 ms per face)",
             f"{cost:.1f}",
             cost <= allowed,
         ),
@@ -213,16 +224,15 @@ def _crowd_targets(title: str, rows: Rows, crowded: Callable[[str], bool]) -> li
 
 
 def _labelled_section(rows: Rows) -> list[str]:
-    """Return the section on the labelled photographs; nothing if they were not measured."""
+    """Return the lines of the section on the labelled photographs; no lines if they were not measured."""
     if not rows:
         return []
     lines = [
         "## Labelled photographs",
         "",
         f"{rows[0]['photographs']} photographs in which every face and visible eye is labelled by hand.",
-        "False: no face is there.",
-        "Misplaced: an eye is off by more than 0.15 of the eye distance. Hidden: eyes drawn where none can be seen.",
-        "The eye error is the median of eyes that were placed by hand, in faces of 40 pixels and more.",
+        "Misplaced: faces with an eye error above 0.15 of the eye distance. Hidden: drawn eyes that are not visible.",
+        "The eye error is the median over eyes that were placed by hand, in faces of 40 pixels and more.",
         "",
         "| | found | false | misplaced | hidden | eye error |",
         "|---|---|---|---|---|---|",
@@ -236,7 +246,7 @@ def _labelled_section(rows: Rows) -> list[str]:
 
 
 def _table(rows: Rows) -> list[str]:
-    """A row a method, over all pictures."""
+    """Return a table with one row per method, over all images."""
     lines = ["| | found | false | eye error | cost |", "|---|---|---|---|---|"]
     for method, (_, _, name) in STYLE.items():
         own = [row for row in rows if row["method"] == method]
@@ -246,81 +256,86 @@ def _table(rows: Rows) -> list[str]:
             f"| {sum(row['false'] for row in own)} | {f'{error[len(error) // 2]:.1f} %' if error else ''} "
             f"| {sum(row['looks'] for row in own) / len(own):.1f} |"
         )
-    return [*lines, "", "The eye error is that of the middle picture."]
+    return [*lines, "", "The eye error is the median of the images' medians."]
 
 
 def _table_each(rows: Rows) -> list[str]:
-    """A row a picture: found, false faces if there are any, and cost with each method."""
+    """Return a table with one row per image: found, false faces and cost of each method."""
     lines = [
         "| | people | " + " | ".join(name for _, _, name in STYLE.values()) + " |",
         "|---" * (len(STYLE) + 2) + "|",
     ]
-    for at in _at(rows):
+    for at in _values(rows):
         own = {row["method"]: row for row in rows if row["at"] == at}
         cells = [_cell(own[method]) for method in STYLE]
         lines.append(f"| {at} | {own[AUTO]['people']} | " + " | ".join(cells) + " |")
-    lines += ["", "In each cell: found, false faces after a + where there are any, and the cost after a slash."]
+    lines += ["", "Each cell: found, + false faces (if any) / cost."]
     return lines
 
 
 def _cell(row: dict[str, Any]) -> str:
-    return f"{_and_false(row['found'], row)} / {row['looks']:.1f}"
+    return f"{_with_false(row['found'], row)} / {row['looks']:.1f}"
 
 
-def _and_false(found: object, row: dict[str, Any]) -> str:
+def _with_false(found: object, row: dict[str, Any]) -> str:
     return f"{found} + {row['false']}" if row["false"] else f"{found}"
 
 
-def _beside_package(figures: Figures) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Photographs, with what this MTCNN finds in them and what its package does; none where that was not asked."""
+def _pairs_with_package(figures: Figures) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Return rows of photograph, this project's figures and the package's; no rows if the package was not measured."""
     own = {row["at"]: row for row in figures["photos"] + figures["nobody"] if row["method"] == MTCNN}
     return [(row["at"], own[row["at"]], row) for row in figures.get(PACKAGE, ())]
 
 
 def _package_table(figures: Figures) -> list[str]:
-    pairs = _beside_package(figures)
+    pairs = _pairs_with_package(figures)
     if not pairs:
-        return ["Not measured: no Python with the package and TensorFlow was named in `MTCNN_PYTHON`."]
-    lines = ["| | people | MTCNN, auto | the package `mtcnn`, at 0.9 too |", "|---|---|---|---|"]
+        return ["Not measured: `MTCNN_PYTHON` named no Python with the package and TensorFlow."]
+    lines = ["| | people | MTCNN, auto | the package `mtcnn`, score 0.9 |", "|---|---|---|---|"]
     lines += [
-        f"| {at} | {own['people']} | {_and_false(own['found'], own)} | {_and_false(its['found'], its)} |"
-        for at, own, its in pairs
+        f"| {at} | {own['people']} | {_with_false(own['found'], own)} | {_with_false(package['found'], package)} |"
+        for at, own, package in pairs
     ]
-    return [*lines, "", "In each cell: found, and false faces after a + where there are any."]
+    return [*lines, "", "Each cell: found, + false faces (if any)."]
 
 
 def _tilt_table(rows: Rows) -> list[str]:
     lines = []
     for kind in ("drawn", "photographs"):
         own = [row for row in rows if row["kind"] == kind]
-        tilts = _at(own)
+        tilts = _values(own)
         lines += [f"| {kind}: degrees | " + " | ".join(map(str, tilts)) + " |", "|---" * (len(tilts) + 1) + "|"]
         for method, (_, _, name) in STYLE.items():
-            cells = [_and_false(f"{row['still']}/{row['upright']}", row) for row in own if row["method"] == method]
+            cells = [_with_false(f"{row['still']}/{row['upright']}", row) for row in own if row["method"] == method]
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
         lines.append("")
     return lines[:-1]
 
 
-def _swept_section(name: str, rows: Rows) -> list[str]:
+def _sweep_section(name: str, rows: Rows) -> list[str]:
     lines = ["", f"## {name.capitalize()}", "", f"![Faces found over {name}](accuracy/{name}.svg)", ""]
-    return lines + _swept_table(SWEPT[name][0], rows)
+    return lines + _sweep_table(SWEEPS[name][0], rows)
 
 
-def _swept_table(along: str, rows: Rows) -> list[str]:
-    values = _at(rows)
-    lines = [f"| {along} | " + " | ".join(map(str, values)) + " |", "|---" * (len(values) + 1) + "|"]
+def _sweep_table(x_label: str, rows: Rows) -> list[str]:
+    values = _values(rows)
+    lines = [f"| {x_label} | " + " | ".join(map(str, values)) + " |", "|---" * (len(values) + 1) + "|"]
     for method, (_, _, title) in STYLE.items():
         own = [row for row in rows if row["method"] == method]
         if own:
             lines.append(
-                f"| {title} | " + " | ".join(_and_false(f"{row['found']}/{row['people']}", row) for row in own) + " |"
+                f"| {title} | " + " | ".join(_with_false(f"{row['found']}/{row['people']}", row) for row in own) + " |"
             )
     return lines
 
 
-def _curve(
-    rows: Rows, along: str, value: Callable[[dict[str, Any]], float], *, y: str = "found, %", logarithmic: bool = False
+def _draw_curve(
+    rows: Rows,
+    x_label: str,
+    value: Callable[[dict[str, Any]], float],
+    *,
+    y_label: str = "found, %",
+    logarithmic: bool = False,
 ) -> str:
     with mpl.rc_context({"svg.hashsalt": "googly", "svg.fonttype": "none", "font.size": 9}):
         figure = Figure(figsize=(7.6, 3.2), layout="constrained")
@@ -332,27 +347,27 @@ def _curve(
                     [row["at"] for row in own], [value(row) for row in own], color=colour, linestyle=line, label=title
                 )
         if logarithmic:
-            ticks = _at(rows)
+            ticks = _values(rows)
             axes.set_xscale("log")
             axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
             axes.minorticks_off()
-        axes.set(xlabel=along, ylabel=y, ylim=(0, None))
+        axes.set(xlabel=x_label, ylabel=y_label, ylim=(0, None))
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
         figure.legend(loc="outside right upper", frameon=False, fontsize=8)
-        picture = io.StringIO()
-        figure.savefig(picture, format="svg", metadata={"Date": None})
-    return "".join(f"{line.rstrip()}\n" for line in picture.getvalue().splitlines())
+        svg = io.StringIO()
+        figure.savefig(svg, format="svg", metadata={"Date": None})
+    return "".join(f"{line.rstrip()}\n" for line in svg.getvalue().splitlines())
 
 
 def _numbered(name: str, rows: Rows) -> Rows:
-    """Skins by their number, everything else by its value."""
+    """Return the rows with skins as numbers from 1; other sections as they are."""
     if name != "skin":
         return rows
-    return [{**row, "at": _at(rows).index(row["at"]) + 1} for row in rows]
+    return [{**row, "at": _values(rows).index(row["at"]) + 1} for row in rows]
 
 
-def _at(rows: Rows) -> list[Any]:
+def _values(rows: Rows) -> list[Any]:
     return list(dict.fromkeys(row["at"] for row in rows))
 
 

@@ -1,8 +1,10 @@
-"""Photographs with every face and visible eye labelled by hand: scoring of detections (the README beside the labels).
+"""Score detections on photographs in which every face and visible eye is labelled by hand.
+
+The README in FOLDER describes the labels.
 
 A detection matches a labelled face if the midpoints of the drawn and the labelled eyes are within half an eye distance,
-or at an IoU of 0.4. An eye is misplaced if it is off by more than 0.15 of the eye distance (one visible eye: 0.3 of the
-box height). Detections on faces labelled `ignore` do not count.
+or if the IoU of the boxes is at least 0.4. An eye is misplaced if its error exceeds 0.15 of the eye distance (with one
+visible eye: 0.3 of the box height). Detections on faces labelled `ignore` do not count.
 """
 
 import json
@@ -19,7 +21,7 @@ from googly_eyes.eyes import visible_eyes
 from googly_eyes.types import Face
 
 FOLDER = SHARED / "labelled"
-MIN_HEIGHT = 40  # pixels, of the faces whose eye error counts
+MIN_SIZE = 40  # pixels, of the longer side of the box; the eye error of smaller faces does not count
 MATCH_IOU, IGNORE_IOU = 0.4, 0.3
 MISPLACED, MISPLACED_PROFILE = 0.15, 0.3  # of the eye distance, of the box height
 
@@ -29,7 +31,7 @@ Eyes = list[np.ndarray | None]
 
 @dataclass
 class Score:
-    """Counts over all photographs; `errors` of hand-placed eyes, in eye distances."""
+    """The counts over all photographs; `errors` are of hand-placed eyes, in eye distances."""
 
     faces: int = 0
     found: int = 0
@@ -46,7 +48,7 @@ class Score:
         for face in sorted(faces, key=lambda each: -each.score):
             matches = [(key, n) for n, label in enumerate(free) if (key := _match(face, label)) is not None]
             if matches:
-                self._judge(face, free.pop(min(matches)[1]))
+                self._count_match(face, free.pop(min(matches)[1]))
             elif not any(_is_in(face, label) for label in ignored):
                 self.false += 1
 
@@ -57,26 +59,27 @@ class Score:
             "eye_error": error
         }
 
-    def _judge(self, face: Face, label: Label) -> None:
+    def _count_match(self, face: Face, label: Label) -> None:
+        """Count a face that matches this label."""
         self.found += 1
-        real, (_, scale, both) = _points(label["eyes"]), _geometry(label)
+        truth, (_, scale, both) = _points(label["eyes"]), _geometry(label)
         limit = MISPLACED * scale if both else MISPLACED_PROFILE * _height(label)
         misplaced = False
-        for drawn, seen, by_hand in zip(_drawn(face), real, label.get("hand", (False, False)), strict=True):
-            if seen is None:
+        for drawn, true, by_hand in zip(_drawn(face), truth, label.get("hand", (False, False)), strict=True):
+            if true is None:
                 self.hidden += drawn is not None
             elif drawn is None:
                 misplaced = True
             else:
-                error = float(np.hypot(*(drawn - seen)))
+                error = float(np.hypot(*(drawn - true)))
                 misplaced |= error > limit
-                if both and by_hand and label["kind"] != "art" and _size(label) >= MIN_HEIGHT:
+                if both and by_hand and label["kind"] != "art" and _size(label) >= MIN_SIZE:
                     self.errors.append(error / scale)
         self.misplaced += misplaced
 
 
 def photographs(folder: Path = FOLDER) -> Iterator[tuple[str, bytes, list[Label]]]:
-    """Yield name, file and labels of each photograph; none if the folder is missing."""
+    """Yield name, file and labels of each photograph; yield nothing if the folder is missing."""
     path = folder / "labels.json"
     for name, labels in sorted(json.loads(path.read_text()).items()) if path.is_file() else ():
         yield name, (folder / name).read_bytes(), labels["faces"]
@@ -84,7 +87,9 @@ def photographs(folder: Path = FOLDER) -> Iterator[tuple[str, bytes, list[Label]
 
 def _drawn(face: Face) -> Eyes:
     eyes = (face.right_eye, face.left_eye)
-    return [np.array([eye.x, eye.y]) if seen else None for eye, seen in zip(eyes, visible_eyes(face), strict=True)]
+    return [
+        np.array([eye.x, eye.y]) if visible else None for eye, visible in zip(eyes, visible_eyes(face), strict=True)
+    ]
 
 
 def _points(eyes: Sequence[Sequence[float] | None]) -> Eyes:
@@ -92,11 +97,14 @@ def _points(eyes: Sequence[Sequence[float] | None]) -> Eyes:
 
 
 def _geometry(label: Label) -> tuple[np.ndarray | None, float, bool]:
-    """Return the midpoint of the visible eyes, the eye distance (0.4 of the height if not both are) and both."""
-    seen = [eye for eye in _points(label["eyes"]) if eye is not None]
-    if len(seen) == 2:
-        return (seen[0] + seen[1]) / 2, float(np.hypot(*(seen[1] - seen[0]))), True
-    return (seen[0] if seen else None), 0.4 * _height(label), False
+    """Return the midpoint of the visible eyes, the eye distance, and True if both eyes are visible.
+
+    With fewer than two visible eyes the distance is 0.4 of the box height; without any the midpoint is None.
+    """
+    visible = [eye for eye in _points(label["eyes"]) if eye is not None]
+    if len(visible) == 2:
+        return (visible[0] + visible[1]) / 2, float(np.hypot(*(visible[1] - visible[0]))), True
+    return (visible[0] if visible else None), 0.4 * _height(label), False
 
 
 def _match(face: Face, label: Label) -> tuple[float, float] | None:
@@ -109,6 +117,7 @@ def _match(face: Face, label: Label) -> tuple[float, float] | None:
 
 
 def _is_in(face: Face, label: Label) -> bool:
+    """Return True if the face lies on a label with `ignore`: by IoU, or by the midpoint of its eyes."""
     x0, y0, x1, y1 = label["box"]
     x, y = _middle(face)
     margin_x, margin_y = 0.15 * (x1 - x0), 0.15 * (y1 - y0)

@@ -1,5 +1,6 @@
-"""Pictures in which it is known who is where: drawn scenes with a fixed seed, and real photographs that were looked
-through by a person. Coordinates are pixels of the upright picture.
+"""Test images with labelled people: drawn scenes with fixed seeds, and real photographs with labels by hand.
+
+Coordinates are pixels of the upright image.
 """
 
 import io
@@ -19,9 +20,9 @@ from googly_eyes.types import Point
 from testing import people
 from testing.people import DrawnFace, Look, Place
 
-SQUARE, MIDDLE = 1000, 700  # pixels: a scene, and what is left of its middle however it is turned
-# Everyone whose eyes, or the place of them, can be seen: the middle between the eyes, and the height of the face.
-KNOWN = {
+SQUARE, MIDDLE = 1000, 700  # pixels: sides of a scene, and of the central square that every rotation of it covers
+# Everyone whose eyes can be located, also if covered: x and y of the midpoint of the eyes, height of the face.
+PHOTOGRAPHED_PEOPLE = {
     "group_of_people.jpg": [
         *[(1829, 2648, 300), (1128, 2588, 300), (2998, 2575, 300), (2379, 2497, 300), (578, 2524, 300)],
     ],
@@ -38,14 +39,17 @@ KNOWN = {
     ],
     "astronaut.png": [(225, 102, 119)],
 }
-EYES_OF_HEIGHT = 0.36  # the distance between the eyes, of the height of a face as detectors box it
+EYE_DISTANCE = 0.36  # fraction of the height of a detector's box
 CROWDED = "crowd.jpg"
 SKIMAGE = Path(skimage.__file__).parent / "data"  # photographs that ship in its wheel
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """`eyes`: the person's right and left, None where only the middle between them is known."""
+    """The labels of one person; `middle` is the midpoint of the eyes.
+
+    `eyes` are the person's right and left eye, or None if only the midpoint is labelled.
+    """
 
     middle: Point
     eye_distance: float
@@ -55,14 +59,14 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """`stored` is the file that the picture came in, if it came in one."""
+    """An image with its labelled people; `stored` is the original file, if there is one."""
 
     image: Image.Image
     people: Sequence[Person]
     stored: bytes | None = None
 
     def file(self) -> bytes:
-        """As somebody sends it: the file that it came in, else a PNG."""
+        """Return the original file, or a PNG if there is none."""
         if self.stored:
             return self.stored
         data = io.BytesIO()
@@ -71,24 +75,24 @@ class Scene:
 
 
 def turnable(number: int) -> Scene:
-    """Four people of 48 to 200 pixels, wherever they stay in the MIDDLE while the scene turns."""
+    """Draw four people with faces of 48 to 200 pixels, inside the MIDDLE square at any rotation of the scene."""
     rng = random.Random(f"turnable {number}")
     cast: list[tuple[Look, Place]] = []
     while len(cast) < 4:
         height = float(np.exp(rng.uniform(np.log(48), np.log(200))))
-        away, direction = rng.uniform(0, MIDDLE / 2 - 0.9 * height), radians(rng.uniform(0, 360))
-        at = Point(SQUARE / 2 + away * cos(direction), SQUARE / 2 + away * sin(direction))
-        apart = [
+        distance, direction = rng.uniform(0, MIDDLE / 2 - 0.9 * height), radians(rng.uniform(0, 360))
+        at = Point(SQUARE / 2 + distance * cos(direction), SQUARE / 2 + distance * sin(direction))
+        gaps = [
             hypot(at.x - other.eyes.x, at.y - other.eyes.y) - 1.1 * (height + other.face_height) for _, other in cast
         ]
-        if all(distance > 0 for distance in apart):
+        if all(gap > 0 for gap in gaps):
             cast.append((people.somebody(rng.randrange(10**6)), Place(at, height, rng.gauss(0, 5))))
     cast.sort(key=lambda person: person[1].eyes.y)
     return _drawn(people.scene(SQUARE, SQUARE, cast, background=_background(number), seed=number))
 
 
 def of_height(height: int, number: int) -> Scene:
-    """As many people as have room, twelve at most, with faces of this height in pixels."""
+    """Draw up to twelve people, as space permits, with faces of this height in pixels."""
     rng = random.Random(f"height {height} {number}")
     width, depth = 1280, 960
     columns = max(1, min(4, int(width / (1.7 * height))))
@@ -104,7 +108,7 @@ def of_height(height: int, number: int) -> Scene:
 
 
 def one_turned(degrees: int, number: int) -> Scene:
-    """Four people who stand, and between them one of 60, 80 or 110 pixels who is turned."""
+    """Draw four upright people, and below them one rotated person with a face of 60, 80 or 110 pixels."""
     rng = random.Random(f"one turned {number}")
     cast = [
         (people.somebody(rng.randrange(10**6)), Place(Point(140 + 240 * place, 190), 110.0, rng.gauss(0, 5)))
@@ -117,8 +121,8 @@ def one_turned(degrees: int, number: int) -> Scene:
 
 
 @cache
-def six(number: int, skin: str | None = None) -> Scene:
-    """Six people with faces of 90 to 120 pixels, all of one skin if it is named."""
+def six_people(number: int, skin: str | None = None) -> Scene:
+    """Draw six people with faces of 90 to 120 pixels; `skin` sets the skin colour of all of them."""
     rng = random.Random(f"six {number}")
     cast = []
     for place in range(6):
@@ -132,11 +136,12 @@ def six(number: int, skin: str | None = None) -> Scene:
 
 @cache
 def crowd(number: int) -> Scene:
+    """Draw a crowd; the nearest faces have 90 to 150 pixels."""
     return _drawn(people.crowd(near=random.Random(f"crowd {number}").uniform(90, 150), seed=number))
 
 
-def nobody() -> Iterator[tuple[str, Scene]]:
-    """Drawn pictures without people, by name."""
+def without_people() -> Iterator[tuple[str, Scene]]:
+    """Yield name and scene of drawn images without people."""
     for number in range(4):
         yield f"landscape {number + 1}", Scene(people.landscape(1200, 800, seed=number), [])
     grain = np.asarray(people.noise(900, 600), np.int16)
@@ -146,40 +151,41 @@ def nobody() -> Iterator[tuple[str, Scene]]:
     yield "the same, blurred", Scene(Image.fromarray(skin).filter(ImageFilter.GaussianBlur(3)), [])
 
 
-def photographed_nobody() -> Iterator[tuple[str, Scene]]:
-    """Photographs of a cat and of a cup."""
+def photographs_without_people() -> Iterator[tuple[str, Scene]]:
+    """Yield name and scene of photographs of a cat and of a cup."""
     for name in ("chelsea.png", "coffee.png"):
         yield name, _photograph(SKIMAGE / name, [])
 
 
 def photographs() -> dict[str, Scene]:
-    """The real photographs that are here, with whom one sees in them."""
+    """Return the available real photographs with their labelled people, by name."""
     scenes = {}
-    for name, people_known in KNOWN.items():
+    for name, labels in PHOTOGRAPHED_PEOPLE.items():
         path = SKIMAGE / name if name == "astronaut.png" else SHARED / name
         if path.is_file():
-            known = [Person(Point(x, y), EYES_OF_HEIGHT * height, height) for x, y, height in people_known]
-            scenes[name] = _photograph(path, known)
+            labelled = [Person(Point(x, y), EYE_DISTANCE * height, height) for x, y, height in labels]
+            scenes[name] = _photograph(path, labelled)
     return scenes
 
 
 def sheet(scene: Scene, columns: int, rows: int) -> Scene:
-    """A scene many times over, each a `columns`-th as wide and high: real faces as small as a real crowd's."""
+    """Repeat a scene in a grid, each copy scaled by 1 / columns: real faces as small as in a large crowd."""
     small = resized(scene, 1 / columns)
     width, height = small.image.size
     image = Image.new("RGB", (width * columns, height * rows))
-    everyone = []
+    labelled = []
     for row in range(rows):
         for column in range(columns):
             image.paste(small.image, (column * width, row * height))
-            everyone += [
+            labelled += [
                 _moved(person, lambda p, dx=column * width, dy=row * height: Point(p.x + dx, p.y + dy))
                 for person in small.people
             ]
-    return Scene(image, everyone)
+    return Scene(image, labelled)
 
 
 def resized(scene: Scene, scale: float) -> Scene:
+    """Scale a scene and its labels."""
     size = (round(scene.image.width * scale), round(scene.image.height * scale))
     x, y = size[0] / scene.image.width, size[1] / scene.image.height
     return Scene(
@@ -189,25 +195,27 @@ def resized(scene: Scene, scale: float) -> Scene:
 
 
 def turned(scene: Scene, degrees: float) -> Scene:
-    """Clockwise as seen, as large as it has to be, the corners grey."""
-    turn = np.array([[cos(radians(degrees)), -sin(radians(degrees))], [sin(radians(degrees)), cos(radians(degrees))]])
+    """Rotate a scene clockwise as seen; the image grows to hold all of it, with grey corners."""
+    rotation = np.array(
+        [[cos(radians(degrees)), -sin(radians(degrees))], [sin(radians(degrees)), cos(radians(degrees))]]
+    )
     middle = np.array(scene.image.size) / 2
-    size = np.ceil(2 * np.abs(turn) @ middle - 1e-6)
-    back = np.round(np.column_stack([turn.T, middle - turn.T @ (size / 2)]), 9)
+    size = np.ceil(2 * np.abs(rotation) @ middle - 1e-6)
+    back = np.round(np.column_stack([rotation.T, middle - rotation.T @ (size / 2)]), 9)
     image = scene.image.transform(
         (int(size[0]), int(size[1])), Image.Transform.AFFINE, tuple(back.ravel().tolist()), Image.Resampling.BICUBIC,
         fillcolor=(123, 117, 104),
     )  # fmt: skip
 
     def move(point: Point) -> Point:
-        x, y = turn @ (np.array([point.x, point.y]) - middle) + size / 2
+        x, y = rotation @ (np.array([point.x, point.y]) - middle) + size / 2
         return Point(float(x), float(y))
 
     return Scene(image, [_moved(person, move) for person in scene.people])
 
 
 def middle_of(scene: Scene) -> Scene:
-    """The MIDDLE square of a scene."""
+    """Crop a scene to its central MIDDLE square; people outside stay in the list."""
     left, top = (scene.image.width - MIDDLE) / 2, (scene.image.height - MIDDLE) / 2
     image = scene.image.crop((round(left), round(top), round(left) + MIDDLE, round(top) + MIDDLE))
     return Scene(
@@ -216,26 +224,27 @@ def middle_of(scene: Scene) -> Scene:
 
 
 def lit(scene: Scene, light: float) -> Scene:
-    """With a share of its light; over 1, overexposed."""
+    """Multiply the brightness of a scene by `light`; values above 1 overexpose it."""
     pixels = np.clip(np.asarray(scene.image, np.float32) * light, 0, 255)
     return Scene(Image.fromarray(pixels.astype(np.uint8)), scene.people)
 
 
 def grainy(scene: Scene, sigma: float) -> Scene:
-    """With a sensor's noise, in levels of 255."""
+    """Add Gaussian noise to a scene; `sigma` in levels of 255."""
     pixels = np.asarray(scene.image, np.float32)
     noise = np.random.default_rng(0).standard_normal(pixels.shape, np.float32) * sigma
     return Scene(Image.fromarray(np.clip(pixels + noise, 0, 255).astype(np.uint8)), scene.people)
 
 
 def compressed(scene: Scene, quality: int) -> Scene:
+    """Encode a scene as JPEG; the file is kept in `stored`."""
     data = io.BytesIO()
     scene.image.save(data, "JPEG", quality=quality)
     return Scene(Image.open(data).convert("RGB"), scene.people, data.getvalue())
 
 
-def _drawn(made: tuple[Image.Image, Sequence[DrawnFace]]) -> Scene:
-    image, truths = made
+def _drawn(result: tuple[Image.Image, Sequence[DrawnFace]]) -> Scene:
+    image, truths = result
     return Scene(
         image,
         [
