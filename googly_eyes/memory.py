@@ -1,9 +1,13 @@
 """The memory that this process may use: of its Lambda function, its container, its own limit, or the machine."""
 
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+try:
+    import resource
+except ImportError:  # on Windows
+    resource = None  # type: ignore[assignment]
 
 MIB = 2**20
 PROC_CGROUP, CGROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
@@ -19,14 +23,12 @@ def _limits(environ: Mapping[str, str]) -> Iterator[int]:
     if environ.get(LAMBDA_MEMORY, "").isdecimal():
         yield int(environ[LAMBDA_MEMORY]) * MIB
     yield from cgroup_limits()
-    if sys.platform != "win32":
-        import resource  # noqa: PLC0415 - Windows has no such module
-
+    if resource is not None:
         soft, _ = resource.getrlimit(resource.RLIMIT_AS)
         if soft != resource.RLIM_INFINITY:
             yield soft
-        if "SC_PHYS_PAGES" in os.sysconf_names:
-            yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        yield os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def cgroup_limits(groups: Path = PROC_CGROUP, root: Path = CGROUPS) -> Iterator[int]:

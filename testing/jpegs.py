@@ -10,6 +10,7 @@ import jpeglib
 import numpy as np
 from PIL import Image
 
+from googly_eyes.draw import OUTLINE
 from googly_eyes.types import Eye, Point
 
 SAMPLINGS = {"4:4:4": (1, 1), "4:2:2": (2, 1), "4:2:0": (2, 2), "4:4:0": (1, 2), "4:1:1": (4, 1)}
@@ -94,7 +95,7 @@ def untouched(shape: tuple[int, int], block: tuple[int, int], eyes: list[Eye]) -
     for eye in eyes:
         nearest_x = np.clip(eye.centre.x, columns * block[0], (columns + 1) * block[0])
         nearest_y = np.clip(eye.centre.y, rows * block[1], (rows + 1) * block[1])
-        far &= np.hypot(nearest_x - eye.centre.x, nearest_y - eye.centre.y) > eye.radius + 0.5
+        far &= np.hypot(nearest_x - eye.centre.x, nearest_y - eye.centre.y) > eye.radius * (1 + OUTLINE) + 0.5
     return far
 
 

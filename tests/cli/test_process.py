@@ -181,7 +181,8 @@ def test_a_missing_model_is_one_line(three, googly):
 
 
 def test_a_photo_over_a_limit_is_reported_with_the_setting(three, googly):
-    for setting, reason in (("GOOGLY_MAX_MEGAPIXELS", "600 x 350 pixels"), ("GOOGLY_MAX_MB", "0.0 MB")):
+    reasons = {"GOOGLY_MAX_MEGAPIXELS": "600 x 350 pixels", "GOOGLY_MAX_MB": "bytes; 10,000 are allowed"}
+    for setting, reason in reasons.items():
         done = googly("a.jpg", cwd=three, env=environment(**{setting: "0.01"}))
         assert (done.status, len(done.errors)) == (1, 1)
         assert reason in done.errors[0]

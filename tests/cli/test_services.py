@@ -21,7 +21,7 @@ from googly_eyes.api.response import to_json
 from googly_eyes.client.downscale import scale_to_photo, smaller_copy
 from googly_eyes.client.remote import FUNCTION_BYTES
 from googly_eyes.detection.retinaface import RetinaFace
-from googly_eyes.draw import draw
+from googly_eyes.draw import OUTLINE, draw
 from googly_eyes.errors import GooglyError
 from googly_eyes.eyes import painting_order
 from googly_eyes.options import Options
@@ -169,7 +169,7 @@ def test_a_photo_over_the_limit_of_a_service_is_processed_at_full_size(
     assert after.shape == before.shape
     changed = (after != before).any(axis=2)
     for face in faces:
-        reach = Options().eye_size * face.eye_distance / 2 + 1
+        reach = Options().eye_size * face.eye_distance / 2 * (1 + OUTLINE) + 1
         for eye in (face.right_eye, face.left_eye):
             x0, x1, y0, y1 = (int(end) for end in (eye.x - reach, eye.x + reach + 1, eye.y - reach, eye.y + reach + 1))
             assert changed[y0:y1, x0:x1].mean() > 0.5

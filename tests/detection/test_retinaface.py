@@ -89,10 +89,10 @@ def test_a_missing_model_file_is_reported_with_the_name_of_the_setting(tmp_path)
 
 
 @pytest.mark.parametrize("share", [0, 0.5, 0.999999])
-def test_a_truncated_model_file_is_rejected_with_the_command_that_makes_it(tmp_path, share):
+def test_a_truncated_model_file_is_rejected_with_the_remedy(tmp_path, share):
     whole = (MODELS / "retinaface.tflite").read_bytes()
     (tmp_path / "cut.tflite").write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(SettingError, match=r"cut\.tflite is not a TFLite model.*make model"):
+    with pytest.raises(SettingError, match=r"cut\.tflite is not a TFLite model.*GOOGLY_MODEL"):
         RetinaFace(tmp_path / "cut.tflite", threads=1)
 
 

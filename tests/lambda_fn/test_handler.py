@@ -95,7 +95,7 @@ def test_a_json_response_is_text(photo):
     assert_well_formed(result)
     assert result["isBase64Encoded"] is False
     answer = json.loads(result["body"])
-    assert answer.keys() == {"image", "faces", "seed", "fidelity", "request_id"}
+    assert answer.keys() == {"image", "media_type", "faces", "seed", "fidelity", "request_id"}
     assert base64.b64decode(answer["image"]) == base64.b64decode(
         handler(raw_event(photo, query="seed=5"), CONTEXT)["body"]
     )

@@ -104,7 +104,7 @@ def _check_layout(tags: TiffImagePlugin.ImageFileDirectory_v2) -> None:
 def _kept(tags: TiffImagePlugin.ImageFileDirectory_v2, orientation: int) -> dict[int, Any]:
     """Return the tags of density and orientation."""
     kept = {tag: tags[tag] for tag in (X_DENSITY, Y_DENSITY) if is_density(tags.get(tag))}
-    if kept and tags.get(DENSITY_UNIT) in UNITS:
+    if kept and isinstance(tags.get(DENSITY_UNIT), int) and tags[DENSITY_UNIT] in UNITS:
         kept[DENSITY_UNIT] = tags[DENSITY_UNIT]
     if orientation != 1:
         kept[ORIENTATION] = orientation

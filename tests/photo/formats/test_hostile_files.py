@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageCms, TiffImagePlugin
 
 from googly_eyes import pipeline
-from googly_eyes.errors import DamagedPhotoError, TooLargeError
+from googly_eyes.errors import DamagedPhotoError, TooLargeError, UnsupportedMediaError
 from googly_eyes.options import Options
 from googly_eyes.photo.photo import open_photo
 from googly_eyes.photo.registry import FORMATS
@@ -59,9 +59,10 @@ def gif_with_distant_frame():
 
 
 @pytest.mark.parametrize("make", [wide_jpeg_in_tiff, gif_with_distant_frame])
-def test_a_photo_that_cannot_be_written_is_a_damaged_photo(make):
-    with pytest.raises(DamagedPhotoError):
+def test_a_photo_that_cannot_be_written_is_refused(make):
+    with pytest.raises(UnsupportedMediaError) as refused:
         encoded(make())
+    assert refused.value.code == "not_writable"
 
 
 @pytest.mark.parametrize(("kind", "value"), [(SHORT, 7), (FLOAT, 1.5), (DOUBLE, 2.5)])
@@ -79,7 +80,7 @@ def test_an_invalid_unit_of_the_density_is_not_kept(kind, value):
 def test_libtiff_prints_nothing(tmp_path):
     (tmp_path / "wide.tif").write_bytes(wide_jpeg_in_tiff())
     done = subprocess.run([sys.executable, "-c", ENCODE, tmp_path / "wide.tif"], capture_output=True, check=True)
-    assert (done.stdout, done.stderr) == (b"DamagedPhotoError\n", b"")
+    assert (done.stdout, done.stderr) == (b"UnsupportedMediaError\n", b"")
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF", "WEBP", "AVIF"])
