@@ -67,7 +67,7 @@ def edit(path: Path) -> None:
     """Edit a photo and print the peak of this process in KiB."""
     with open_photo(path.read_bytes(), max_bytes=10**9, max_pixels=10**9) as photo:
         small_copy(photo, 1280, 1280)
-        draw(photo, [Eye(Point(500, 500), 200, Point(500, 500), 80)])
+        draw(photo, [Eye("right", Point(500, 500), 200, Point(500, 500), 80)])
         photo.encode()
     print(peak_kib())
 
