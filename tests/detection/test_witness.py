@@ -32,15 +32,15 @@ def candidates(*scores_and_boxes, landmarks=LANDMARKS):
     return Candidates(np.float32([score for score, _ in scores_and_boxes]), boxes, points.astype(np.float32))
 
 
-@pytest.mark.parametrize("tilt", [0, 40, 90, 180])
-def test_a_face_at_any_roll_has_a_high_score_and_its_eyes_in_place(witness, tilt):
-    image, drawn = face(400, seed=3, tilt=tilt)
+@pytest.mark.parametrize("roll", [0, 40, 90, 180])
+def test_a_face_at_any_roll_has_a_high_score_and_its_eyes_in_place(witness, roll):
+    image, drawn = face(400, seed=3, roll=roll)
     pixels = np.array(image.convert("RGB"))
     eyes = np.array([[drawn.right_eye.x, drawn.right_eye.y], [drawn.left_eye.x, drawn.left_eye.y]])
-    down = np.array([-np.sin(np.radians(tilt)), np.cos(np.radians(tilt))])
+    down = np.array([-np.sin(np.radians(roll)), np.cos(np.radians(roll))])
     centre, half = eyes.mean(axis=0) + 0.4 * drawn.eye_distance * down, 1.3 * drawn.eye_distance
     box = np.array([[*(centre - half), *(centre + half)]], np.float32)
-    opinion = witness.judge(pixels, box, np.float32([np.radians(tilt)]))
+    opinion = witness.judge(pixels, box, np.float32([np.radians(roll)]))
     assert opinion.scores[0] > 0.75
     assert np.hypot(*(opinion.landmarks[0, :2] - eyes).T).max() < 0.12 * drawn.eye_distance
 
