@@ -1,4 +1,4 @@
-"""Find the faces in a photo: the five steps of docs/adr/0001-look-twice.md."""
+"""Find the faces in a photo: the five steps of docs/adr/0001-passes-and-refinement-crops.md."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The second opinion on faces: MTCNN's O-net (docs/adr/0013-a-second-opinion.md)."""
+"""The second opinion on faces: MTCNN's O-net (docs/adr/0013-second-opinion.md)."""
 
 import threading
 from pathlib import Path
