@@ -25,6 +25,7 @@ from infra.stack import GooglyEyes
 from testing.paths import ROOT
 from testing.scripted import Answer, scripted
 
+pytestmark = pytest.mark.process  # the CDK library runs in Node
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 # Every optional setting is on.
