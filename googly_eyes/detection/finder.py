@@ -53,7 +53,8 @@ def _search_further(search: Search, *, always: bool) -> None:
     rotated = search.looks_rotated(first)
     if rotated or always:
         for rotation in ROTATIONS:
-            search.make_pass(LONG_SIDE, rotation)
+            if always or search.may_have_rotation(rotation):
+                search.make_pass(LONG_SIDE, rotation)
     if rotated:
         search.rotation = search.best_rotation()
     # 3. A pass in which most faces are level.

@@ -410,9 +410,35 @@ def test_high_detail_always_makes_all_passes(retinaface):
 @pytest.mark.parametrize(("size", "scans"), [((100, 80), [200]), ((330, 200), [640]), ((500, 400), [640, 1000])])
 def test_a_small_photo_is_enlarged_at_most_twofold_and_no_pass_is_repeated(size, scans):
     detector = ScriptedDetector(NO_CANDIDATES, lambda _: None)
-    find(plain_photo(*size), detector, min_score=0.9)
+    find(plain_photo(*size), detector, min_score=0.9, detail="high")
     assert sorted({max(scan) for scan in detector.scans}) == scans
     assert len(detector.scans) == 3 + len(scans)
+
+
+def test_without_candidates_the_other_rotations_are_scanned_at_half_the_size_only():
+    detector = ScriptedDetector(NO_CANDIDATES, lambda _: None)
+    find(plain_photo(), detector, min_score=0.9)
+    assert detector.scans == [(480, 640), (320, 240), (320, 240), (240, 320)]
+
+
+def test_a_rotation_with_a_candidate_at_half_the_size_is_scanned_in_full():
+    class Lying(ScriptedDetector):
+        def scan(self, pixels, threshold):
+            seen = super().scan(pixels, threshold)
+            return seen if pixels.shape[0] > pixels.shape[1] else NO_CANDIDATES
+
+    detector = Lying(candidate(0.2, (50, 100, 150, 220)), lambda _: None)
+    find(plain_photo(), detector, min_score=0.9)
+    assert detector.scans[:5] == [(480, 640), (320, 240), (640, 480), (320, 240), (640, 480)]
+    assert detector.scans[5:] == [(240, 320)]
+
+
+@pytest.mark.parametrize(("count", "large"), [(4, False), (5, True)])
+def test_without_faces_a_larger_pass_is_made_if_small_hints_are_more_than_the_crops(count, large):
+    hints = concatenate([candidate(0.08, (40 * n, 100, 40 * n + 20, 124)) for n in range(count)])
+    detector = ScriptedDetector(hints, lambda _: None)
+    find(plain_photo(1600, 1200), detector, min_score=0.9)
+    assert ((960, 1280) in detector.scans) == large
 
 
 def test_faces_of_equal_score_are_ordered_from_left_to_right():
