@@ -42,7 +42,8 @@ TRUSTED_SCORE = 0.75  # of the first pass; with it, a crop of HIGH_CONFIDENCE co
 MIN_WITNESS_SCORE = 0.75  # of the second opinion on any other face
 CROWD_SIZE = 10  # trusted faces of HIGH_CONFIDENCE; in a crowd, small faces need no second opinion
 MAX_HINTS = 32  # candidates below CANDIDATE_THRESHOLD that get a crop, per pass; in crowds many are faces
-MIN_HINT = 0.15  # hints below it get a crop only if the second network gives them CANDIDATE_THRESHOLD
+MIN_HINT = 0.15  # hints below it get a crop only if the second network gives them MIN_ESTIMATE
+MIN_ESTIMATE = 0.2  # low, because the estimate is the lower of two scores and the box of a hint is rough
 FIRST_HINTS = 4  # the same for the first pass, to decide on further ones
 MIN_FRONTAL_RATIO = 0.5  # of candidates of low confidence, without a second opinion; rejects ears and folds
 MIN_EVIDENCE = 0.1  # score of candidates counted as evidence for a rotated photo
@@ -212,7 +213,7 @@ class Search:
         """
         if self._detector.witness is None:
             return np.ones(len(boxes), bool)
-        seem: Mask = self._detector.witness.estimate(pixels, boxes, angles).scores >= CANDIDATE_THRESHOLD
+        seem: Mask = self._detector.witness.estimate(pixels, boxes, angles).scores >= MIN_ESTIMATE
         return seem
 
     def _confirm_without_crop(self, seen: Candidates, pixels: Pixels, to_photo: Matrix) -> Mask:
