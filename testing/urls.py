@@ -29,7 +29,7 @@ def function_url(pool: EmulatorPool, keys: Keys, *, wait_s: float = WAIT_S) -> I
         yield f"http://{server.effective_host}:{server.effective_port}"
     finally:
         server.close()
-        thread.join(timeout=5)
+        thread.join(timeout=1)  # Waitress may poll the closed sockets for longer
 
 
 def signed(
