@@ -96,7 +96,7 @@ class Result:
 
     `faces` are in descending order of score. `photo` is None if only the faces were requested. `fidelity` is None
     without a photo or if unknown. `stopped_early`: the search reached a limit, so that faces may be missing.
-    `timings` are milliseconds by stage.
+    `timings` are milliseconds by stage. `unlisted_faces` are those that a service counts and does not list.
     """
 
     faces: tuple[Face, ...]
@@ -107,3 +107,8 @@ class Result:
     dropped: tuple[str, ...] = ()
     stopped_early: bool = False
     timings: Mapping[str, float] = field(default_factory=dict)
+    unlisted_faces: int = 0
+
+    @property
+    def face_count(self) -> int:
+        return len(self.faces) + self.unlisted_faces

@@ -32,13 +32,15 @@ class Field:
     """One field of a result: its name in Result and in JSON, and the conversions of its value.
 
     An optional field is omitted while it is empty. `from_json` gets None for a missing field. It raises an exception
-    for a malformed value of a required field, and ignores a malformed value of an optional one.
+    for a malformed value of a required field, and ignores a malformed value of an optional one. `from_header` returns
+    the JSON value for the text of the header.
     """
 
     name: str
     to_json: Callable[[Any], object]
     to_header: Callable[[Any], str]
     from_json: Callable[[Any], Any]
+    from_header: Callable[[str], Any] = str
     required: bool = False
 
     @property
@@ -65,6 +67,19 @@ def from_json(value: Mapping[str, Any], media_type: str, *, has_photo: bool) -> 
     except (KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"not the JSON of a result: {error!r}") from error
     return Result(photo=photo, media_type=media_type, **values)
+
+
+def from_headers(headers: Mapping[str, str], media_type: str, photo: bytes) -> Result:
+    """Return the result that a response with a photo describes: the number of its faces without their geometry.
+
+    Raises ValueError if a required header is missing or malformed. `headers` ignore case. `timings` are empty.
+    """
+    values = {f.name: f.from_header(headers[f.header]) for f in FIELDS if f.header in headers}
+    try:
+        count = int(headers[FACES.header])
+        return replace(from_json(values, media_type, has_photo=False), photo=photo, unlisted_faces=count)
+    except KeyError as error:
+        raise ValueError(f"the header {error} is missing") from error
 
 
 def json_response(value: Mapping[str, object], request_id: str, *, status: int = 200) -> HttpResponse:
@@ -148,14 +163,16 @@ def _finite(numbers: Iterable[float]) -> list[float]:
     return values
 
 
+FACES = Field(
+    "faces",
+    to_json=lambda faces: [_face_to_json(face) for face in faces],
+    to_header=lambda faces: str(len(faces)),
+    from_json=lambda value: tuple(_face_from_json(face) for face in value),
+    from_header=lambda _: (),
+    required=True,
+)
 FIELDS = (
-    Field(
-        "faces",
-        to_json=lambda faces: [_face_to_json(face) for face in faces],
-        to_header=lambda faces: str(len(faces)),
-        from_json=lambda value: tuple(_face_from_json(face) for face in value),
-        required=True,
-    ),
+    FACES,
     Field("seed", to_json=int, to_header=str, from_json=int, required=True),
     Field(
         "fidelity",
@@ -168,11 +185,13 @@ FIELDS = (
         to_json=list,
         to_header=", ".join,
         from_json=lambda value: tuple(map(str, value)) if isinstance(value, list) else (),
+        from_header=lambda text: text.split(", "),
     ),
     Field(
         "stopped_early",
         to_json=bool,
         to_header=lambda _: "true",
         from_json=lambda value: value is True,
+        from_header=lambda text: text == "true",
     ),
 )

@@ -1,10 +1,11 @@
 """HTTP requests to a service, with retries, and the errors of its responses."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from http import HTTPStatus
 from math import inf
 from typing import Any
@@ -15,15 +16,12 @@ from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception_type,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_exponential,
-    wait_random,
+    wait_random_exponential,
 )
 from urllib3.exceptions import HTTPError
 
-from googly_eyes.api.media_types import JSON, OCTET_STREAM
-from googly_eyes.client.connection import CONNECT_S, READ_S, TOTAL_S, DeadlineAdapter
+from googly_eyes.api.media_types import OCTET_STREAM
+from googly_eyes.client.connection import CONNECT_S, DeadlineAdapter, Limits
 from googly_eyes.client.signing import Signer
 from googly_eyes.errors import (
     BadOptionError,
@@ -45,14 +43,33 @@ from googly_eyes.options import Options, as_text
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 ATTEMPTS = 5
-BACKOFF_S = 0.5  # before the second attempt; doubled before each later one
+BUSY_ATTEMPTS = 8  # after 429 and 503: the requests of many clients spread over more than a minute
+BACKOFF_S = 1.0  # the most before the second attempt; doubled before each later one
 MAX_WAIT_S = 30.0  # also if the service requests a longer delay
 MAX_BUSY_S = 300.0  # with no other response than 429 or 503, to any photo; then the rest of a batch is not sent
 CONNECTIONS = 64
 PIECE = 2**16  # bytes received in one operation
+# Windows and macOS do not have all of these.
+UNKNOWN_NAME = {getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA") if hasattr(socket, name)}
 _now = time.monotonic
 # The errors of a photo, by status.
 PHOTO_ERRORS = {kind.status: kind for kind in (BadRequestError, TooLargeError, UnsupportedMediaError, BadOptionError)}
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A response with status 200. Names in `headers` are found in upper and lower case."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def media_type(self) -> str:
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    def json_object(self) -> Mapping[str, Any]:
+        """Return the JSON object in the body; an empty one if the body has none."""
+        return _json_object(self.body)
 
 
 class Transport:
@@ -61,27 +78,29 @@ class Transport:
     Raises BadUrlError if requests would be signed and sent without encryption to another machine.
     """
 
-    def __init__(self, url: str, signer: Signer | None) -> None:
+    def __init__(self, url: str, signer: Signer | None, limits: Limits) -> None:
         if signer is not None:
             check_encryption(url)
         self._url = url
         self._signer = signer
+        self._limits = limits
         self._session = requests.Session()
         # A proxy that the environment names must not see photos for this machine.
         self._session.trust_env = urlsplit(url).hostname not in LOOPBACK
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, DeadlineAdapter(pool_maxsize=CONNECTIONS))
+            self._session.mount(scheme, DeadlineAdapter(limits, pool_maxsize=CONNECTIONS))
         self._busy = _BusyTime()
 
-    def send(self, photo: bytes, options: Options, *, max_bytes: int) -> Mapping[str, Any]:
-        """Return the JSON object of a response with status 200; empty if the body is not a JSON object.
+    def send(self, photo: bytes, options: Options, *, accept: str, max_bytes: int) -> Received:
+        """Return a response with status 200. `accept` is the Accept header.
 
         BusyError, ServerFailedError and UnreachableError are raised after all attempts, any other error at once. The
-        last attempt begins within TOTAL_S and MAX_WAIT_S, and takes TOTAL_S at most. StillBusyError is raised in place
-        of BusyError after MAX_BUSY_S without another response. NotGooglyError is raised for a body over `max_bytes`.
+        last attempt begins within the total limit and MAX_WAIT_S, and takes the total limit at most. StillBusyError is
+        raised in place of BusyError after MAX_BUSY_S without another response. NotGooglyError is raised for a body over
+        `max_bytes`.
         """
         try:
-            value = self._send_repeatedly(photo, options, max_bytes)
+            received = self._send_repeatedly(photo, options, accept, max_bytes)
         except BusyError as error:
             if self._busy.add() < MAX_BUSY_S:
                 raise
@@ -93,42 +112,49 @@ class Transport:
             self._busy.end()
             raise
         self._busy.end()
-        return value
+        return received
 
-    def _send_repeatedly(self, photo: bytes, options: Options, max_bytes: int) -> Mapping[str, Any]:
+    def _send_repeatedly(self, photo: bytes, options: Options, accept: str, max_bytes: int) -> Received:
         attempts = Retrying(
-            stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(TOTAL_S),
+            stop=self._was_last,
             wait=_wait_s,
             retry=retry_if_exception_type((BusyError, ServerFailedError, UnreachableError)),
             reraise=True,
         )
-        return attempts(self._send_once, photo, options, max_bytes)
+        return attempts(self._send_once, photo, options, accept, max_bytes)
+
+    def _was_last(self, state: RetryCallState) -> bool:
+        is_busy = state.outcome is not None and isinstance(state.outcome.exception(), BusyError)
+        too_late = (state.seconds_since_start or 0) >= self._limits.total_s
+        return too_late or state.attempt_number >= (BUSY_ATTEMPTS if is_busy else ATTEMPTS)
 
     def not_googly(self, reason: str) -> NotGooglyError:
         """Return the error for a response that does not follow this API."""
         return NotGooglyError(f"{self._url} is not a googly-eyes service: {reason}. Check the address.")
 
-    def _send_once(self, photo: bytes, options: Options, max_bytes: int) -> Mapping[str, Any]:
+    def _send_once(self, photo: bytes, options: Options, accept: str, max_bytes: int) -> Received:
         try:
-            with self._post(photo, options) as response:
+            with self._post(photo, options, accept) as response:
                 body = self._read(response, max_bytes)
         except (requests.exceptions.SSLError, requests.exceptions.InvalidURL) as error:
             raise BadUrlError(f"{self._url} cannot be called: {_reason(error)}.") from error
         except (requests.RequestException, HTTPError) as error:
+            if _is_unknown_name(error):
+                message = f"{self._url} cannot be called: there is no computer with this name. Check the address."
+                raise BadUrlError(message) from error
             message = f"{self._url} does not answer ({_reason(error)}). Check that the service runs, and the address."
             raise UnreachableError(message) from error
-        value = _json_object(body)
         if response.status_code != HTTPStatus.OK:
-            raise self._error(response, value)
-        return value
+            raise self._error(response, _json_object(body))
+        return Received(response.headers, body)
 
-    def _post(self, photo: bytes, options: Options) -> requests.Response:
+    def _post(self, photo: bytes, options: Options, accept: str) -> requests.Response:
         return self._session.post(
             f"{self._url}?{_query(options)}",
             data=photo,
-            headers={"Content-Type": OCTET_STREAM, "Accept": JSON, "Accept-Encoding": "identity"},
+            headers={"Content-Type": OCTET_STREAM, "Accept": accept, "Accept-Encoding": "identity"},
             auth=self._signer or _no_credentials,  # a new signature for each attempt, because signatures expire
-            timeout=(CONNECT_S, READ_S),
+            timeout=(CONNECT_S, self._limits.read_s),
             allow_redirects=False,  # a redirect would send the photo to an address that the user did not name
             stream=True,
         )
@@ -153,7 +179,7 @@ class Transport:
             return BusyError(message, retry_after=_retry_after_s(response))
         if status >= 500:
             request_id = f" The request id in its log is {value['request_id']}." if "request_id" in value else ""
-            return ServerFailedError(f"{self._url} failed {ATTEMPTS} times (status {status}).{request_id}")
+            return ServerFailedError(f"{self._url} failed at every attempt (status {status}).{request_id}")
         if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and api_error is None:  # from AWS, for more than 6 MB
             return TooLargeError("The service does not accept requests of this size.")
         if status in PHOTO_ERRORS and api_error is not None:
@@ -221,8 +247,11 @@ def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedReque
 
 
 def _query(options: Options) -> str:
-    """Return all options but unset ones as a query. No character needs encoding, which would change the signature."""
-    values = {field.name: getattr(options, field.name) for field in fields(options)}
+    """Return all options but unset ones as a query, sorted by name, as every signature needs it.
+
+    No character needs encoding, which would change the signature.
+    """
+    values = {name: getattr(options, name) for name in sorted(field.name for field in fields(options))}
     return urlencode({name: as_text(value) for name, value in values.items() if value is not None})
 
 
@@ -236,9 +265,10 @@ def _photo_error(status: int, api_error: Mapping[str, Any]) -> GooglyError:
 
 
 def _wait_s(state: RetryCallState) -> float:
+    """Return a random delay with full jitter: "Exponential Backoff And Jitter" on the AWS Architecture Blog."""
     error = state.outcome.exception() if state.outcome else None
     requested = error.retry_after if isinstance(error, ServiceError) else 0
-    backoff = wait_exponential(multiplier=BACKOFF_S) + wait_random(0, BACKOFF_S)
+    backoff = wait_random_exponential(multiplier=BACKOFF_S, max=MAX_WAIT_S)
     return min(max(backoff(state), requested), MAX_WAIT_S)
 
 
@@ -258,10 +288,20 @@ def _json_object(body: bytes) -> Mapping[str, Any]:
 
 def _reason(error: BaseException) -> str:
     """Return the text of the innermost cause of a failed request."""
-    inner = next(_causes(error), None)
-    if inner is not None:
-        return _reason(inner)
-    return (getattr(error, "strerror", None) or str(error).rpartition(": ")[2] or type(error).__name__).rstrip(".")
+    inner = _innermost(error)
+    return (getattr(inner, "strerror", None) or str(inner).rpartition(": ")[2] or type(inner).__name__).rstrip(".")
+
+
+def _is_unknown_name(error: BaseException) -> bool:
+    """Return true if the host's name has no address. A failure of the name service itself is temporary."""
+    inner = _innermost(error)
+    return isinstance(inner, socket.gaierror) and inner.errno in UNKNOWN_NAME
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while (cause := next(_causes(error), None)) is not None:
+        error = cause
+    return error
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
