@@ -197,6 +197,17 @@ image: | $(BIN)/python ## build the container image and print the size of each l
 image-test: $(VENV)/emulator.installed ## build, test and measure the image with Lambda's limits
 	@$(WITH_ENGINE); $(BIN)/python -m local.container_image; $(BIN)/python -m pytest -m "not slow" tests/local/test_container_image.py; $(BIN)/python -m bench.image
 
+# The packages of each image, from the locks that the images are built from.
+SBOMS := image-litert server-image dashboard-image
+.PHONY: sbom
+sbom: $(SBOMS:%=out/sbom/%.cdx.json) ## write a CycloneDX list of the Python packages in each image to out/sbom/
+
+# Without -W the tool warns of dependencies among the packages, which a lock does not have.
+out/sbom/%.cdx.json: requirements/%.txt pyproject.toml $(VENV)/dev.installed
+	@mkdir -p $(@D)
+	@$(BIN)/python -W ignore -m cyclonedx_py requirements $< --pyproject pyproject.toml --output-reproducible -o $@
+	@echo $@
+
 .PHONY: cost
-cost: $(MODELS) $(VENV)/dev.installed ## calculate dollars for 1,000 photos from times measured on this machine
+cost: $(MODELS) $(VENV)/dev.installed ## calculate dollars for 1,000 photos from times on this machine, at several memory sizes
 	@$(BIN)/python -m bench.cost

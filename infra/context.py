@@ -51,6 +51,14 @@ def email_address() -> Values:
     return Values("name@example.org", lambda value: value if pattern.fullmatch(str(value)) else None)
 
 
+def image_digest() -> Values:
+    # A tag alone would be another image next week.
+    pattern = re.compile(r"[a-z0-9][a-z0-9._/:-]{0,200}@sha256:[0-9a-f]{64}")
+    return Values(
+        "NAME:TAG@sha256:64 hexadecimal digits", lambda value: value if pattern.fullmatch(str(value)) else None
+    )
+
+
 def setting(default: object, values: Values, help_text: str) -> Any:
     return field(default=default, metadata={"values": values, "help": help_text})
 
@@ -64,6 +72,9 @@ class Deployment:
     )
     timeout_s: int = setting(60, integer(5, 900), "seconds until Lambda stops a request")
     architecture: str = setting("x86_64", one_of("x86_64", "arm64"), "processor of the image and of the function")
+    base_image: str | None = setting(
+        None, image_digest(), "base of the image by its digest; off: the tag in the Dockerfile"
+    )
     reserved_concurrency: int | None = setting(
         None, integer(1, 1000), "maximum of concurrent requests; new accounts may have 10 in total and can reserve none"
     )

@@ -69,7 +69,10 @@ def make_function(
         scope,
         "Function",
         code=lambda_.DockerImageCode.from_image_asset(
-            str(image_directory), platform=platform, cmd=[handler] if handler else None
+            str(image_directory),
+            platform=platform,
+            build_args={"BASE_IMAGE": deployment.base_image} if deployment.base_image else None,
+            cmd=[handler] if handler else None,
         ),
         architecture=processor,
         memory_size=deployment.memory_mb,

@@ -16,6 +16,7 @@ def test_an_empty_context_gives_the_defaults():
         memory_mb=3008,
         timeout_s=60,
         architecture="x86_64",
+        base_image=None,
         reserved_concurrency=None,
         log_days=30,
         alarm_email=None,
@@ -69,6 +70,9 @@ def test_every_retention_of_cloudwatch_is_allowed(days):
         ("timeout_s", "-60"),
         ("architecture", "amd64"),
         ("architecture", ["arm64"]),
+        ("base_image", "python:3.13-slim-trixie"),
+        ("base_image", "python:3.13-slim-trixie@sha256:abc"),
+        ("base_image", f"python:3.13 --network=host@sha256:{'0' * 64}"),
         ("reserved_concurrency", 0),
         ("log_days", 31),
         ("log_days", True),
@@ -89,7 +93,7 @@ def test_a_value_that_is_not_allowed_is_refused_with_key_value_and_allowed_value
         read_context({key: value})
 
 
-@pytest.mark.parametrize("key", ["reserved_concurrency", "alarm_email", "monthly_budget_usd", "bucket"])
+@pytest.mark.parametrize("key", ["reserved_concurrency", "alarm_email", "monthly_budget_usd", "bucket", "base_image"])
 def test_a_key_that_is_off_by_default_accepts_off(key):
     assert getattr(read_context({key: "off"}), key) is None
 
@@ -110,6 +114,12 @@ def test_a_budget_without_an_address_is_refused():
     with pytest.raises(ContextError, match="monthly_budget_usd=5: set alarm_email too"):
         read_context({"monthly_budget_usd": "5"})
     assert read_context({"monthly_budget_usd": "5", "alarm_email": "me@example.org"}).monthly_budget_usd == 5
+
+
+@pytest.mark.parametrize("name", ["python:3.13-slim-trixie", "registry.test:5000/a/python"])
+def test_a_base_image_is_named_by_its_digest(name):
+    pinned = f"{name}@sha256:{'0123456789abcdef' * 4}"
+    assert read_context({"base_image": pinned}).base_image == pinned
 
 
 def test_a_bucket_needs_a_timeout_that_leaves_time_for_a_photo():

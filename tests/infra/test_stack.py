@@ -91,6 +91,16 @@ def test_the_image_platform_matches_the_function_architecture(architecture, plat
     assert image["source"]["directory"] == str(image_directory)
 
 
+def test_a_base_image_is_an_argument_of_the_build(image_directory):
+    pinned = f"python:3.13-slim-trixie@sha256:{'0' * 64}"
+    app = new_app()
+    deployment = Deployment(base_image=pinned, bucket="on")
+    GooglyEyes(app, "GooglyEyes", deployment=deployment, image_directory=image_directory)
+    assets = json.loads((Path(app.synth().directory) / "GooglyEyes.assets.json").read_text())
+    [image] = assets["dockerImages"].values()  # one, for both functions
+    assert image["source"]["dockerBuildArgs"] == {"BASE_IMAGE": pinned}
+
+
 def test_the_function_may_only_write_its_own_log(either):
     role = only(either, "AWS::IAM::Role")
     either.has_resource_properties("AWS::IAM::Role", {"ManagedPolicyArns": Match.absent(), "Policies": Match.absent()})
