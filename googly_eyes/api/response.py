@@ -33,14 +33,14 @@ class Field:
 
     An optional field is omitted while it is empty. `from_json` gets None for a missing field. It raises an exception
     for a malformed value of a required field, and ignores a malformed value of an optional one. `from_header` returns
-    the JSON value for the text of the header.
+    the JSON value for the text of the header; None if the header has the number of elements only.
     """
 
     name: str
     to_json: Callable[[Any], object]
     to_header: Callable[[Any], str]
     from_json: Callable[[Any], Any]
-    from_header: Callable[[str], Any] = str
+    from_header: Callable[[str], Any] | None = None
     required: bool = False
 
     @property
@@ -74,10 +74,15 @@ def from_headers(headers: Mapping[str, str], media_type: str, photo: bytes) -> R
 
     Raises ValueError if a required header is missing or malformed. `headers` ignore case. `timings` are empty.
     """
-    values = {f.name: f.from_header(headers[f.header]) for f in FIELDS if f.header in headers}
+    values: dict[str, Any] = {
+        field.name: field.from_header(headers[field.header])
+        for field in FIELDS
+        if field.from_header and field.header in headers
+    }
     try:
         count = int(headers[FACES.header])
-        return replace(from_json(values, media_type, has_photo=False), photo=photo, unlisted_faces=count)
+        result = from_json({FACES.name: (), **values}, media_type, has_photo=False)
+        return replace(result, photo=photo, unlisted_faces=count)
     except KeyError as error:
         raise ValueError(f"the header {error} is missing") from error
 
@@ -168,17 +173,17 @@ FACES = Field(
     to_json=lambda faces: [_face_to_json(face) for face in faces],
     to_header=lambda faces: str(len(faces)),
     from_json=lambda value: tuple(_face_from_json(face) for face in value),
-    from_header=lambda _: (),
     required=True,
 )
 FIELDS = (
     FACES,
-    Field("seed", to_json=int, to_header=str, from_json=int, required=True),
+    Field("seed", to_json=int, to_header=str, from_json=int, from_header=str, required=True),
     Field(
         "fidelity",
         to_json=str,
         to_header=str,
         from_json=lambda value: value if value in get_args(Fidelity) else None,
+        from_header=str,
     ),
     Field(
         "dropped",
