@@ -47,6 +47,7 @@ def test_a_later_flag_replaces_an_earlier_one():
     assert context_of(["-c", "bucket=on", "-c", "bucket=off"]) == {"bucket": "off"}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("target", ["synth", "diff", "deploy", "destroy"])
 def test_make_stops_before_the_cdk_starts(target):
     ready = [option for name in (".venv/infra.installed", "node_modules/.package-lock.json") for option in ("-o", name)]

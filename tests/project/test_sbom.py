@@ -3,8 +3,12 @@
 import json
 import subprocess
 
+import pytest
+
 from testing.dockerfiles import pinned
 from testing.paths import ROOT
+
+pytestmark = pytest.mark.process
 
 
 def test_the_list_of_the_function_has_the_packages_of_its_lock():
