@@ -3,7 +3,8 @@
     GooglyError                     500   (base class, never raised)
     +-- BadRequestError             400   the request cannot be parsed
     |   +-- DamagedPhotoError       400   a photo of a supported format, damaged or truncated
-    +-- NotFoundError               404   unknown path
+    +-- KeyNotAllowedError          403   the key of an S3 object that the caller may not name
+    +-- NotFoundError               404   unknown path, or no S3 object with this key
     +-- MethodNotAllowedError       405   with the Allow header
     +-- TooLargeError               413   too many bytes or pixels, with the limit
     +-- UnsupportedMediaError       415   not a photo, or a photo that cannot be written again without loss
@@ -47,6 +48,11 @@ class BadRequestError(GooglyError):
 
 class DamagedPhotoError(BadRequestError):
     code = "damaged_photo"
+
+
+class KeyNotAllowedError(GooglyError):
+    status = 403
+    code = "key_not_allowed"
 
 
 class NotFoundError(GooglyError):

@@ -19,6 +19,8 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "GOOGLY_THREADS": PROCESSING,
     "GOOGLY_MAX_MEGAPIXELS": (*PROCESSING, "dashboard"),
     "GOOGLY_MAX_MB": (*PROCESSING, "dashboard"),
+    "GOOGLY_BUCKET_IN": ("function",),
+    "GOOGLY_BUCKET_OUT": ("function",),
     "GOOGLY_URL": ("command", "dashboard"),
     "GOOGLY_SIGN": ("dashboard",),
     "GOOGLY_SERVER_PORT": ("compose",),
@@ -35,6 +37,7 @@ MAX_MEGAPIXELS = 64.0
 MAX_MB = 20.0
 # A Lambda event ends at 6 MiB: this in base64 leaves 11 kB for the rest of the event, whose headers may have 10 kB.
 MAX_MB_ON_LAMBDA = 4.71
+MAX_MB_IN_BUCKET = 50.0
 MAX_THREADS = 64
 # Default limits for photos of this machine's user. Above 89 megapixels, Pillow warns of a decompression bomb.
 OWN_LIMITS = {"GOOGLY_MAX_MEGAPIXELS": "89", "GOOGLY_MAX_MB": "500"}
@@ -42,10 +45,22 @@ MAX_MILLIONS = 1000  # of pixels or bytes; a larger value is probably a mistake 
 
 
 @dataclass(frozen=True, slots=True)
+class Buckets:
+    """The S3 buckets of a deployment: photos are read from one, results are written to the other.
+
+    `max_bytes` is the limit of a photo in a bucket.
+    """
+
+    photos: str
+    results: str
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The detector with its model file and thread count, and the limits of a photo in pixels and bytes.
 
-    `max_memory` are the bytes that this process may use; None if unknown.
+    `max_memory` are the bytes that this process may use; None if unknown. `buckets` is None without S3.
     """
 
     detector: str
@@ -54,6 +69,7 @@ class Settings:
     max_pixels: int
     max_bytes: int
     max_memory: int | None = None
+    buckets: Buckets | None = None
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -71,6 +87,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         max_pixels=_millions("GOOGLY_MAX_MEGAPIXELS", environ.get("GOOGLY_MAX_MEGAPIXELS", MAX_MEGAPIXELS)),
         max_bytes=_millions("GOOGLY_MAX_MB", environ.get("GOOGLY_MAX_MB", max_mb)),
         max_memory=memory_at_hand(environ),
+        buckets=_buckets(environ),
     )
 
 
@@ -97,6 +114,20 @@ def count_processors() -> int:
     """Return the number of processors that this process may use."""
     # macOS and Windows have no sched_getaffinity.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _buckets(environ: Mapping[str, str]) -> Buckets | None:
+    photos, results = environ.get("GOOGLY_BUCKET_IN", ""), environ.get("GOOGLY_BUCKET_OUT", "")
+    if not photos and not results:
+        return None
+    if not photos or not results or photos == results:
+        raise SettingError(
+            "GOOGLY_BUCKET_IN and GOOGLY_BUCKET_OUT must name two different S3 buckets: one for the photos, one for "
+            "the results.",
+            setting="GOOGLY_BUCKET_OUT",
+        )
+    max_mb = environ.get("GOOGLY_MAX_MB", MAX_MB_IN_BUCKET)
+    return Buckets(photos, results, _millions("GOOGLY_MAX_MB", max_mb))
 
 
 def _check_names(environ: Mapping[str, str]) -> None:

@@ -17,6 +17,7 @@ from googly_eyes.api.request import HttpRequest
 from googly_eyes.api.response import HttpResponse
 from googly_eyes.detection.registry import load_detector
 from googly_eyes.settings import load_settings
+from lambda_fn.callers import CallersPhotos
 
 # Bytes of a synchronous invocation's whole result as JSON (AWS Lambda quotas). A larger result becomes a 502.
 MAX_RESULT = 6_291_556
@@ -24,13 +25,14 @@ REQUEST_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 SETTINGS = load_settings()
 DETECTOR = load_detector(SETTINGS)
+STORE = CallersPhotos(SETTINGS.buckets, SETTINGS) if SETTINGS.buckets else None
 
 LambdaResult = dict[str, Any]
 
 
 def handler(event: object, context: object) -> LambdaResult:
     """Return the response to an event. Never raises. `context` has Lambda's request id."""
-    return _lambda_result(respond(_http_request(event, context), DETECTOR, SETTINGS, can_send=_fits))
+    return _lambda_result(respond(_http_request(event, context), DETECTOR, SETTINGS, can_send=_fits, store=STORE))
 
 
 def _http_request(event: object, context: object) -> HttpRequest:
@@ -47,6 +49,7 @@ def _http_request(event: object, context: object) -> HttpRequest:
         query=_text(event.get("rawQueryString")),
         body=_text(event.get("body")),
         body_is_base64=event.get("isBase64Encoded") is True,
+        user_id=_text(_mapping(_mapping(request_context.get("authorizer")).get("iam")).get("userId")),
     )
 
 

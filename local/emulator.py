@@ -26,6 +26,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Self
 
@@ -65,15 +66,19 @@ class Emulator:
     """One emulator with one instance of the function. Not thread-safe.
 
     `handler` is a dotted name that is importable from the project's root. The constructor takes about 20 ms; the
-    first invocation imports the function, as in a cold start. The constructor raises EmulatorError.
+    first invocation imports the function, as in a cold start. `environment` is added to the variables that Lambda sets.
+    The constructor raises EmulatorError.
     """
 
-    def __init__(self, handler: str = HANDLER, *, timeout_s: int = TIMEOUT_S) -> None:
+    def __init__(
+        self, handler: str = HANDLER, *, timeout_s: int = TIMEOUT_S, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._timeout_s = timeout_s
+        variables = {**_environment(timeout_s), **(environment or {})}
         with contextlib.ExitStack() as stack:
             self._log: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())
             ports = [stack.enter_context(_reserved_port()).getsockname()[1] for _ in range(2)]
-            self._process = _spawn(emulator_binary(), handler, ports, _environment(timeout_s), self._log)
+            self._process = _spawn(emulator_binary(), handler, ports, variables, self._log)
             stack.callback(_stop_emulator, self._process)
             stack.callback(_stop_watchdog, _start_watchdog(self._process.pid))
             self._port = ports[0]
@@ -118,10 +123,16 @@ class Emulator:
 class EmulatorPool:
     """A thread-safe pool of `size` emulators that replaces an emulator that has ended. Use as a context manager."""
 
-    def __init__(self, size: int, handler: str = HANDLER, *, timeout_s: int = TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        size: int,
+        handler: str = HANDLER,
+        *,
+        timeout_s: int = TIMEOUT_S,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._size = size
-        self._handler = handler
-        self._timeout_s = timeout_s
+        self._new_emulator = partial(Emulator, handler, timeout_s=timeout_s, environment=environment)
         # None is the place of an emulator that could not be replaced; the next invocation tries again.
         self._idle: queue.LifoQueue[Emulator | None] = queue.LifoQueue()
         self._all: set[Emulator] = set()
@@ -168,7 +179,7 @@ class EmulatorPool:
         with self._lock:
             if self._closed:
                 raise EmulatorError("The pool is closed.")
-            emulator = Emulator(self._handler, timeout_s=self._timeout_s)
+            emulator = self._new_emulator()
             self._all.add(emulator)
             return emulator
 

@@ -1,13 +1,16 @@
-"""A moto server on loopback, extended by the CloudFormation resource `AWS::Lambda::Url`, which moto lacks."""
+"""The CloudFormation resource `AWS::Lambda::Url`, which moto lacks."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 from moto.awslambda.exceptions import UnknownFunctionException
 from moto.awslambda.utils import get_backend
 from moto.core.common_models import CloudFormationModel
-from moto.moto_server.threaded_moto_server import ThreadedMotoServer
+
+from local.aws import moto_server
+
+# Tests import the server from here, because this module adds the resource to it.
+__all__ = ["FunctionUrl", "moto_server"]
 
 
 class FunctionUrl(CloudFormationModel):
@@ -44,14 +47,3 @@ class FunctionUrl(CloudFormationModel):
         # moto deletes in any order, and the deletion of a function deletes its URL.
         with suppress(UnknownFunctionException):
             get_backend(account_id, region_name).delete_function_url_config(resource_name)
-
-
-@contextmanager
-def moto_server() -> Iterator[str]:
-    """Run a new server and yield its address. The host is `localhost`, because S3 prepends bucket names to it."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    try:
-        yield f"http://localhost:{server.get_host_and_port()[1]}"
-    finally:
-        server.stop()

@@ -12,11 +12,13 @@ from traceback import walk_tb
 from googly_eyes import __version__
 from googly_eyes.api.openapi import document
 from googly_eyes.api.request import HttpRequest, read_request
-from googly_eyes.api.response import HttpResponse, error_response, json_response, result_response
+from googly_eyes.api.response import HttpResponse, error_response, json_response, result_response, stored_response
+from googly_eyes.api.store import PhotoStore
 from googly_eyes.detection.detector import Detector
 from googly_eyes.errors import BadRequestError, GooglyError, MethodNotAllowedError, NotFoundError, TooLargeError
 from googly_eyes.pipeline import googlify
 from googly_eyes.settings import Settings
+from googly_eyes.types import Result
 
 METHODS = {"/": "POST", "/googly_eyes": "POST", "/health": "GET, HEAD", "/openapi.json": "GET, HEAD"}
 HTTP_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -31,15 +33,17 @@ def respond(
     settings: Settings,
     *,
     can_send: Callable[[HttpResponse], bool] = lambda _: True,
+    store: PhotoStore | None = None,
 ) -> HttpResponse:
     """Return the response to any request, and write one line of JSON to the log. Never raises.
 
-    `can_send` returns false for a response that is too large for the transport.
+    `can_send` returns false for a response that is too large for the transport. `store` has the photos that requests
+    name by a key; None if there is no bucket.
     """
     started = time.perf_counter()
     log_fields: LogFields = {}
     try:
-        response = _route(request, detector, settings, log_fields)
+        response = _route(request, detector, settings, store, log_fields)
         if not can_send(response):
             raise _response_too_large(response)
     except Exception as error:
@@ -51,36 +55,56 @@ def respond(
     return response
 
 
-def _route(request: HttpRequest, detector: Detector, settings: Settings, log_fields: LogFields) -> HttpResponse:
+def _route(
+    request: HttpRequest, detector: Detector, settings: Settings, store: PhotoStore | None, log_fields: LogFields
+) -> HttpResponse:
     match request.method, request.path:
         case "POST", "/" | "/googly_eyes":
-            return _googly_eyes(request, detector, settings, log_fields)
+            return _googly_eyes(request, detector, settings, store, log_fields)
         case "GET" | "HEAD", "/health":
-            return _health(request, settings)
+            return _health(request, settings, store)
         case "GET" | "HEAD", "/openapi.json":
             return json_response(document(), request.request_id)
     raise _no_such_endpoint(request)
 
 
-def _googly_eyes(request: HttpRequest, detector: Detector, settings: Settings, log_fields: LogFields) -> HttpResponse:
+def _googly_eyes(
+    request: HttpRequest, detector: Detector, settings: Settings, store: PhotoStore | None, log_fields: LogFields
+) -> HttpResponse:
     started = time.perf_counter()
     photo_request = read_request(request)
     log_fields["request_ms"] = _ms_since(started)
-    result = googlify(photo_request.photo, photo_request.options, detector, settings)
-    log_fields |= {f"{stage}_ms": round(ms, 1) for stage, ms in result.timings.items()}
-    log_fields |= {"faces": len(result.faces), "seed": result.seed, "media_type": result.media_type}
-    log_fields |= {"fidelity": result.fidelity} if result.fidelity else {}
-    log_fields |= {"stopped_early": True} if result.stopped_early else {}
+    photo, limits, key = photo_request.photo, settings, photo_request.key
+    if key is not None:
+        store = _required(store)
+        started = time.perf_counter()
+        photo, limits = store.read(key, request.user_id), replace(settings, max_bytes=store.max_bytes)
+        log_fields |= {"stored_bytes": len(photo), "store_read_ms": _ms_since(started)}
+    result = googlify(photo, photo_request.options, detector, limits)
+    log_fields |= result_log_fields(result)
     started = time.perf_counter()
-    response = result_response(result, request.request_id, prefer_photo=photo_request.response_form == "photo")
+    if key is None:
+        response = result_response(result, request.request_id, prefer_photo=photo_request.response_form == "photo")
+    else:
+        if result.photo is not None:
+            _required(store).write(key, result)
+        response = stored_response(result, request.request_id, key=key)
     log_fields["response_ms"] = _ms_since(started)
     return response
 
 
-def _health(request: HttpRequest, settings: Settings) -> HttpResponse:
+def _required(store: PhotoStore | None) -> PhotoStore:
+    if store is None:
+        message = "This service has no bucket. Send the photo itself, in base64 in the field image."
+        raise BadRequestError(message, code="no_bucket")
+    return store
+
+
+def _health(request: HttpRequest, settings: Settings, store: PhotoStore | None) -> HttpResponse:
     sha256 = hashlib.sha256(settings.model.read_bytes()).hexdigest()
     model = {"name": settings.model.name, "sha256": sha256[:SHA256_SHOWN]}
-    value = {"version": __version__, "model": model, "request_id": request.request_id}
+    bucket = {} if store is None or not request.user_id else {"bucket": store.describe(request.user_id)}
+    value = {"version": __version__, "model": model, **bucket, "request_id": request.request_id}
     return json_response(value, request.request_id)
 
 
@@ -107,7 +131,7 @@ def _response_too_large(response: HttpResponse) -> TooLargeError:
 def _error_response(error: Exception, request: HttpRequest, log_fields: LogFields) -> HttpResponse:
     # An error with the base class's status, such as SettingError, is a fault of the deployment.
     if not isinstance(error, GooglyError) or error.status == GooglyError.status:
-        log_fields["trace"] = list(_trace(error))
+        log_fields["trace"] = list(trace(error))
         error = GooglyError(
             "An internal error happened. The request is not the cause. The log has the reason under the request id."
         )
@@ -115,7 +139,15 @@ def _error_response(error: Exception, request: HttpRequest, log_fields: LogField
     return error_response(error, request.request_id)
 
 
-def _trace(error: BaseException | None) -> Iterator[str]:
+def result_log_fields(result: Result) -> LogFields:
+    """Return the fields of a result in the log: the milliseconds of each stage, and no content of the photo."""
+    fields: LogFields = {f"{stage}_ms": round(ms, 1) for stage, ms in result.timings.items()}
+    fields |= {"faces": len(result.faces), "seed": result.seed, "media_type": result.media_type}
+    fields |= {"fidelity": result.fidelity} if result.fidelity else {}
+    return fields | ({"stopped_early": True} if result.stopped_early else {})
+
+
+def trace(error: BaseException | None) -> Iterator[str]:
     """Yield exception types and code positions, each error before its cause; no messages, which may quote the body."""
     while error is not None:
         yield type(error).__qualname__

@@ -5,6 +5,7 @@ from typing import Any, get_args
 from googly_eyes import __version__
 from googly_eyes.api.media_types import JSON, OCTET_STREAM
 from googly_eyes.api.response import FIELDS, REQUEST_ID_HEADER
+from googly_eyes.api.store import STORED
 from googly_eyes.options import TABLE, Option, as_text
 from googly_eyes.types import APPENDED_DATA, DAMAGED_PARTS, LANDMARKS, SECOND_PICTURES, Fidelity, Side
 
@@ -14,6 +15,12 @@ COUNT = {"type": "integer", "minimum": 0}
 POINT = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 FIDELITIES = {"type": "string", "enum": list(get_args(Fidelity))}
 PHOTO = "The photo, in the format of the request's photo; a HEIC comes back as JPEG."
+STORED_PHOTO = {
+    "type": "string",
+    "pattern": f"^{STORED}.",
+    "description": "In place of `image`, the key of a photo in the bucket: `s3:KEY`. `/health` gives a signed request "
+    "the bucket and the prefix of the caller's keys. The result is in the bucket of results under the same key.",
+}
 SEED = "The seed of the random draws."
 FIDELITY = (
     "The change of the photo outside the eyes. `exact`: none; a JPEG keeps its coefficients. `kept`: a JPEG was "
@@ -36,6 +43,8 @@ HEADERS: dict[str, tuple[str, Json]] = {
 }
 ERRORS = {
     400: "The request cannot be parsed, or the photo is damaged.",
+    403: "The key in `photo` does not begin with the caller's prefix.",
+    404: "The bucket has no object with the key in `photo`.",
     413: "The photo or the response is over a limit of bytes or pixels.",
     415: "The body is not a photo of a supported format that can be written again without loss.",
     422: "An option is unknown, of the wrong type, out of range or in the wrong part of the request.",
@@ -126,7 +135,8 @@ def _parameter(option: Option) -> Json:
 
 def _request() -> Json:
     image = {"type": "string", "contentEncoding": "base64", "description": "The photo."}
-    return _object({"image": image} | {option.name: _field(option) for option in TABLE}, required=["image"])
+    properties = {"image": image, "photo": STORED_PHOTO} | {option.name: _field(option) for option in TABLE}
+    return _object(properties, required=[]) | {"oneOf": [{"required": ["image"]}, {"required": ["photo"]}]}
 
 
 def _field(option: Option) -> Json:
@@ -140,9 +150,13 @@ def _answer() -> Json:
             "image": {
                 "type": "string",
                 "contentEncoding": "base64",
-                "description": f"{PHOTO} Absent if `answer` is faces.",
+                "description": f"{PHOTO} Absent if `answer` is faces, or if the request has `photo`.",
             },
-            "media_type": {"type": "string", "description": "The media type of `image`. Absent if `answer` is faces."},
+            "photo": STORED_PHOTO | {"description": "The key of the result in the bucket of results: `s3:KEY`."},
+            "media_type": {
+                "type": "string",
+                "description": "The media type of the photo. Absent if `answer` is faces.",
+            },
             "faces": {"type": "array", "items": _ref("schemas/Face"), "description": "In descending order of score."},
             "seed": COUNT | {"description": SEED},
             "fidelity": FIDELITIES | {"description": f"{FIDELITY} Absent if `answer` is faces."},
@@ -185,8 +199,16 @@ def _eye() -> Json:
 
 def _health() -> Json:
     model = _object({"name": {"type": "string"}, "sha256": {"type": "string"}}, required=["name", "sha256"])
-    names = ["version", "model", "request_id"]
-    return _object({"version": {"type": "string"}, "model": model, "request_id": {"type": "string"}}, required=names)
+    text = {"type": "string"}
+    bucket = _object(
+        {"in": text, "out": text, "region": text, "prefix": text, "max_bytes": COUNT},
+        required=["in", "out", "region", "prefix", "max_bytes"],
+    ) | {
+        "description": "The place for photos that are too large for a request, the prefix of the caller's keys, and "
+        "the limit of a photo in bytes. Absent without buckets, and in answers to requests without a signature."
+    }
+    properties = {"version": text, "model": model, "bucket": bucket, "request_id": text}
+    return _object(properties, required=["version", "model", "request_id"])
 
 
 def _error() -> Json:

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 from pybase64 import b64decode
 
 from googly_eyes.api.media_types import JSON, OCTET_STREAM, URL_ENCODED_FORM
+from googly_eyes.api.store import STORED
 from googly_eyes.errors import BadOptionError, BadRequestError, UnsupportedMediaError
 from googly_eyes.options import SHOWN, Options, options_from_json, options_from_query
 
@@ -35,6 +36,7 @@ class HttpRequest:
     """An HTTP request of any transport. Header names are lower case; `query` is still percent-encoded.
 
     `body_is_base64` is true if the transport has encoded the body, as a function URL does with binary bodies.
+    `user_id` is the AWS user id of the caller; empty if the transport does not identify callers.
     """
 
     method: str
@@ -44,13 +46,17 @@ class HttpRequest:
     query: str
     body: bytes | str
     body_is_base64: bool = False
+    user_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoRequest:
+    """The photo, or `key`: the key of a photo in the bucket, which the request names in place of the photo."""
+
     photo: bytes
     options: Options
     response_form: Form
+    key: str | None = None
 
 
 def read_request(request: HttpRequest) -> PhotoRequest:
@@ -93,6 +99,9 @@ def _read_json(request: HttpRequest) -> PhotoRequest:
     for name, _ in parse_qsl(request.query, keep_blank_values=True):
         message = f"{name[:SHOWN]} is in the query. With {JSON} the options are fields of the JSON, beside the image."
         raise BadOptionError(message, option=name[:SHOWN])
+    if "photo" in fields and "image" not in fields:
+        key = _stored_key(fields.pop("photo"))
+        return PhotoRequest(b"", options_from_json(fields), "json", key)
     if "image" not in fields:
         raise BadRequestError('The JSON object has no field "image" with the photo in base64.', code="no_photo")
     photo = _photo_from_base64(fields.pop("image"))
@@ -140,6 +149,12 @@ def _photo_from_base64(image: object) -> bytes:
             "blanks and no data: prefix."
         )
         raise BadRequestError(message, code="bad_base64") from error
+
+
+def _stored_key(photo: object) -> str:
+    if not isinstance(photo, str) or not photo.startswith(STORED) or photo == STORED:
+        raise BadRequestError('"photo" must be the key of a photo in the bucket, as "s3:KEY".', code="bad_key")
+    return photo.removeprefix(STORED)
 
 
 def _reject_duplicates(pairs: Iterable[tuple[str, T]]) -> dict[str, T]:

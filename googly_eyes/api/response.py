@@ -12,6 +12,7 @@ from typing import Any, get_args
 from pybase64 import b64decode, b64encode
 
 from googly_eyes.api.media_types import JSON
+from googly_eyes.api.store import STORED
 from googly_eyes.errors import GooglyError
 from googly_eyes.types import LANDMARKS, Box, Eye, Face, Fidelity, Point, Result, Side, make_face
 
@@ -92,15 +93,24 @@ def json_response(value: Mapping[str, object], request_id: str, *, status: int =
     return _json(json.dumps(value).encode(), request_id, status=status)
 
 
+def to_headers(result: Result) -> dict[str, str]:
+    """Return the headers of a raw response to a result: all fields but the photo."""
+    return {field.header: field.to_header(getattr(result, field.name)) for field in FIELDS if field.present_in(result)}
+
+
+def stored_response(result: Result, request_id: str, *, key: str) -> HttpResponse:
+    """Return a JSON response with a result whose photo is in the bucket under `key`."""
+    photo = {} if result.photo is None else {"photo": STORED + key, "media_type": result.media_type}
+    return json_response({**photo, **to_json(result), "request_id": request_id}, request_id)
+
+
 def result_response(result: Result, request_id: str, *, prefer_photo: bool) -> HttpResponse:
     """Return a response with the result: the photo with the other fields in headers, or all of it in JSON.
 
     A result without a photo is always sent as JSON, and then without the field `image`.
     """
     if prefer_photo and result.photo is not None:
-        values = {field: getattr(result, field.name) for field in FIELDS if field.present_in(result)}
-        headers = {"content-type": result.media_type, REQUEST_ID_HEADER: request_id}
-        headers |= {field.header: field.to_header(value) for field, value in values.items()}
+        headers = {"content-type": result.media_type, REQUEST_ID_HEADER: request_id, **to_headers(result)}
         return HttpResponse(200, headers, result.photo)
     media_type = {} if result.photo is None else {"media_type": result.media_type}
     body = json.dumps({**media_type, **to_json(result), "request_id": request_id}).encode()

@@ -14,7 +14,7 @@ from types import TracebackType
 
 from PIL import Image
 
-from googly_eyes.errors import BadRequestError, TooLargeError
+from googly_eyes.errors import BadRequestError, DamagedPhotoError, TooLargeError, UnsupportedMediaError
 from googly_eyes.photo import pixels
 from googly_eyes.photo.coefficients import Coefficients
 from googly_eyes.photo.jpeg_editor import JpegEditor
@@ -148,6 +148,19 @@ def decode_photo(data: bytes, *, max_bytes: int, max_pixels: int, max_memory: in
     return _decode(_read_within_limits(data, max_bytes=max_bytes, max_pixels=max_pixels, max_memory=max_memory))
 
 
+def check_limits(head: bytes, size: int, *, max_bytes: int, max_pixels: int, max_memory: int | None = None) -> None:
+    """Raise TooLargeError if the first bytes of a photo of `size` bytes show that it exceeds a limit of `open_photo`.
+
+    A header that is damaged or longer than `head` passes, because `open_photo` checks the whole photo.
+    """
+    _check_bytes(size, max_bytes)
+    try:
+        source = read_source(head)
+    except (UnsupportedMediaError, DamagedPhotoError):
+        return
+    _check_pixels(source, size, max_pixels=max_pixels, max_memory=max_memory)
+
+
 def read_source(data: bytes) -> Source:
     """Read the header of a photo. Raises UnsupportedMediaError or DamagedPhotoError."""
     row = identify(data)
@@ -184,13 +197,22 @@ class _OpenPhoto:
 def _read_within_limits(data: bytes, *, max_bytes: int, max_pixels: int, max_memory: int | None = None) -> Source:
     if not data:
         raise BadRequestError("The photo is empty. Send the bytes of an image file.", code="empty_photo")
-    if len(data) > max_bytes:
+    _check_bytes(len(data), max_bytes)
+    source = read_source(data)
+    _check_pixels(source, len(data), max_pixels=max_pixels, max_memory=max_memory)
+    return source
+
+
+def _check_bytes(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
         raise TooLargeError(
-            f"The photo has {len(data):,} bytes; {max_bytes:,} are allowed. Send a smaller copy.",
-            bytes=len(data),
+            f"The photo has {size:,} bytes; {max_bytes:,} are allowed. Send a smaller copy.",
+            bytes=size,
             max_bytes=max_bytes,
         )
-    source = read_source(data)
+
+
+def _check_pixels(source: Source, size: int, *, max_pixels: int, max_memory: int | None) -> None:
     width, height = source.coded_size or source.file.size
     if width * height > max_pixels:
         raise TooLargeError(
@@ -199,8 +221,7 @@ def _read_within_limits(data: bytes, *, max_bytes: int, max_pixels: int, max_mem
             max_pixels=max_pixels,
         )
     if max_memory is not None:
-        _check_memory(source, len(data), width * height, max_memory)
-    return source
+        _check_memory(source, size, width * height, max_memory)
 
 
 def _check_memory(source: Source, size: int, pixels: int, max_memory: int) -> None:

@@ -10,6 +10,7 @@ from referencing.jsonschema import DRAFT202012
 
 from googly_eyes.api.openapi import ERRORS
 from googly_eyes.detection import crops
+from googly_eyes.errors import KeyNotAllowedError, NotFoundError
 from googly_eyes.options import NAMES, TABLE
 from lambda_fn.handler import handler
 from testing import people
@@ -50,7 +51,7 @@ def test_every_option_is_a_parameter_and_a_field_with_its_help(contract, path):
     parameters = {parameter["name"]: parameter for parameter in contract["paths"][path]["post"]["parameters"]}
     fields = contract["components"]["schemas"]["Request"]["properties"]
     assert list(parameters) == list(NAMES)
-    assert list(fields) == ["image", *NAMES]
+    assert list(fields) == ["image", "photo", *NAMES]
     for option in TABLE:
         assert option.help in parameters[option.name]["description"]
         assert fields[option.name]["description"] == option.help
@@ -114,8 +115,50 @@ def test_health_is_valid_for_the_contract(validator):
     validator("components/schemas/Health").validate(health)
 
 
+class EmptyStore:
+    """Implements PhotoStore: the caller `somebody` may name keys, and there is no photo under them."""
+
+    max_bytes = 50_000_000
+
+    def describe(self, user_id):
+        return {"in": "a", "out": "b", "region": "us-east-1", "prefix": f"{user_id}/", "max_bytes": self.max_bytes}
+
+    def read(self, key, user_id):
+        raise NotFoundError("There is none.") if user_id else KeyNotAllowedError("No.")
+
+
+def from_somebody(sent):
+    """Return an event as signed by the user `somebody`."""
+    return {**sent, "requestContext": {**sent["requestContext"], "authorizer": {"iam": {"userId": "somebody"}}}}
+
+
+def stored_event(**options):
+    body = json.dumps({"photo": "s3:somebody/a.jpg", **options})
+    return event(body=body, content_type="application/json")
+
+
+def test_a_health_answer_with_a_bucket_is_valid_for_the_contract(validator, monkeypatch):
+    monkeypatch.setattr("lambda_fn.handler.STORE", EmptyStore())
+    health = json.loads(handler(from_somebody(event("GET", "/health")), None)["body"])
+    assert health["bucket"]["prefix"] == "somebody/"
+    validator("components/schemas/Health").validate(health)
+
+
+def test_a_request_for_a_photo_in_the_bucket_and_its_answer_are_valid_for_the_contract(validator, photo, monkeypatch):
+    store = EmptyStore()
+    monkeypatch.setattr("lambda_fn.handler.STORE", store)
+    store.read, store.write = lambda *_: photo, lambda *_: None
+    request_event = from_somebody(stored_event(eye_size=0.5))
+    validator("components/schemas/Request").validate(json.loads(request_event["body"]))
+    answer = json.loads(handler(request_event, None)["body"])
+    assert answer["photo"] == "s3:somebody/a.jpg"
+    validator("components/schemas/Answer").validate(answer)
+
+
 ERROR_EVENTS = {
     400: event(content_type="image/jpeg"),
+    403: stored_event(),
+    404: from_somebody(stored_event()),
     413: raw_event(bytes(20_000_001)),
     415: raw_event(b"text"),
     422: raw_event(b"x", query="eyes=1"),
@@ -126,6 +169,7 @@ ERROR_EVENTS = {
 def test_every_error_is_valid_for_the_contract(validator, monkeypatch, status):
     if status == 500:
         monkeypatch.setattr("googly_eyes.api.app.googlify", None)
+    monkeypatch.setattr("lambda_fn.handler.STORE", EmptyStore())
     result = handler(ERROR_EVENTS.get(status, raw_event(b"x")), None)
     assert result["statusCode"] == status
     validator("components/schemas/Error").validate(json.loads(result["body"]))
@@ -141,6 +185,10 @@ def test_errors_for_other_paths_and_methods_are_valid_for_the_contract(validator
     [
         {},
         {"image": 5},
+        {"image": "", "photo": "s3:a"},
+        {"photo": "a"},
+        {"photo": "s3:"},
+        {"photo": 5},
         {"image": "", "eyes": 1},
         {"image": "", "eye_size": 0},
         {"image": "", "pupil_size_range": [0.5]},
