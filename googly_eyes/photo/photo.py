@@ -151,7 +151,8 @@ def decode_photo(data: bytes, *, max_bytes: int, max_pixels: int, max_memory: in
 def check_limits(head: bytes, size: int, *, max_bytes: int, max_pixels: int, max_memory: int | None = None) -> None:
     """Raise TooLargeError if the first bytes of a photo of `size` bytes show that it exceeds a limit of `open_photo`.
 
-    A header that is damaged or longer than `head` passes, because `open_photo` checks the whole photo.
+    A header that is damaged or longer than `head`, and a format that is read only as a whole (PNG, WebP, AVIF), pass:
+    `open_photo` checks them.
     """
     _check_bytes(size, max_bytes)
     try:

@@ -123,7 +123,7 @@ class EmptyStore:
     def describe(self, user_id):
         return {"in": "a", "out": "b", "region": "us-east-1", "prefix": f"{user_id}/", "max_bytes": self.max_bytes}
 
-    def read(self, key, user_id):
+    def read(self, _, user_id):
         raise NotFoundError("There is none.") if user_id else KeyNotAllowedError("No.")
 
 
