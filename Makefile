@@ -178,8 +178,17 @@ invoke: $(MODELS) $(VENV)/emulator.installed ## send PHOTO=mine.jpg through the 
 	@[ -n "$(PHOTO)" ] || { echo "make: name a photo, as in make invoke PHOTO=mine.jpg [OUT=googly.jpg]"; exit 1; }
 	@$(BIN)/python -m local.invoke "$(PHOTO)" $(if $(OUT),"$(OUT)")
 
-function-url: $(MODELS) $(VENV)/emulator.installed ## run a function URL with IAM signatures on this machine (PORT=9000)
-	@$(BIN)/python -m local.function_url $(if $(PORT),--port $(PORT))
+function-url: $(MODELS) $(VENV)/emulator.installed ## run a function URL with IAM signatures on this machine (PORT=9000 BUCKET=on)
+	@$(BIN)/python -m local.function_url $(if $(PORT),--port $(PORT)) $(if $(BUCKET),--bucket)
+
+.PHONY: bucket backlog
+bucket: $(MODELS) $(VENV)/emulator.installed ## run the path of a bucket on this machine: S3, SQS and the function (PHOTOS="a.jpg folder")
+	@[ -n "$(PHOTOS)" ] || { echo 'make: name photos or folders, as in make bucket PHOTOS="a.jpg holiday"'; exit 1; }
+	@$(BIN)/python -m local.bucket $(PHOTOS)
+
+backlog: $(VENV)/infra.installed ## send the keys of an existing bucket to the queue of a deployment (BUCKET=name QUEUE=url PREFIX=photos/)
+	@[ -n "$(BUCKET)" ] && [ -n "$(QUEUE)" ] || { echo "make: name both, as in make backlog BUCKET=name QUEUE=url [PREFIX=photos/]"; exit 1; }
+	@$(BIN)/python -m infra.backlog "$(BUCKET)" "$(QUEUE)" $(if $(PREFIX),--prefix "$(PREFIX)")
 
 test: $(VENV)/emulator.installed
 

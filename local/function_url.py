@@ -24,17 +24,20 @@ import signal
 import sys
 import uuid
 from collections.abc import Callable, Iterable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import waitress
 from waitress.server import BaseWSGIServer
 from werkzeug import Request, Response
 
 from googly_eyes.cli.text import escape
+from local.aws import IN, OUT, s3_and_sqs
 from local.command import exit_on, fail
 from local.emulator import EmulatorError, EmulatorPool, FunctionError, PoolBusyError
 from local.function_url_events import (
+    USER_ID,
     EventTooLargeError,
     InvalidResultError,
     UrlRequest,
@@ -65,11 +68,17 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _arguments(argv)
     exit_on(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     keys = throwaway_keys(datetime.now(UTC))
-    pool = EmulatorPool(EMULATORS)
     try:
-        with closing(create_server(create_app(pool, keys), arguments.host, arguments.port)) as server, pool:
+        with ExitStack() as stack:
+            aws = stack.enter_context(s3_and_sqs()) if arguments.bucket else None
+            pool = EmulatorPool(EMULATORS, environment=aws.environment if aws else None)
+            server = create_server(create_app(pool, keys), arguments.host, arguments.port)
+            stack.enter_context(closing(server))
+            stack.enter_context(pool)
             _check_health(pool)
             print(_greeting(server, keys), flush=True)
+            if aws:
+                print(_bucket_greeting(server, keys, aws.endpoint), flush=True)
             server.run()
     except OSError as error:
         return fail(
@@ -165,13 +174,10 @@ def _log(received: UrlRequest, status: int, text: str) -> None:
 
 
 def _greeting(server: BaseWSGIServer, keys: Keys) -> str:
-    address = f"http://{server.effective_host}:{server.effective_port}/"
-    curl = [
-        "curl", "--fail-with-body", "--aws-sigv4", f"aws:amz:{REGION}:lambda",
-        "--user", f"{keys.access_key}:{keys.secret_key}",
-        "-H", f"x-amz-security-token: {keys.session_token}", "-H", "Content-Type: image/jpeg",
-        "--data-binary", "@photo.jpg", "-o", "googly.jpg", address,
-    ]  # fmt: skip
+    address = _address(server)
+    curl = signed_curl(
+        keys, "lambda", address, "-H", "Content-Type: image/jpeg", "--data-binary", "@photo.jpg", "-o", "googly.jpg"
+    )
     return "\n".join([
         f"Function URL with IAM signatures: {address} (service lambda, region {REGION}; stop with Ctrl-C)",
         f"Keys, valid until {keys.expires:%Y-%m-%d %H:%M} UTC:",
@@ -179,8 +185,38 @@ def _greeting(server: BaseWSGIServer, keys: Keys) -> str:
         f"  export AWS_SECRET_ACCESS_KEY={keys.secret_key}",
         f"  export AWS_SESSION_TOKEN={keys.session_token}",
         "Put googly eyes on photo.jpg (curl 7.76 or newer):",
-        f"  {shlex.join(curl)}",
+        f"  {curl}",
     ])  # fmt: skip
+
+
+def _bucket_greeting(server: BaseWSGIServer, keys: Keys, endpoint: str) -> str:
+    path = f"{quote(USER_ID)}/photo.jpg"
+    request = json.dumps({"photo": f"s3:{USER_ID}/photo.jpg"})
+    put = signed_curl(keys, "s3", f"{endpoint}/{IN}/{path}", "-X", "PUT", "--data-binary", "@photo.jpg")
+    post = signed_curl(keys, "lambda", _address(server), "-H", "Content-Type: application/json", "-d", request)
+    get = signed_curl(keys, "s3", f"{endpoint}/{OUT}/{path}", "-o", "googly.jpg")
+    return "\n".join([
+        "The same by way of the bucket, for a photo of more than 4.7 MB:",
+        f"  export AWS_ENDPOINT_URL_S3={endpoint}",
+        *(f"  {curl}" for curl in (put, post, get)),
+    ])  # fmt: skip
+
+
+def signed_curl(keys: Keys, service: str, url: str, *rest: str) -> str:
+    """Return a shell command that sends a request signed for a service.
+
+    S3 needs a header with the hash of the body, or with this word. Its paths must be percent-encoded, because curl 7.88
+    signs them as they are.
+    """
+    signed = ["--aws-sigv4", f"aws:amz:{REGION}:{service}", "--user", f"{keys.access_key}:{keys.secret_key}"]
+    headers = ["-H", f"x-amz-security-token: {keys.session_token}"]
+    if service == "s3":
+        headers += ["-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD"]
+    return shlex.join(["curl", "--fail-with-body", *signed, *headers, *rest, url])
+
+
+def _address(server: BaseWSGIServer) -> str:
+    return f"http://{server.effective_host}:{server.effective_port}/"
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -193,6 +229,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--port", type=int, default=PORT, help="port to listen on; 0 selects a free port (default: %(default)s)"
     )
+    parser.add_argument("--bucket", action="store_true", help="with S3 on this machine, for photos over 4.7 MB")
     return parser.parse_args(argv)
 
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
-# Placeholders for the account of the caller and for the id of the function URL.
+# Placeholders for the account of the caller, the id of the function URL, and the caller: a session of a role.
 ACCOUNT = "000000000000"
 URL_ID = "localfunctionurl"
+USER_ID = "AROALOCAL:function-url"
 # A body whose content type contains one of these goes into the event as text, any other as base64.
 TEXT_TYPES = ("text", "json", "xml")
 # AWS sets these response headers itself. Those of the function are sent as x-amzn-remapped-NAME.
@@ -140,11 +141,11 @@ def _caller(access_key: str) -> dict[str, str | None]:
     return {
         "accessKey": access_key,
         "accountId": ACCOUNT,
-        "callerId": "AROALOCAL:function-url",
+        "callerId": USER_ID,
         "cognitoIdentity": None,
         "principalOrgId": None,
         "userArn": f"arn:aws:sts::{ACCOUNT}:assumed-role/local/function-url",
-        "userId": "AROALOCAL:function-url",
+        "userId": USER_ID,
     }
 
 
