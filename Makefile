@@ -186,9 +186,8 @@ bucket: $(MODELS) $(VENV)/emulator.installed ## run the path of a bucket on this
 	@[ -n "$(PHOTOS)" ] || { echo 'make: name photos or folders, as in make bucket PHOTOS="a.jpg holiday"'; exit 1; }
 	@$(BIN)/python -m local.bucket $(PHOTOS)
 
-backlog: $(VENV)/infra.installed ## send the keys of an existing bucket to the queue of a deployment (BUCKET=name QUEUE=url PREFIX=photos/)
-	@[ -n "$(BUCKET)" ] && [ -n "$(QUEUE)" ] || { echo "make: name both, as in make backlog BUCKET=name QUEUE=url [PREFIX=photos/]"; exit 1; }
-	@$(BIN)/python -m infra.backlog "$(BUCKET)" "$(QUEUE)" $(if $(PREFIX),--prefix "$(PREFIX)")
+backlog: $(VENV)/infra.installed ## send the keys of photos that are already in the bucket of the deployment to its queue (PREFIX=photos/)
+	@$(BIN)/python -m infra.backlog $(DEPLOYED) $(if $(PREFIX),--prefix "$(PREFIX)")
 
 test: $(VENV)/emulator.installed
 

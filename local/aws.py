@@ -13,6 +13,7 @@ from typing import Any
 
 import botocore.session
 from botocore.config import Config
+from moto.moto_api._internal import moto_api_backend
 from moto.moto_server import werkzeug_app
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
@@ -72,6 +73,7 @@ def moto_server(host: str = "localhost") -> Iterator[str]:
 def s3_and_sqs(*, visibility_s: int = VISIBILITY_S) -> Iterator[Aws]:
     """Run S3 and SQS with new, empty buckets and queues."""
     with moto_server("127.0.0.1") as endpoint:
+        moto_api_backend.reset()  # all servers of a process have the same state
         yield _create(endpoint, visibility_s)
 
 
