@@ -216,6 +216,10 @@ out/sbom/%.cdx.json: requirements/%.txt pyproject.toml $(VENV)/dev.installed
 	@$(BIN)/python -W ignore -m cyclonedx_py requirements $< --pyproject pyproject.toml --output-reproducible -o $@
 	@echo $@
 
+.PHONY: scale
+scale: $(MODELS) $(VENV)/emulator.installed ## measure the function for buckets, and write dollars and hours for a million photos to docs/scale.md
+	@$(BIN)/python -m bench.scale
+
 .PHONY: cost
 cost: $(MODELS) $(VENV)/dev.installed ## calculate dollars for 1,000 photos from times on this machine, at several memory sizes
 	@$(BIN)/python -m bench.cost

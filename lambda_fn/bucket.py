@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -166,5 +167,7 @@ def _has_time(context: Any) -> bool:
 
 
 def _log(context: Any, level: str, fields: LogFields) -> None:
-    line = {"level": level, "requestId": getattr(context, "aws_request_id", None), **fields}
+    # Lambda uses the level only if there is a valid timestamp.
+    timestamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    line = {"timestamp": timestamp, "level": level, "requestId": context.aws_request_id, **fields}
     print(f"{json.dumps(line)}\n", end="", flush=True)

@@ -56,6 +56,7 @@ WAIT_S = 10.0
 KEY_LIFETIME = timedelta(hours=12)  # the longest session of a role
 # Waitress keeps a body of this size in memory, responds 413 to a larger one, and writes no body to a file.
 MAX_BODY = 64 * 2**20
+JPEG_BODY = ("-H", "Content-Type: image/jpeg", "--data-binary", "@photo.jpg")
 
 # The error of the service's operation Invoke.
 RATE_EXCEEDED = {"Reason": "ConcurrentInvocationLimitExceeded", "Type": "User", "message": "Rate Exceeded."}
@@ -175,9 +176,7 @@ def _log(received: UrlRequest, status: int, text: str) -> None:
 
 def _greeting(server: BaseWSGIServer, keys: Keys) -> str:
     address = _address(server)
-    curl = signed_curl(
-        keys, "lambda", address, "-H", "Content-Type: image/jpeg", "--data-binary", "@photo.jpg", "-o", "googly.jpg"
-    )
+    curl = signed_curl(keys, "lambda", address, *JPEG_BODY, "-o", "googly.jpg")
     return "\n".join([
         f"Function URL with IAM signatures: {address} (service lambda, region {REGION}; stop with Ctrl-C)",
         f"Keys, valid until {keys.expires:%Y-%m-%d %H:%M} UTC:",
@@ -192,7 +191,7 @@ def _greeting(server: BaseWSGIServer, keys: Keys) -> str:
 def _bucket_greeting(server: BaseWSGIServer, keys: Keys, endpoint: str) -> str:
     path = f"{quote(USER_ID)}/photo.jpg"
     request = json.dumps({"photo": f"s3:{USER_ID}/photo.jpg"})
-    put = signed_curl(keys, "s3", f"{endpoint}/{IN}/{path}", "-X", "PUT", "--data-binary", "@photo.jpg")
+    put = signed_curl(keys, "s3", f"{endpoint}/{IN}/{path}", "-X", "PUT", *JPEG_BODY)
     post = signed_curl(keys, "lambda", _address(server), "-H", "Content-Type: application/json", "-d", request)
     get = signed_curl(keys, "s3", f"{endpoint}/{OUT}/{path}", "-o", "googly.jpg")
     return "\n".join([

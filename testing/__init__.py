@@ -3,6 +3,7 @@
 people.py                        drawn people with known eye positions
 photos.py, jpegs.py, faces.py    photo files and a face
 events.py, emulated.py           Lambda events, and a Lambda function for tests
+bucket.py                        events of the function for buckets
 scripted.py, aws_stand_in.py, cdk_docker.py      servers and commands in place of real services
 server_process.py, urls.py, browser.py, page.py  the local server, function URLs, a browser
 *_numpy.py, *_torch.py           independent implementations of the detectors' networks

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,6 @@ from local.emulator import EmulatorPool
 from local.event_source import EventSource
 from testing import people
 from testing.bucket import KEYS, body_of, keys_in
-from testing.wait import wait_until
 
 pytestmark = pytest.mark.emulator
 TEXT = b"no photo"
@@ -26,7 +26,7 @@ ODD_NAMES = ("a/../b", "line\nend", "blank and +", "%2F%", "été 日本", "//",
 
 def some_photos(number):
     """Return keys with the bytes of objects, and the keys of those that get an error: every fourth one."""
-    good = [people.as_jpeg(people.group(320)[0]), people.as_jpeg(people.landscape(200, 150))]
+    good = [people.as_jpeg(people.group(240, 140)[0]), people.as_jpeg(people.landscape(96, 72))]
     bad = [TEXT, b"", good[0][:500]]
     names = [f"photos/{number:03}" for number in range(number - len(ODD_NAMES))] + [
         f"photos/{name}" for name in ODD_NAMES
@@ -37,14 +37,15 @@ def some_photos(number):
 
 def put(aws, bodies):
     for key, body in bodies.items():
-        aws.s3.put_object(Bucket=IN, Key=key, Body=body)
+        aws.s3.put_object(Bucket=IN, Key=key, Body=body, Metadata={"detail": "fast"})
 
 
 def run(aws, pool, *, kill_after=None):
     """Process all messages. Kill one instance of the function when there are `kill_after` results."""
     with EventSource(aws, pool, at_once=EMULATORS):
         if kill_after is not None:
-            wait_until(lambda: len(keys_in(aws)) >= kill_after)
+            while len(keys_in(aws)) < kill_after:
+                time.sleep(0.02)
             os.kill(random.choice(functions(pool)), signal.SIGKILL)
         wait_until_empty(aws)
 
