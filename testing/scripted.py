@@ -33,8 +33,11 @@ class ScriptedServer:
 
 
 @contextmanager
-def scripted(*answers: Answer | None) -> Iterator[ScriptedServer]:
-    """Run the server on loopback. Requests after the last answer get the last answer again."""
+def scripted(*answers: Answer | None, health: Answer = Answer(200, {})) -> Iterator[ScriptedServer]:
+    """Run the server on loopback. Requests after the last answer get the last answer again.
+
+    Requests with GET get the answer `health`, and are not recorded.
+    """
     requests: list[ReceivedRequest] = []
     lock = threading.Lock()
 
@@ -48,6 +51,9 @@ def scripted(*answers: Answer | None) -> Iterator[ScriptedServer]:
                 )
             if answer is not BREAK_OFF:
                 self._send(answer, base64.b64encode(body))
+
+        def do_GET(self) -> None:
+            self._send(health, b"")
 
         def _send(self, answer: Answer, photo: bytes) -> None:
             body = answer.body

@@ -16,7 +16,7 @@ DRAFT = 8  # a JPEG is decoded at 1/8 of its sides: all its data is read, at a t
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The format and the upright size of a photo, in pixels."""
+    """The format of a photo's result, and its upright size in pixels."""
 
     format: Format
     width: int
@@ -58,7 +58,7 @@ def _shape(source: Source) -> Shape:
     width, height = source.file.size
     if swaps_sides(source.orientation):
         width, height = height, width
-    return Shape(source.format, width, height)
+    return Shape(source.format.result, width, height)
 
 
 def _decode(source: Source) -> None:

@@ -1,23 +1,26 @@
 """The service at a URL, a function or a server.
 
 The photo is sent as the body and the options as the query, because base64 would leave less of Lambda's request limit
-to the photo. A photo over the limit is processed in two steps: see RemoteService.
+to the photo. For a photo over the limit see RemoteService.
 """
 
 import contextlib
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 
 from googly_eyes.api.media_types import JSON
 from googly_eyes.api.response import from_headers, from_json
-from googly_eyes.client.answer import Shape, find_fault, read_shape
+from googly_eyes.client.answer import BYTES_BESIDE_PIXELS, Shape, find_fault, read_shape
+from googly_eyes.client.bucket import Bucket, read_offer
 from googly_eyes.client.connection import FUNCTION, SERVER
 from googly_eyes.client.downscale import scale_to_photo, smaller_copy
 from googly_eyes.client.signing import Signer, function_region
 from googly_eyes.client.transport import Transport, check_url
 from googly_eyes.draw import draw
-from googly_eyes.errors import BadRequestError, ServerFailedError, TooLargeError
+from googly_eyes.errors import BadRequestError, ForbiddenError, GooglyError, ServerFailedError, TooLargeError
 from googly_eyes.eyes import painting_order
 from googly_eyes.options import Options
 from googly_eyes.photo.photo import open_photo
@@ -35,8 +38,9 @@ class RemoteService:
     `list_faces` False: the result has the number of faces only. The photo is then returned without base64, which is a
     quarter less traffic, and AWS charges for it.
 
-    A photo that is too large for a request is processed in two steps: the service finds the faces in a smaller copy,
-    and this process draws the eyes on the photo.
+    A photo that is too large for a signed request is put into the bucket of the service, if it offers one to the
+    caller. Otherwise it is processed in two steps: the service finds the faces in a smaller copy, and this process
+    draws the eyes on the photo.
 
     `sign` None signs requests to function URLs only, because a signed request contains the key's id and its session
     token. Without encryption, a request is signed for a loopback address only. `region` None is the one in the URL,
@@ -54,6 +58,8 @@ class RemoteService:
         self._accept = JSON if list_faces else ANY_IMAGE
         limits = FUNCTION if signed or url_region else SERVER
         self._transport = Transport(url, Signer(region or url_region) if signed else None, limits)
+        self._is_signed = signed
+        self._lock = threading.Lock()
 
     def googlify(self, photo: bytes, options: Options) -> Result:
         """Implement Service.googlify. `timings` are those of the requests and of the work in this process."""
@@ -62,20 +68,46 @@ class RemoteService:
         if self._max_bytes is None or len(photo) <= self._max_bytes:
             with contextlib.suppress(TooLargeError):
                 return self._in_one_step(photo, options)
+        bucket = self._bucket if self._is_signed else None
+        if bucket is not None and len(photo) <= bucket.max_bytes:
+            with contextlib.suppress(ForbiddenError):  # an older policy for callers does not allow it
+                return self._by_bucket(bucket, photo, options)
         return self._in_two_steps(photo, options)
+
+    @property
+    def _bucket(self) -> Bucket | None:
+        """The bucket that the service offers; None without one."""
+        with self._lock:
+            return self._offered
+
+    @cached_property
+    def _offered(self) -> Bucket | None:
+        try:
+            offer = read_offer(self._transport.health())
+            return Bucket(offer) if offer else None
+        except GooglyError:  # the request for the copy will show if this is a failure of the whole service
+            return None
 
     def _in_one_step(self, photo: bytes, options: Options) -> Result:
         started = time.perf_counter()
         shape = read_shape(photo)
         result = self._request(photo, options, shape)
-        timings = {"request": _ms_since(started)}
-        if result.photo is not None:
+        return _checked(result, shape, {"request": _ms_since(started)})
+
+    def _by_bucket(self, bucket: Bucket, photo: bytes, options: Options) -> Result:
+        started = time.perf_counter()
+        shape = read_shape(photo)
+        key = bucket.put(photo)
+        timings = {"upload": _ms_since(started)}
+        started = time.perf_counter()
+        answer = self._transport.send_key(key, options, max_bytes=BYTES_BESIDE_PIXELS).json_object()
+        timings["request"] = _ms_since(started)
+        result = self._read(lambda: from_json(answer, shape.format.media_type, has_photo=False))
+        if options.answer == "photo":
             started = time.perf_counter()
-            fault = find_fault(result.photo, shape, max_pixels=own_settings().max_pixels)
-            timings["check"] = _ms_since(started)
-            if fault is not None:
-                raise ServerFailedError(f"The service returned {fault}. Nothing was changed. Try again later.")
-        return replace(result, timings=timings)
+            result = replace(result, photo=bucket.get(key, max_bytes=shape.max_answer_bytes))
+            timings["download"] = _ms_since(started)
+        return _checked(result, shape, timings)
 
     def _in_two_steps(self, photo: bytes, options: Options) -> Result:
         settings = own_settings()
@@ -102,12 +134,27 @@ class RemoteService:
         media_type = shape.format.media_type
         accept = self._accept if options.answer == "photo" else JSON
         received = self._transport.send(photo, options, accept=accept, max_bytes=shape.max_answer_bytes)
+        if received.media_type.startswith("image/"):
+            return self._read(lambda: from_headers(received.headers, media_type, received.body))
+        has_photo = options.answer == "photo"
+        return self._read(lambda: from_json(received.json_object(), media_type, has_photo=has_photo))
+
+    def _read(self, read: Callable[[], Result]) -> Result:
         try:
-            if received.media_type.startswith("image/"):
-                return from_headers(received.headers, media_type, received.body)
-            return from_json(received.json_object(), media_type, has_photo=options.answer == "photo")
+            return read()
         except ValueError as error:
             raise self._transport.not_googly("it answers with a different kind of data") from error
+
+
+def _checked(result: Result, shape: Shape, timings: dict[str, float]) -> Result:
+    """Return a result with its timings. Raises ServerFailedError if its photo cannot be that of the request."""
+    if result.photo is not None:
+        started = time.perf_counter()
+        fault = find_fault(result.photo, shape, max_pixels=own_settings().max_pixels)
+        timings["check"] = _ms_since(started)
+        if fault is not None:
+            raise ServerFailedError(f"The service returned {fault}. Nothing was changed. Try again later.")
+    return replace(result, timings=timings)
 
 
 def _ms_since(started: float) -> float:

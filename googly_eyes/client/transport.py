@@ -5,11 +5,11 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from http import HTTPStatus
 from math import inf
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import requests
 from tenacity import (
@@ -20,7 +20,8 @@ from tenacity import (
 )
 from urllib3.exceptions import HTTPError
 
-from googly_eyes.api.media_types import OCTET_STREAM
+from googly_eyes.api.media_types import JSON, OCTET_STREAM
+from googly_eyes.api.store import STORED
 from googly_eyes.client.connection import CONNECT_S, DeadlineAdapter, Limits
 from googly_eyes.client.signing import Signer
 from googly_eyes.errors import (
@@ -48,6 +49,7 @@ BACKOFF_S = 1.0  # the most before the second attempt; doubled before each later
 MAX_WAIT_S = 30.0  # also if the service requests a longer delay
 MAX_BUSY_S = 300.0  # with no other response than 429 or 503, to any photo; then the rest of a batch is not sent
 CONNECTIONS = 64
+MAX_HEALTH = 2**16  # bytes of the answer of /health
 PIECE = 2**16  # bytes received in one operation
 # Windows and macOS do not have all of these.
 UNKNOWN_NAME = {getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA") if hasattr(socket, name)}
@@ -72,6 +74,17 @@ class Received:
         return _json_object(self.body)
 
 
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request. `path` None is that of the service's URL; any other one is on the same host."""
+
+    method: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+    path: str | None = None
+    query: str = ""
+
+
 class Transport:
     """Sends photos to a URL, signed if there is a signer. Safe for use by several threads.
 
@@ -92,7 +105,22 @@ class Transport:
         self._busy = _BusyTime()
 
     def send(self, photo: bytes, options: Options, *, accept: str, max_bytes: int) -> Received:
-        """Return a response with status 200. `accept` is the Accept header.
+        """Return a response with status 200 to a photo. `accept` is the Accept header. Raises as `request`."""
+        headers = {"Content-Type": OCTET_STREAM, "Accept": accept}
+        return self.request(Outgoing("POST", headers, photo, query=_query(options)), max_bytes=max_bytes)
+
+    def send_key(self, key: str, options: Options, *, max_bytes: int) -> Received:
+        """Return a response with status 200 to the key of a photo in the bucket. Raises as `request`."""
+        given = {name: value for name, value in asdict(options).items() if value is not None}
+        body = json.dumps({"photo": STORED + key, **given}).encode()
+        return self.request(Outgoing("POST", {"Content-Type": JSON, "Accept": JSON}, body), max_bytes=max_bytes)
+
+    def health(self) -> Mapping[str, Any]:
+        """Return the JSON object of /health. Raises as `request`."""
+        return self.request(Outgoing("GET", {"Accept": JSON}, path="/health"), max_bytes=MAX_HEALTH).json_object()
+
+    def request(self, outgoing: Outgoing, *, max_bytes: int) -> Received:
+        """Return a response with status 200.
 
         BusyError, ServerFailedError and UnreachableError are raised after all attempts, any other error at once. The
         last attempt begins within the total limit and MAX_WAIT_S, and takes the total limit at most. StillBusyError is
@@ -100,7 +128,7 @@ class Transport:
         `max_bytes`.
         """
         try:
-            received = self._send_repeatedly(photo, options, accept, max_bytes)
+            received = self._send_repeatedly(outgoing, max_bytes)
         except BusyError as error:
             if self._busy.add() < MAX_BUSY_S:
                 raise
@@ -114,14 +142,14 @@ class Transport:
         self._busy.end()
         return received
 
-    def _send_repeatedly(self, photo: bytes, options: Options, accept: str, max_bytes: int) -> Received:
+    def _send_repeatedly(self, outgoing: Outgoing, max_bytes: int) -> Received:
         attempts = Retrying(
             stop=self._was_last,
             wait=_wait_s,
             retry=retry_if_exception_type((BusyError, ServerFailedError, UnreachableError)),
             reraise=True,
         )
-        return attempts(self._send_once, photo, options, accept, max_bytes)
+        return attempts(self._send_once, outgoing, max_bytes)
 
     def _was_last(self, state: RetryCallState) -> bool:
         is_busy = state.outcome is not None and isinstance(state.outcome.exception(), BusyError)
@@ -132,9 +160,9 @@ class Transport:
         """Return the error for a response that does not follow this API."""
         return NotGooglyError(f"{self._url} is not a googly-eyes service: {reason}. Check the address.")
 
-    def _send_once(self, photo: bytes, options: Options, accept: str, max_bytes: int) -> Received:
+    def _send_once(self, outgoing: Outgoing, max_bytes: int) -> Received:
         try:
-            with self._post(photo, options, accept) as response:
+            with self._open(outgoing) as response:
                 body = self._read(response, max_bytes)
         except (requests.exceptions.SSLError, requests.exceptions.InvalidURL) as error:
             raise BadUrlError(f"{self._url} cannot be called: {_reason(error)}.") from error
@@ -148,11 +176,13 @@ class Transport:
             raise self._error(response, _json_object(body))
         return Received(response.headers, body)
 
-    def _post(self, photo: bytes, options: Options, accept: str) -> requests.Response:
-        return self._session.post(
-            f"{self._url}?{_query(options)}",
-            data=photo,
-            headers={"Content-Type": OCTET_STREAM, "Accept": accept, "Accept-Encoding": "identity"},
+    def _open(self, outgoing: Outgoing) -> requests.Response:
+        url = self._url if outgoing.path is None else urljoin(self._url, outgoing.path)
+        return self._session.request(
+            outgoing.method,
+            f"{url}?{outgoing.query}" if outgoing.query else url,
+            data=outgoing.body,
+            headers={**outgoing.headers, "Accept-Encoding": "identity"},
             auth=self._signer or _no_credentials,  # a new signature for each attempt, because signatures expire
             timeout=(CONNECT_S, self._limits.read_s),
             allow_redirects=False,  # a redirect would send the photo to an address that the user did not name

@@ -33,6 +33,7 @@ from googly_eyes.pipeline import googlify
 from googly_eyes.settings import load_settings
 from googly_eyes.types import Box, Point, Result
 from testing.faces import FACE
+from testing.heics import drawn
 from testing.people import as_jpeg, blank, group
 from testing.scripted import BREAK_OFF, Answer, scripted
 
@@ -67,6 +68,13 @@ def test_the_photo_is_sent_as_the_body_and_the_options_as_the_query():
     assert request.headers["content-type"] == "application/octet-stream"
     assert "authorization" not in request.headers
     assert (result.faces, result.seed, result.photo, result.media_type) == ((FACE,), 7, GOOGLY, "image/jpeg")
+
+
+def test_the_result_of_a_heic_is_a_jpeg():
+    jpeg = as_jpeg(blank(480, 280))
+    with scripted(Answer(200, {**FACES, "image": base64.b64encode(jpeg).decode()})) as server:
+        result = RemoteService(server.url).googlify(drawn("people.heic"), Options())
+    assert (result.media_type, result.photo) == ("image/jpeg", jpeg)
 
 
 def test_requests_to_this_machine_do_not_use_a_proxy(monkeypatch):

@@ -1,6 +1,7 @@
 """Build the container image, run it with Lambda's limits, and compare its responses with those of the handler."""
 
 import base64
+import hashlib
 import io
 import json
 
@@ -15,6 +16,41 @@ from testing.people import as_jpeg, group
 from testing.photos import scikit_image_photo, shared_photo
 
 MAX_MB = 115
+CLIENT_OF_S3 = ("botocore*", "dateutil", "python_dateutil*", "jmespath*", "urllib3*", "six*")
+MAX_CLIENT_MB = 3
+# The container has no network, so S3 is in it too: objects in memory, and the answers that the client of S3 reads.
+BUCKET_SCRIPT = """
+import base64, http.server, json, os, sys, threading, types
+objects = {"/photos/" + name: base64.b64decode(body) for name, body in json.load(sys.stdin).items()}
+class S3(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = objects.get(self.path)
+        self.send_response(404 if body is None else 200)
+        body = b"<Error><Code>NoSuchKey</Code></Error>" if body is None else body
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("ETag", '"etag"')
+        self.send_header("x-amz-meta-eye_size", "0.8")
+        self.end_headers()
+        self.wfile.write(body)
+    def do_PUT(self):
+        objects[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), S3)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+os.environ.update(GOOGLY_BUCKET_IN="photos", GOOGLY_BUCKET_OUT="results", AWS_REGION="us-east-1",
+                  AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b",
+                  AWS_ENDPOINT_URL_S3=f"http://127.0.0.1:{server.server_port}")
+from lambda_fn.bucket import handler
+tasks = [{"taskId": name, "s3Key": name, "s3Bucket": "photos"} for name in ("a.jpg", "text", "gone")]
+event = {"invocationSchemaVersion": "2.0", "invocationId": "1", "tasks": tasks}
+context = types.SimpleNamespace(aws_request_id="1", get_remaining_time_in_millis=lambda: 60000)
+results = {result["taskId"]: result["resultString"] for result in handler(event, context)["results"]}
+written = {path: base64.b64encode(body).decode() for path, body in objects.items() if path.startswith("/results/")}
+print(json.dumps([results, written]))
+"""
 PHOTOS = ("drawn people", "drawn people, PNG", "astronaut.png", "portrait.jpg", "multiface.jpg", "group_of_people.jpg")
 
 
@@ -131,6 +167,25 @@ def test_the_image_returns_the_same_errors_as_the_handler(container):
 def test_the_image_returns_the_same_health_as_the_handler(container):
     [answer] = container.invoke([event("GET", "/health")])
     assert without_id(answer.result) == without_id(handler(event("GET", "/health"), None))
+
+
+def test_the_function_for_buckets_in_the_image_reads_and_writes_objects(container):
+    photo = as_jpeg(group(600, 350)[0])
+    objects = {"a.jpg": base64.b64encode(photo).decode(), "text": base64.b64encode(b"text").decode()}
+    output = container.execute(container.python, "-c", BUCKET_SCRIPT, stdin=json.dumps(objects))
+    results, written = json.loads(output.splitlines()[-1])
+    assert results == {"a.jpg": "result", "text": "error", "gone": "gone"}
+    assert written.keys() == {"/results/a.jpg", "/results/text.error.json"}
+    seed = int.from_bytes(hashlib.sha256(b"photos/a.jpg/etag").digest()) % 2**32
+    expected = handler(raw_event(photo, query=f"seed={seed}&eye_size=0.8"), None)
+    assert written["/results/a.jpg"] == expected["body"]
+
+
+def test_the_client_of_s3_adds_at_most_3_mb(container):
+    listed = container.execute(
+        "sh", "-c", f"cd /opt/venv/lib/python3*/site-packages && du -cb {' '.join(CLIENT_OF_S3)}"
+    )
+    assert 1_000_000 < int(listed.splitlines()[-1].split()[0]) <= MAX_CLIENT_MB * 1_000_000
 
 
 def test_the_image_contains_only_the_function_and_its_models(container):

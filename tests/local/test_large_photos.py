@@ -174,3 +174,19 @@ def test_a_caller_may_not_name_the_photo_of_another(aws, url, keys):
     assert answer.status_code == 403
     assert answer.json()["error"]["code"] == "key_not_allowed"
     assert keys_in(aws) == before
+
+
+def test_the_command_uses_the_bucket_for_a_photo_over_the_limit(aws, url, keys, tmp_path):
+    (tmp_path / "photo.jpg").write_bytes(PHOTO)
+    before = keys_in(aws)
+    environment = {
+        **os.environ, "AWS_ACCESS_KEY_ID": keys.access_key, "AWS_SECRET_ACCESS_KEY": keys.secret_key,
+        "AWS_SESSION_TOKEN": keys.session_token, "AWS_ENDPOINT_URL_S3": aws.endpoint, "PYTHONPATH": str(ROOT),
+    }  # fmt: skip
+    command = [sys.executable, "-m", "googly_eyes", "--url", url, "--sign", "--region", REGION, "photo.jpg"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    [key] = keys_in(aws) - before
+    assert key.startswith(PREFIX)
+    assert (tmp_path / "photo.googly.jpg").read_bytes() == body_of(aws, key)
+    assert body_of(aws, key, IN) == PHOTO
