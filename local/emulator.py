@@ -286,12 +286,12 @@ def _stop_emulator(process: subprocess.Popen[bytes]) -> None:
         process.kill()
         process.wait()
     # A killed emulator leaves the function running. It has a process group of its own but is in the emulator's session.
-    for pid in _session_members(process.pid):
+    for pid in session_members(process.pid):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
 
-def _session_members(leader: int) -> list[int]:
+def session_members(leader: int) -> list[int]:
     members = []
     for pid in (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()):
         with contextlib.suppress(OSError):
