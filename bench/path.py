@@ -35,11 +35,9 @@ class Used:
 def overhead(number: int = PHOTOS, rounds: int = ROUNDS) -> tuple[float, float]:
     """Return the ratios of path to processes: of the seconds, and of the processor seconds. Medians of all rounds."""
     photo = photos.small()
-    pairs = []
     with s3_and_sqs() as aws, EmulatorPool(EMULATORS, HANDLER, environment=aws.environment) as pool:
         _by_path(aws, pool, photo, 10 * EMULATORS)  # the start of the functions
-        for _ in range(rounds):
-            pairs.append((_by_path(aws, pool, photo, number), _by_processes(number)))
+        pairs = [(_by_path(aws, pool, photo, number), _by_processes(number)) for _ in range(rounds)]
     return (
         statistics.median(path.seconds / processes.seconds for path, processes in pairs),
         statistics.median(path.processor_seconds / processes.processor_seconds for path, processes in pairs),
@@ -58,8 +56,13 @@ def _by_path(aws: Aws, pool: EmulatorPool, photo: bytes, number: int) -> Used:
 def _processor_seconds(pool: EmulatorPool) -> float:
     """Return the processor seconds of this process, and of the emulators with their functions."""
     children = [pid for emulator in pool.pids for pid in session_members(emulator)]
-    fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in children]
-    return time.process_time() + sum(int(user) + int(system) for *_, user, system in (f[:13] for f in fields)) / TICKS
+    return time.process_time() + sum(map(processor_seconds, children))
+
+
+def processor_seconds(pid: int) -> float:
+    """Return the processor seconds of all threads of a process (proc_pid_stat(5), fields 14 and 15)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def _by_processes(number: int) -> Used:
