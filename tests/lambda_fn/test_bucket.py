@@ -369,6 +369,17 @@ def test_any_other_failure_is_reported_for_another_attempt(bucket, photo, log, m
     assert "simulated" not in json.dumps(line)
 
 
+def test_a_fault_of_the_deployment_during_the_processing_is_not_the_photos(bucket, photo, monkeypatch):
+    def fail(*_):
+        raise SettingError("simulated")
+
+    bucket.put("a.jpg", photo)
+    monkeypatch.setattr(bucket.module, "googlify", fail)
+    failed = message(notification("a.jpg"))
+    assert bucket.failed(failed) == ids(failed)
+    assert bucket.results() == set()
+
+
 def test_a_bucket_without_rights_is_a_failure_and_not_a_missing_photo(bucket, photo, monkeypatch):
     def denied(**_):
         raise botocore.exceptions.ClientError({"Error": {"Code": "AccessDenied"}}, "GetObject")
