@@ -28,6 +28,7 @@ RUN packages=$(echo /opt/venv/lib/python3*/site-packages) \
     && set -- "$packages/botocore" "$packages/dateutil" "$packages/jmespath" "$packages/urllib3" "$packages/six.py" \
     && find "$data" -mindepth 1 -maxdepth 1 -type d ! -name s3 -exec rm -rf {} + \
     && rm -rf "$data"/s3/*/examples-1.json "$packages/dateutil/zoneinfo" "$packages/urllib3/contrib/emscripten" \
+        /opt/venv/bin/jp.py \
     && python3 -c "\
 import json, pathlib, sys; \
 file = pathlib.Path(sys.argv[1]); \

@@ -21,7 +21,7 @@ from local.event_source import EventSource
 
 HANDLER = "lambda_fn.bucket.handler"
 EMULATORS = 2  # batches processed at the same time
-POLL_S = 0.05
+POLL_S = 0.25  # a look takes moto, which shares the processors with the function, about 8 ms
 RESULTS = Path("out/bucket")
 ERROR = ".error.json"
 
