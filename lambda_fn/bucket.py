@@ -15,13 +15,12 @@ import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
 from botocore.exceptions import ClientError
 
-from googly_eyes.api.app import LogFields, result_log_fields, trace
+from googly_eyes.api.app import LogFields, result_log_fields, trace, write_log
 from googly_eyes.detection.registry import load_detector
 from googly_eyes.errors import GooglyError, NotFoundError, SettingError
 from googly_eyes.options import MAX_SEED, NAMES, Options, options_from_query
@@ -74,7 +73,7 @@ def _succeeds(message: Mapping[str, Any], context: Any) -> bool:
         first_attempt = message["attributes"]["ApproximateReceiveCount"] == "1"
         keys = _keys(json.loads(message["body"]))
     except Exception as error:  # of any kind, because anybody who may send to the queue writes the message
-        _log(context, "ERROR", {"error": "no_photo_event", "trace": list(trace(error))})
+        write_log("ERROR", context.aws_request_id, {"error": "no_photo_event", "trace": list(trace(error))})
         return False
     # Not all(), which would leave photos out after the first failure.
     return "failed" not in [_process(key, context, first_attempt=first_attempt) for key in keys]
@@ -120,7 +119,7 @@ def _process(key: str, context: Any, *, first_attempt: bool = False) -> str:
         fields |= {"s3_error": error_code(error)} if isinstance(error, ClientError) else {}
         fields |= {"trace": list(trace(error))}
     fields |= {"outcome": outcome, "total_ms": round((time.perf_counter() - started) * 1000, 1)}
-    _log(context, {"failed": "ERROR", "error": "WARN"}.get(outcome, "INFO"), fields)
+    write_log({"failed": "ERROR", "error": "WARN"}.get(outcome, "INFO"), context.aws_request_id, fields)
     return outcome
 
 
@@ -164,10 +163,3 @@ def _options(key: str, stored: StoredPhoto) -> Options:
 
 def _has_time(context: Any) -> bool:
     return bool(context.get_remaining_time_in_millis() >= PHOTO_MS)
-
-
-def _log(context: Any, level: str, fields: LogFields) -> None:
-    # Lambda uses the level only if there is a valid timestamp.
-    timestamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    line = {"timestamp": timestamp, "level": level, "requestId": context.aws_request_id, **fields}
-    print(f"{json.dumps(line)}\n", end="", flush=True)

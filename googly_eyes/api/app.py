@@ -157,11 +157,7 @@ def trace(error: BaseException | None) -> Iterator[str]:
 
 
 def _log(request: HttpRequest, response: HttpResponse, log_fields: LogFields, *, total_ms: float) -> None:
-    line = {
-        # The names that Lambda reads and writes; it uses the level only if there is a valid timestamp.
-        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "level": "ERROR" if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "INFO",
-        "requestId": request.request_id,
+    fields = {
         # Unknown methods and paths are the caller's text, which could contain anything.
         "method": request.method if request.method in HTTP_METHODS else None,
         "path": request.path if request.path in METHODS else None,
@@ -171,6 +167,14 @@ def _log(request: HttpRequest, response: HttpResponse, log_fields: LogFields, *,
         **log_fields,
         "total_ms": total_ms,
     }
+    write_log("ERROR" if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "INFO", request.request_id, fields)
+
+
+def write_log(level: str, request_id: str, fields: LogFields) -> None:
+    """Write one line of JSON to standard output, with the names that Lambda reads and writes."""
+    # Lambda uses the level only if there is a valid timestamp.
+    timestamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    line = {"timestamp": timestamp, "level": level, "requestId": request_id, **fields}
     # One write per line: print() writes the line end separately, and the server has several threads.
     print(f"{json.dumps(line)}\n", end="", flush=True)
 

@@ -489,6 +489,7 @@ sent["requestContext"]["authorizer"] = {"iam": {"userId": "somebody"}}
 assert "a-bucket" in handler(sent, None)["body"]"""
 
 
+@pytest.mark.process
 def test_the_function_of_the_url_does_not_import_the_client_of_s3_at_its_start():
     modules = imported_by(HEALTH, **BUCKETS)
     assert "lambda_fn.callers" in modules
@@ -496,10 +497,12 @@ def test_the_function_of_the_url_does_not_import_the_client_of_s3_at_its_start()
     assert not {name for name in modules if name.startswith(("botocore", "urllib3", "jmespath", "dateutil"))}
 
 
+@pytest.mark.process
 def test_the_function_for_buckets_imports_it():
     assert {"botocore.session", "lambda_fn.s3"} <= imported_by("import lambda_fn.bucket", **BUCKETS)
 
 
+@pytest.mark.process
 def test_the_function_for_buckets_does_not_start_without_buckets():
     with pytest.raises(subprocess.CalledProcessError) as caught:
         imported_by("import lambda_fn.bucket")
