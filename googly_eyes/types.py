@@ -48,10 +48,10 @@ class Box:
 class Eye:
     """One googly eye: a white disc with an outline around it, and a pupil inside it.
 
-    `side` is the person's own. The outline lies outside `radius`.
+    `side` is the person's own; None if unknown. The outline lies outside `radius`.
     """
 
-    side: Side
+    side: Side | None
     centre: Point
     radius: float
     pupil: Point
@@ -95,8 +95,8 @@ class Result:
     """The result of one photo, from the pipeline to the response, the client, the command and the dashboard.
 
     `faces` are in descending order of score. `photo` is None if only the faces were requested. `fidelity` is None
-    without a photo or if unknown. `stopped_early`: the search reached a limit, so that faces may be missing.
-    `timings` are milliseconds by stage.
+    without a photo or if unknown. `stopped_early`: the search reached a limit, so that faces may be missing. `eyes`
+    are all eyes of the photo, in the order in which they are drawn. `timings` are milliseconds by stage.
     """
 
     faces: tuple[Face, ...]
@@ -106,4 +106,5 @@ class Result:
     fidelity: Fidelity | None = None
     dropped: tuple[str, ...] = ()
     stopped_early: bool = False
+    eyes: tuple[Eye, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)

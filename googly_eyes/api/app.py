@@ -64,9 +64,14 @@ def _googly_eyes(request: HttpRequest, detector: Detector, settings: Settings, l
     started = time.perf_counter()
     photo_request = read_request(request)
     log_fields["request_ms"] = _ms_since(started)
-    result = googlify(photo_request.photo, photo_request.options, detector, settings)
+    result = googlify(photo_request.photo, photo_request.options, detector, settings, photo_request.placement)
     log_fields |= {f"{stage}_ms": round(ms, 1) for stage, ms in result.timings.items()}
-    log_fields |= {"faces": len(result.faces), "seed": result.seed, "media_type": result.media_type}
+    log_fields |= {
+        "faces": len(result.faces),
+        "eyes": len(result.eyes),
+        "seed": result.seed,
+        "media_type": result.media_type,
+    }
     log_fields |= {"fidelity": result.fidelity} if result.fidelity else {}
     log_fields |= {"stopped_early": True} if result.stopped_early else {}
     started = time.perf_counter()

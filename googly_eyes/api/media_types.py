@@ -2,4 +2,5 @@
 
 JSON = "application/json"
 OCTET_STREAM = "application/octet-stream"
+FORM = "multipart/form-data"
 URL_ENCODED_FORM = "application/x-www-form-urlencoded"

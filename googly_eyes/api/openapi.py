@@ -29,6 +29,7 @@ STOPPED_EARLY = "The search reached its limit of candidates or time, so that fac
 # The result's fields in headers, by the name in FIELDS.
 HEADERS: dict[str, tuple[str, Json]] = {
     "faces": ("The number of faces.", COUNT),
+    "eyes": ("The number of googly eyes.", COUNT),
     "seed": (SEED, COUNT),
     "fidelity": (FIDELITY, FIDELITIES),
     "dropped": (f"{DROPPED} Separated by commas; absent if there are none.", {"type": "string"}),
@@ -64,6 +65,7 @@ def document() -> Json:
                 "Request": _request(),
                 "Answer": _answer(),
                 "Face": _face(),
+                "Eye": _eye(),
                 "Health": _health(),
                 "Error": _error(),
             },
@@ -144,6 +146,11 @@ def _answer() -> Json:
             },
             "media_type": {"type": "string", "description": "The media type of `image`. Absent if `answer` is faces."},
             "faces": {"type": "array", "items": _ref("schemas/Face"), "description": "In descending order of score."},
+            "eyes": {
+                "type": "array",
+                "items": _ref("schemas/Eye"),
+                "description": "All googly eyes of the photo, in the order in which they are drawn.",
+            },
             "seed": COUNT | {"description": SEED},
             "fidelity": FIDELITIES | {"description": f"{FIDELITY} Absent if `answer` is faces."},
             "dropped": {
@@ -154,7 +161,7 @@ def _answer() -> Json:
             "stopped_early": {"const": True, "description": f"{STOPPED_EARLY} Absent otherwise."},
             "request_id": {"type": "string"},
         },
-        required=["faces", "seed", "request_id"],
+        required=["faces", "eyes", "seed", "request_id"],
     )
 
 
@@ -168,7 +175,7 @@ def _face() -> Json:
             | {"description": "Right and left are the person's own. Not clipped to the photo."},
             "eyes": {
                 "type": "array",
-                "items": _eye(),
+                "items": _ref("schemas/Eye"),
                 "maxItems": len(get_args(Side)),
                 "description": "The googly eyes of the face, right before left. A profile has one.",
             },
@@ -179,8 +186,9 @@ def _face() -> Json:
 
 def _eye() -> Json:
     length = {"type": "number", "minimum": 0}
-    values = {"side": {"enum": list(get_args(Side))}, "centre": POINT, "radius": length, "pupil": POINT}
-    return _object({**values, "pupil_radius": length}, required=[*values, "pupil_radius"])
+    values = {"centre": POINT, "radius": length, "pupil": POINT, "pupil_radius": length}
+    side = {"type": "string", "enum": list(get_args(Side)), "description": "Absent if unknown."}
+    return _object({"side": side, **values}, required=list(values))
 
 
 def _health() -> Json:

@@ -113,7 +113,7 @@ def _face_to_json(face: Face) -> dict[str, object]:
 
 def _eye_to_json(eye: Eye) -> dict[str, object]:
     return {
-        "side": eye.side,
+        **({} if eye.side is None else {"side": eye.side}),
         "centre": _rounded(eye.centre.x, eye.centre.y),
         "radius": round(eye.radius, 2),
         "pupil": _rounded(eye.pupil.x, eye.pupil.y),
@@ -129,11 +129,12 @@ def _face_from_json(value: Mapping[str, Any]) -> Face:
 
 
 def _eye_from_json(value: Mapping[str, Any]) -> Eye:
-    if value["side"] not in get_args(Side):
+    side = value.get("side")
+    if side is not None and side not in get_args(Side):
         raise ValueError("a side other than right and left")
     radius, pupil_radius = _finite([value["radius"], value["pupil_radius"]])
     centre, pupil = Point(*_finite(value["centre"])), Point(*_finite(value["pupil"]))
-    return Eye(value["side"], centre, radius, pupil, pupil_radius)
+    return Eye(side, centre, radius, pupil, pupil_radius)
 
 
 def _rounded(*coordinates: float) -> list[float]:
@@ -154,6 +155,13 @@ FIELDS = (
         to_json=lambda faces: [_face_to_json(face) for face in faces],
         to_header=lambda faces: str(len(faces)),
         from_json=lambda value: tuple(_face_from_json(face) for face in value),
+        required=True,
+    ),
+    Field(
+        "eyes",
+        to_json=lambda eyes: [_eye_to_json(eye) for eye in eyes],
+        to_header=lambda eyes: str(len(eyes)),
+        from_json=lambda value: tuple(_eye_from_json(eye) for eye in value or ()),  # services before 0.1.0 send none
         required=True,
     ),
     Field("seed", to_json=int, to_header=str, from_json=int, required=True),

@@ -78,12 +78,13 @@ class RemoteService:
         found = self._request(copy.jpeg, replace(options, answer="faces"), read_shape(copy.jpeg))
         timings["request"] = _ms_since(started)
         faces = add_eyes(scale_to_photo(found.faces, copy), options, found.seed)
-        found = replace(found, faces=faces, media_type=original.media_type, timings=timings)
+        eyes = tuple(painting_order(faces))
+        found = replace(found, faces=faces, eyes=eyes, media_type=original.media_type, timings=timings)
         if options.answer == "faces":
             return found
         started = time.perf_counter()
         with open_original() as original:
-            draw(original, painting_order(faces))
+            draw(original, eyes)
             encoded = original.encode()
         timings["draw"] = _ms_since(started)
         return replace(found, photo=encoded.data, fidelity=encoded.fidelity, dropped=encoded.dropped)
