@@ -16,7 +16,7 @@ from googly_eyes.options import Options
 from googly_eyes.types import LANDMARKS, Box, Eye, Face, Point, Side, make_face
 
 MAX_FACES, MAX_EYES = 1000, 2000
-MAX_COORDINATE = 1e6  # pixels; any photo is smaller. Excludes NaN, infinities and integers without a float
+MAX_COORDINATE = 1_000_000  # pixels; any photo is smaller. Excludes NaN, infinities and integers without a float
 ROUNDING = 0.03  # pixels: the largest error of a distance in an answer, whose numbers are rounded to 0.01
 
 T = TypeVar("T")

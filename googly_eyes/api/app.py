@@ -8,15 +8,22 @@ from dataclasses import replace
 from traceback import walk_tb
 
 from googly_eyes import __version__
+from googly_eyes.api.docs import CONTENT_SECURITY_POLICY, page
 from googly_eyes.api.openapi import document
 from googly_eyes.api.request import HttpRequest, read_request
-from googly_eyes.api.response import HttpResponse, error_response, json_response, result_response
+from googly_eyes.api.response import HttpResponse, error_response, json_response, page_response, result_response
 from googly_eyes.detection.detector import Detector
 from googly_eyes.errors import BadRequestError, GooglyError, MethodNotAllowedError, NotFoundError, TooLargeError
 from googly_eyes.pipeline import googlify
 from googly_eyes.settings import Settings
 
-METHODS = {"/": "POST", "/googly_eyes": "POST", "/health": "GET, HEAD", "/openapi.json": "GET, HEAD"}
+METHODS = {
+    "/": "POST",
+    "/googly_eyes": "POST",
+    "/health": "GET, HEAD",
+    "/openapi.json": "GET, HEAD",
+    "/docs": "GET, HEAD",
+}
 HTTP_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 SHA256_SHOWN = 12  # hex digits, enough to tell one model from another
 
@@ -57,6 +64,8 @@ def _route(request: HttpRequest, detector: Detector, settings: Settings, log_fie
             return _health(request, settings)
         case "GET" | "HEAD", "/openapi.json":
             return json_response(document(), request.request_id)
+        case "GET" | "HEAD", "/docs":
+            return page_response(page(), CONTENT_SECURITY_POLICY, request.request_id)
     raise _no_such_endpoint(request)
 
 

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from pybase64 import b64decode, b64encode
 
-from googly_eyes.api.media_types import JSON
+from googly_eyes.api.media_types import HTML, JSON
 from googly_eyes.errors import GooglyError
 from googly_eyes.types import LANDMARKS, Box, Eye, Face, Fidelity, Point, Result, Side, make_face
 
@@ -70,6 +70,18 @@ def from_json(value: Mapping[str, Any], media_type: str, *, has_photo: bool) -> 
 def json_response(value: Mapping[str, object], request_id: str, *, status: int = 200) -> HttpResponse:
     """Return a response with a JSON object, in ASCII."""
     return _json(json.dumps(value).encode(), request_id, status=status)
+
+
+def page_response(html: str, content_security_policy: str, request_id: str) -> HttpResponse:
+    """Return a response with a page in ASCII."""
+    headers = {
+        "content-type": f"{HTML}; charset=utf-8",
+        "content-security-policy": content_security_policy,
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        REQUEST_ID_HEADER: request_id,
+    }
+    return HttpResponse(200, headers, html.encode())
 
 
 def result_response(result: Result, request_id: str, *, prefer_photo: bool) -> HttpResponse:

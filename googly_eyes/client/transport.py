@@ -147,7 +147,7 @@ class Transport:
         error = value.get("error")
         api_error = error if isinstance(error, dict) and "message" in error else None
         if status in {401, 403}:
-            return self._forbidden(response, str(value.get("Message") or value.get("message") or ""))
+            return self._forbidden(response, value)
         if status in {429, 503}:
             message = f"{self._url} is busy ({status}). Try again later, or send fewer photos at a time (--jobs)."
             return BusyError(message, retry_after=_retry_after_s(response))
@@ -160,7 +160,10 @@ class Transport:
             return _photo_error(status, api_error)
         return self.not_googly(f"it answers with status {status}")
 
-    def _forbidden(self, response: requests.Response, aws_message: str) -> ForbiddenError:
+    def _forbidden(self, response: requests.Response, value: Mapping[str, Any]) -> ForbiddenError:
+        if isinstance(value.get("error"), dict):  # from `googly serve`, not from AWS
+            return ForbiddenError(f"{self._url} refuses the request: {value['error'].get('message')}")
+        aws_message = str(value.get("Message") or value.get("message") or "")
         if self._signer is not None:
             return self._signer.explain(response, aws_message)
         return ForbiddenError(

@@ -1,9 +1,13 @@
 import base64
+import io
 import json
 import re
 from random import Random
+from urllib.parse import urlencode
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from googly_eyes import __version__
 from googly_eyes.api import app
@@ -13,6 +17,7 @@ from googly_eyes.errors import SettingError
 from googly_eyes.settings import load_settings
 from googly_eyes.types import Result
 from testing import people
+from testing.forms import form_body
 
 SETTINGS = load_settings({})
 FINGERPRINT = re.compile(r"[0-9a-f]{12}")
@@ -47,6 +52,20 @@ def failing_googlify(error):
         raise error
 
     return googlify
+
+
+def json_photo(photo):
+    return {"image": base64.b64encode(photo).decode()}
+
+
+def pixels(data):
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+
+
+def assert_similar(one, other):
+    """Assert that photos differ only by the rounding of coordinates in answers."""
+    difference = abs(pixels(one) - pixels(other)).max(axis=2)
+    assert (difference > 24).mean() < 0.0002
 
 
 def error_of(response):
@@ -94,6 +113,53 @@ def test_each_request_without_a_seed_gets_a_new_one(send, photo):
     assert len({send(body=photo, query="answer=faces").body for _ in range(3)}) == 3
 
 
+def test_a_form_gets_the_same_answers_as_a_photo_in_the_body(send, photo):
+    body, content_type = form_body({"seed": "5", "pupil_size_range": "0.2-0.3"}, photo)
+    raw = send(body=photo, query="pupil_size_range=0.2-0.3&seed=5")
+    form = send(body=body, content_type=content_type)
+    assert (form.status, form.headers, form.body) == (200, raw.headers, raw.body)
+    assert json.loads(send(body=body, content_type=content_type, accept="application/json").body)["image"]
+
+
+def test_the_eyes_of_an_answer_draw_the_same_photo_again(send, photo):
+    answer = json.loads(send(body=photo, query="seed=5", accept="application/json").body)
+    eyes = json.dumps(answer["eyes"])
+    body, content_type = form_body({"eyes": eyes}, photo)
+    drawn = [
+        send(body=body, content_type=content_type),
+        send(body=photo, query=urlencode({"eyes": eyes})),
+        send(
+            body=json.dumps({**json_photo(photo), "eyes": answer["eyes"]}),
+            content_type="application/json",
+            accept="image/*",
+        ),
+    ]
+    assert {response.body for response in drawn} == {drawn[0].body}
+    assert drawn[0].headers["x-googly-faces"] == "0"
+    assert int(drawn[0].headers["x-googly-eyes"]) == len(answer["eyes"]) >= 2
+    assert_similar(drawn[0].body, base64.b64decode(answer["image"]))
+
+
+def test_the_faces_of_an_answer_draw_nearly_the_same_photo_with_the_same_seed(send, photo):
+    answer = json.loads(send(body=photo, query="seed=5", accept="application/json").body)
+    body = json.dumps({**json_photo(photo), "faces": answer["faces"], "seed": 5})
+    again = json.loads(send(body=body, content_type="application/json").body)
+    assert_similar(base64.b64decode(again["image"]), base64.b64decode(answer["image"]))
+    assert [face["landmarks"] for face in again["faces"]] == [face["landmarks"] for face in answer["faces"]]
+
+
+def test_an_empty_list_of_eyes_returns_the_photo_without_eyes(send, photo):
+    response = send(body=photo, query="eyes=[]")
+    assert (response.status, response.headers["x-googly-eyes"]) == (200, "0")
+    assert np.array_equal(pixels(response.body), pixels(photo))
+
+
+def test_eyes_that_do_not_fit_the_photo_get_422(send, photo):
+    response = send(body=photo, query=urlencode({"eyes": '[{"centre": [5, 5], "radius": 5000}]'}))
+    assert response.status == 422
+    assert error_of(response)["details"] == {"option": "eyes", "index": 0, "member": "radius"}
+
+
 def test_health_returns_the_version_and_the_model(send):
     health = json.loads(send("GET", "/health").body)
     assert health["version"] == __version__
@@ -102,7 +168,7 @@ def test_health_returns_the_version_and_the_model(send):
     assert health["request_id"] == "the-id"
 
 
-@pytest.mark.parametrize("path", ["/health", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/health", "/openapi.json", "/docs"])
 def test_head_returns_the_headers_of_get_without_a_body(send, path):
     head, get = send("HEAD", path), send("GET", path)
     assert get.body
@@ -132,7 +198,7 @@ def test_a_wrong_method_gets_405_with_the_allowed_methods(send, method, path, al
 def test_an_unknown_path_gets_404_with_the_known_paths(send, path):
     response = send("GET", path)
     assert response.status == 404
-    assert error_of(response)["details"]["paths"] == ["/", "/googly_eyes", "/health", "/openapi.json"]
+    assert error_of(response)["details"]["paths"] == ["/", "/googly_eyes", "/health", "/openapi.json", "/docs"]
 
 
 def test_a_response_that_the_transport_cannot_send_becomes_413_with_advice(send, photo):

@@ -19,8 +19,8 @@ from googly_eyes.settings import load_settings
 from lambda_fn import handler as handler_module
 from lambda_fn.handler import MAX_RESULT, handler, result_size
 from testing import people
-from testing.forms import form_body
 from testing.events import event, json_event, raw_event
+from testing.forms import form_body
 from testing.paths import ROOT
 
 CONTEXT = SimpleNamespace(aws_request_id="11111111-2222-4333-8444-555555555555")
