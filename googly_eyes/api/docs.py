@@ -129,8 +129,7 @@ def _type(schema: Json) -> str:
             kind = "JSON text"
         case other:
             kind = other
-    default = f", default <code>{_text(schema['default'])}</code>" if "default" in schema else ""
-    return f"{kind}{_range(schema)}{default}"
+    return f"{kind}{_range(schema)}"
 
 
 def _count(schema: Json) -> str:

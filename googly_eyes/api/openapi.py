@@ -9,8 +9,8 @@ from typing import Any
 from googly_eyes import __version__
 from googly_eyes.api.media_types import FORM, HTML, JSON, OCTET_STREAM
 from googly_eyes.api.response import FIELDS, REQUEST_ID_HEADER
-from googly_eyes.api.schemas import BINARY, PHOTO, RESULT_FIELDS, all_schemas, placement_as_text
-from googly_eyes.options import TABLE, Option, as_text
+from googly_eyes.api.schemas import BINARY, PHOTO, RESULT_FIELDS, all_schemas, described, placement_as_text
+from googly_eyes.options import TABLE, Option
 
 Json = dict[str, Any]
 
@@ -36,6 +36,9 @@ BASE64 = {
     "summary": "Put googly eyes on every face of a photo that is sent in JSON.",
     "description": "The answer is JSON, or the photo if `Accept` prefers `image/*`.",
 }
+ANSWER = {"$ref": "#/components/schemas/Answer"}
+# The JSON of an answer at `/`. If it were named exactly, clients of openapi-python-client would parse photos as JSON.
+ANY_APPLICATION = "application/*"
 
 
 def document() -> Json:
@@ -74,26 +77,25 @@ def _raw() -> Json:
     return RAW | {
         "parameters": [*map(_parameter, TABLE), *map(_placement_parameter, ("faces", "eyes"))],
         "requestBody": {"required": True, "content": contents},
-        "responses": _responses("image/*", JSON),
+        "responses": _responses({"image/*": BINARY, ANY_APPLICATION: ANSWER}),
     }
 
 
 def _base64() -> Json:
     return BASE64 | {
         "requestBody": {"required": True, "content": {JSON: {"schema": _ref("schemas/Request")}}},
-        "responses": _responses(JSON, "image/*"),
+        "responses": _responses({JSON: ANSWER, "image/*": BINARY}),
     }
 
 
-def _responses(*media_types: str) -> Json:
-    schemas = {JSON: _ref("schemas/Answer"), "image/*": BINARY}
+def _responses(contents: Json) -> Json:
     headers = {REQUEST_ID_HEADER: _ref("headers/RequestId")}
     headers |= {field.header: _ref(f"headers/{_header_name(field.name)}") for field in FIELDS}
     return {
         "200": {
             "description": f"{PHOTO} Or the result in JSON.",
             "headers": headers,
-            "content": {media_type: {"schema": schemas[media_type]} for media_type in media_types},
+            "content": {media_type: {"schema": schema} for media_type, schema in contents.items()},
         },
         **{str(status): _ref(f"responses/{status}") for status in ERRORS},
     }
@@ -112,12 +114,10 @@ def _get(operation: str, summary: str, media_type: str, schema: Json) -> Json:
 
 
 def _parameter(option: Option) -> Json:
-    # The default is not in the schema: clients would send it in the query of a form too, where it is refused.
-    default = "a new random value" if option.default is None else as_text(option.default)
     return {
         "name": option.name,
         "in": "query",
-        "description": f"{option.help} Default: {default}. Only for a photo that is sent as the body.",
+        "description": f"{described(option)} Only for a photo that is sent as the body.",
         "schema": option.kind.query_schema(),
     }
 

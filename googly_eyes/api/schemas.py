@@ -67,6 +67,7 @@ def all_schemas() -> Json:
         "Answer": _answer(),
         "Face": _face(),
         "Eye": _eye(),
+        "EyeOfFace": _eye() | {"required": ["side", *_eye()["required"]]},
         "Health": _health(),
         "Error": _error(),
     }
@@ -84,23 +85,24 @@ def placement_as_text(name: str) -> Json:
 
 def _request() -> Json:
     image = {"type": "string", "contentEncoding": "base64", "description": "The photo."}
-    options = {option.name: _field(option, option.kind.json_schema()) for option in TABLE}
+    options = {option.name: option.kind.json_schema() | {"description": described(option)} for option in TABLE}
     placements = {name: {**schema, "description": text} for name, (text, schema) in PLACEMENTS.items()}
     return _object({"image": image} | options | placements, required=["image"])
 
 
 def _form() -> Json:
     image = BINARY | {"description": "The photo, as a file."}
-    options = {option.name: _field(option, option.kind.query_schema()) for option in TABLE}
+    options = {option.name: option.kind.query_schema() | {"description": described(option)} for option in TABLE}
     placements = {name: placement_as_text(name) for name in PLACEMENTS}
     return _object({"image": image} | options | placements, required=["image"])
 
 
-def _field(option: Option, schema: Json) -> Json:
-    value = option.default
-    if isinstance(value, tuple) and schema["type"] == "string":
-        value = as_text(value)
-    return schema | {"description": option.help} | ({} if value is None else {"default": value})
+def described(option: Option) -> str:
+    """Return the help of an option with its default.
+
+    The default is not in the schema: generated clients would require the option, or send it where it is refused.
+    """
+    return f"{option.help} Default: {'random' if option.default is None else as_text(option.default)}."
 
 
 def _face_to_draw() -> Json:
@@ -198,7 +200,7 @@ def _face() -> Json:
             | {"description": "Right and left are the person's own. Not clipped to the photo."},
             "eyes": {
                 "type": "array",
-                "items": {"$ref": "#/components/schemas/Eye"},
+                "items": {"$ref": "#/components/schemas/EyeOfFace"},
                 "maxItems": len(get_args(Side)),
                 "description": "The googly eyes of the face, right before left. A profile has one.",
             },

@@ -11,7 +11,7 @@ from referencing.jsonschema import DRAFT202012
 from googly_eyes.api.openapi import ERRORS
 from googly_eyes.api.response import error_response
 from googly_eyes.detection import crops
-from googly_eyes.options import NAMES, TABLE
+from googly_eyes.options import NAMES, TABLE, as_text
 from googly_eyes.server.origin import ForbiddenOriginError
 from googly_eyes.server.worker_queue import QueueFullError
 from lambda_fn.handler import handler
@@ -48,24 +48,15 @@ def test_the_contract_is_valid_openapi(contract):
     validate(contract)
 
 
-def test_every_option_is_a_parameter_and_a_field_with_its_help(contract):
+def test_every_option_is_a_parameter_and_a_field_with_its_help_and_default(contract):
     parameters = {parameter["name"]: parameter for parameter in contract["paths"]["/"]["post"]["parameters"]}
     schemas = contract["components"]["schemas"]
     assert list(parameters) == [*NAMES, "faces", "eyes"]
-    for fields in (schemas["Request"]["properties"], schemas["Form"]["properties"]):
-        assert list(fields) == ["image", *NAMES, "faces", "eyes"]
+    for fields in (schemas["Request"]["properties"], schemas["Form"]["properties"], parameters):
+        assert list(fields)[-len(NAMES) - 2 :] == [*NAMES, "faces", "eyes"]
         for option in TABLE:
-            assert option.help in parameters[option.name]["description"]
-            assert fields[option.name]["description"] == option.help
-
-
-def test_every_default_is_valid_for_its_schema(contract):
-    schemas = contract["components"]["schemas"]
-    for fields in (schemas["Request"]["properties"], schemas["Form"]["properties"]):
-        defaults = [schema for schema in fields.values() if "default" in schema]
-        assert len(defaults) == sum(option.default is not None for option in TABLE)
-        for schema in defaults:
-            jsonschema.validate(schema["default"], schema)
+            default = "random" if option.default is None else as_text(option.default)
+            assert fields[option.name]["description"].startswith(f"{option.help} Default: {default}.")
 
 
 def test_the_contract_has_exactly_the_paths_of_the_service(contract):
