@@ -1,4 +1,4 @@
-"""Process one photo: open it, find its faces, compute and draw the eyes, encode it."""
+"""Process one photo: open it, find its faces or take those of a placement, draw the eyes, encode it."""
 
 import time
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from googly_eyes.errors import BadOptionError, TooLargeError
 from googly_eyes.eyes import painting_order, place_eyes
 from googly_eyes.options import MAX_SEED, Options
 from googly_eyes.photo.photo import Photo, open_photo
-from googly_eyes.placement import Placement
+from googly_eyes.placement import Placement, SentEyes, SentFaces
 from googly_eyes.settings import Settings
 from googly_eyes.types import Eye, Face, Result
 
@@ -20,41 +20,36 @@ from googly_eyes.types import Eye, Face, Result
 MAX_COVER, FREE_COVER = 4, 16_000_000
 
 
-def googlify(
-    data: bytes, options: Options, detector: Detector, settings: Settings, placement: Placement | None = None
-) -> Result:
-    """Put googly eyes on every face of a photo, or where `placement` says, which needs no detection.
+def googlify(data: bytes, options: Options, source: Detector | Placement, settings: Settings) -> Result:
+    """Put googly eyes on the faces that a detector finds, or on the faces or eyes of a placement.
 
-    The same photo, seed, options and placement give the same bytes. Raises the errors of `open_photo`, TooLargeError
-    if the memory is not enough, and BadOptionError for a placement that does not fit the photo.
+    The same photo, seed, options and source give the same bytes. Raises the errors of `open_photo`, TooLargeError if
+    the memory is not enough, and BadOptionError for a placement that does not fit the photo.
     """
     try:
-        return _googlify(data, options, detector, settings, placement)
+        return _googlify(data, options, source, settings)
     except MemoryError as error:
         message = "There is not enough memory for this photo. Send a smaller copy."
         raise TooLargeError(message, code="out_of_memory") from error
 
 
-def _googlify(
-    data: bytes, options: Options, detector: Detector, settings: Settings, placement: Placement | None
-) -> Result:
+def _googlify(data: bytes, options: Options, source: Detector | Placement, settings: Settings) -> Result:
     watch = _Stopwatch()
     seed = SystemRandom().randint(0, MAX_SEED) if options.seed is None else options.seed
-    encoded = None
+    encoded, stopped_early = None, False
     with open_photo(
         data, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels, max_memory=settings.max_memory
     ) as photo:
         watch.lap("read")
-        stopped_early = False
-        if placement is None:
-            found = find(photo, detector, min_score=options.min_score, detail=options.detail)
+        if isinstance(source, SentFaces | SentEyes):
+            faces, eyes = source.place(photo.width, photo.height, options, Random(seed))
+            _check_area(eyes, photo)
+        else:
+            found = find(photo, source, min_score=options.min_score, detail=options.detail)
             stopped_early = found.stopped_early
             watch.lap("find")
             faces = add_eyes(found.faces, options, seed)
             eyes = tuple(painting_order(faces))
-        else:
-            faces, eyes = placement.place(photo.width, photo.height, options, Random(seed))
-            _check_area(eyes, photo)
         if options.answer != "faces":
             draw(photo, eyes)
             watch.lap("draw")

@@ -6,9 +6,9 @@ Coordinates are pixels of the upright photo.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from math import dist
+from math import hypot
 from random import Random
-from typing import Protocol, TypeGuard, TypeVar
+from typing import TypeGuard, TypeVar
 
 from googly_eyes.errors import BadOptionError
 from googly_eyes.eyes import SIDES, painting_order, random_eye, visible_sides, with_eyes
@@ -23,16 +23,6 @@ T = TypeVar("T")
 Placed = tuple[tuple[Face, ...], tuple[Eye, ...]]
 
 
-class Placement(Protocol):
-    """Faces or eyes to draw."""
-
-    def place(self, width: int, height: int, options: Options, random: Random) -> Placed:
-        """Return the faces with their eyes, and all eyes in the order in which they are drawn.
-
-        Raises BadOptionError, with the index, for one that is outside of a photo of `width` x `height`.
-        """
-
-
 @dataclass(frozen=True, slots=True)
 class SentFaces:
     """Faces, each with the sides of its eyes to draw."""
@@ -40,7 +30,10 @@ class SentFaces:
     faces: tuple[tuple[Face, tuple[Side, ...]], ...]
 
     def place(self, width: int, height: int, options: Options, random: Random) -> Placed:
-        """Implement Placement.place: the eyes are computed from the options and drawn from `random`, in order."""
+        """Return the faces with eyes from the options and `random`, and all eyes in the order in which they are drawn.
+
+        Raises BadOptionError, with the index, for a face outside of a photo of `width` x `height`.
+        """
         for index, (face, _) in enumerate(self.faces):
             for name, point in face.landmarks.items():
                 _check_within(point, width, height, index, option="faces", member=f"landmarks.{name}")
@@ -61,25 +54,39 @@ class SentEye:
     pupil: Point | None
     pupil_radius: float | None
 
-    def with_pupil(self, options: Options, random: Random) -> Eye:
-        if self.pupil is None or self.pupil_radius is None:
-            return random_eye(
-                self.side, self.centre, self.radius, pupil_size_range=options.pupil_size_range, random=random
-            )
-        return Eye(self.side, self.centre, self.radius, self.pupil, self.pupil_radius)
-
 
 @dataclass(frozen=True, slots=True)
 class SentEyes:
     eyes: tuple[SentEye, ...]
 
     def place(self, width: int, height: int, options: Options, random: Random) -> Placed:
-        """Implement Placement.place, with no faces and the eyes in their order."""
+        """Return no faces, and the eyes in their order. Raises BadOptionError, with the index, for a wrong one."""
         for index, eye in enumerate(self.eyes):
-            _check_within(eye.centre, width, height, index, option="eyes", member="centre")
-            if eye.radius > max(width, height):
-                raise _wrong("eyes", index, "radius", f"at most {max(width, height)}, the long side of the photo")
-        return (), tuple(eye.with_pupil(options, random) for eye in self.eyes)
+            _check_eye(eye, width, height, index)
+        return (), tuple(_with_pupil(eye, options, random) for eye in self.eyes)
+
+
+Placement = SentFaces | SentEyes
+
+
+def _check_eye(eye: SentEye, width: int, height: int, index: int) -> None:
+    _check_within(eye.centre, width, height, index, option="eyes", member="centre")
+    long_side = max(width, height)
+    if not 0 < eye.radius <= long_side:
+        raise _wrong("eyes", index, "radius", f"above 0 and at most {long_side}, the long side of the photo")
+    if eye.pupil is not None and eye.pupil_radius is not None:
+        reach = hypot(eye.pupil.x - eye.centre.x, eye.pupil.y - eye.centre.y)
+        if not 0 <= eye.pupil_radius <= eye.radius + ROUNDING - reach:
+            allowed = (
+                f"inside the eye: its distance from the centre and pupil_radius are at most {eye.radius:g} together"
+            )
+            raise _wrong("eyes", index, "pupil", allowed)
+
+
+def _with_pupil(eye: SentEye, options: Options, random: Random) -> Eye:
+    if eye.pupil is None or eye.pupil_radius is None:
+        return random_eye(eye.side, eye.centre, eye.radius, pupil_size_range=options.pupil_size_range, random=random)
+    return Eye(eye.side, eye.centre, eye.radius, eye.pupil, eye.pupil_radius)
 
 
 def placement_of_faces(faces: Iterable[Face]) -> SentFaces:
@@ -87,6 +94,11 @@ def placement_of_faces(faces: Iterable[Face]) -> SentFaces:
     return SentFaces(
         tuple((face, tuple(eye.side for eye in face.eyes if eye.side) or visible_sides(face)) for face in faces)
     )
+
+
+def placement_of_eyes(eyes: Iterable[Eye]) -> SentEyes:
+    """Return the placement of eyes, for example of an earlier result."""
+    return SentEyes(tuple(SentEye(eye.side, eye.centre, eye.radius, eye.pupil, eye.pupil_radius) for eye in eyes))
 
 
 def read_placement(sent: Mapping[str, object]) -> Placement | None:
@@ -113,21 +125,14 @@ def _read_list(option: str, value: object, most: int, read: Callable[["_Element"
 
 
 def _read_eye(element: "_Element") -> SentEye:
-    centre, radius = element.point("centre"), element.length("radius")
-    if radius == 0:
-        raise element.wrong("radius", "above 0")
     side = element.side() if element.has("side") else None
+    centre, radius = element.point("centre"), element.number("radius", 0, MAX_COORDINATE)
     if element.has("pupil") != element.has("pupil_radius"):
         given, missing = ("pupil", "pupil_radius") if element.has("pupil") else ("pupil_radius", "pupil")
         raise element.wrong(given, f"sent together with {missing}, or not at all")
     if not element.has("pupil"):
         return SentEye(side, centre, radius, None, None)
-    pupil, pupil_radius = element.point("pupil"), element.length("pupil_radius")
-    if dist((centre.x, centre.y), (pupil.x, pupil.y)) + pupil_radius > radius + ROUNDING:
-        raise element.wrong(
-            "pupil", f"inside the eye: its distance from the centre and pupil_radius make at most {radius:g}"
-        )
-    return SentEye(side, centre, radius, pupil, pupil_radius)
+    return SentEye(side, centre, radius, element.point("pupil"), element.number("pupil_radius", 0, MAX_COORDINATE))
 
 
 def _read_face(element: "_Element") -> tuple[Face, tuple[Side, ...]]:
@@ -174,9 +179,6 @@ class _Element:
 
     def point(self, name: str) -> Point:
         return Point(*self.numbers(name, 2))
-
-    def length(self, name: str) -> float:
-        return self.number(name, 0, MAX_COORDINATE)
 
     def number(self, name: str, low: float, high: float) -> float:
         value = self._required(name)

@@ -8,6 +8,8 @@ has the smaller x.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import hypot
+from os import PathLike
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -108,3 +110,13 @@ class Result:
     stopped_early: bool = False
     eyes: tuple[Eye, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write the photo to a file, replacing it, and return its path. `media_type` names the format of the photo.
+
+        Raises ValueError without a photo, and OSError if the file cannot be written.
+        """
+        if self.photo is None:
+            raise ValueError('there is no photo in a result with answer="faces"')
+        Path(path).write_bytes(self.photo)
+        return Path(path)

@@ -227,14 +227,14 @@ def test_eyes_that_cover_too_many_pixels_together_are_refused_with_the_limit():
     whole = {"centre": [200, 150], "radius": 400}
     most = FREE_COVER // (WIDTH * HEIGHT)
     with pytest.raises(BadOptionError) as caught:
-        googlify(photo, Options(answer="faces"), None, SETTINGS, read_placement({"eyes": [whole] * (most + 1)}))
+        googlify(photo, Options(answer="faces"), read_placement({"eyes": [whole] * (most + 1)}), SETTINGS)
     assert caught.value.details["max_pixels"] == FREE_COVER
-    assert googlify(photo, Options(answer="faces"), None, SETTINGS, read_placement({"eyes": [whole] * most})).eyes
+    assert googlify(photo, Options(answer="faces"), read_placement({"eyes": [whole] * most}), SETTINGS).eyes
 
 
 def test_a_photo_with_given_eyes_needs_no_detector():
     result = googlify(
-        stored(landscape(WIDTH, HEIGHT), 1, "PNG"), Options(seed=1), None, SETTINGS, read_placement({"eyes": [EYE]})
+        stored(landscape(WIDTH, HEIGHT), 1, "PNG"), Options(seed=1), read_placement({"eyes": [EYE]}), SETTINGS
     )
     assert len(result.eyes) == 1
     assert list(result.timings) == ["read", "draw", "write"]

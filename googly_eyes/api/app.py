@@ -73,7 +73,8 @@ def _googly_eyes(request: HttpRequest, detector: Detector, settings: Settings, l
     started = time.perf_counter()
     photo_request = read_request(request)
     log_fields["request_ms"] = _ms_since(started)
-    result = googlify(photo_request.photo, photo_request.options, detector, settings, photo_request.placement)
+    source = detector if photo_request.placement is None else photo_request.placement
+    result = googlify(photo_request.photo, photo_request.options, source, settings)
     log_fields |= {f"{stage}_ms": round(ms, 1) for stage, ms in result.timings.items()}
     log_fields |= {
         "faces": len(result.faces),

@@ -13,6 +13,7 @@ from pybase64 import b64decode, b64encode
 
 from googly_eyes.api.media_types import HTML, JSON
 from googly_eyes.errors import GooglyError
+from googly_eyes.placement import Placement, SentEye, SentEyes
 from googly_eyes.types import LANDMARKS, Box, Eye, Face, Fidelity, Point, Result, Side, make_face
 
 REQUEST_ID_HEADER = "x-request-id"
@@ -52,6 +53,14 @@ class Field:
 def to_json(result: Result) -> dict[str, object]:
     """Return the JSON object of a result, without the photo and the request id."""
     return {field.name: field.to_json(getattr(result, field.name)) for field in FIELDS if field.present_in(result)}
+
+
+def placement_to_json(placement: Placement) -> dict[str, object]:
+    """Return the field of a request that stands for a placement: `faces` or `eyes`."""
+    if isinstance(placement, SentEyes):
+        return {"eyes": [_eye_to_json(eye) for eye in placement.eyes]}
+    faces = [{**_face_to_json(face), "eyes": [{"side": side} for side in sides]} for face, sides in placement.faces]
+    return {"faces": faces}
 
 
 def from_json(value: Mapping[str, Any], media_type: str, *, has_photo: bool) -> Result:
@@ -123,11 +132,14 @@ def _face_to_json(face: Face) -> dict[str, object]:
     }
 
 
-def _eye_to_json(eye: Eye) -> dict[str, object]:
+def _eye_to_json(eye: Eye | SentEye) -> dict[str, object]:
+    side = {} if eye.side is None else {"side": eye.side}
+    disc = {"centre": _rounded(eye.centre.x, eye.centre.y), "radius": round(eye.radius, 2)}
+    if eye.pupil is None or eye.pupil_radius is None:
+        return {**side, **disc}
     return {
-        **({} if eye.side is None else {"side": eye.side}),
-        "centre": _rounded(eye.centre.x, eye.centre.y),
-        "radius": round(eye.radius, 2),
+        **side,
+        **disc,
         "pupil": _rounded(eye.pupil.x, eye.pupil.y),
         "pupil_radius": round(eye.pupil_radius, 2),
     }

@@ -22,7 +22,9 @@ from tenacity import (
 )
 from urllib3.exceptions import HTTPError
 
+from googly_eyes.api.form import PHOTO_FIELD
 from googly_eyes.api.media_types import JSON, OCTET_STREAM
+from googly_eyes.api.response import placement_to_json
 from googly_eyes.client.connection import CONNECT_S, READ_S, TOTAL_S, DeadlineAdapter
 from googly_eyes.client.signing import Signer
 from googly_eyes.errors import (
@@ -42,6 +44,7 @@ from googly_eyes.errors import (
     UnsupportedMediaError,
 )
 from googly_eyes.options import Options, as_text
+from googly_eyes.placement import Placement
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 ATTEMPTS = 5
@@ -50,6 +53,7 @@ MAX_WAIT_S = 30.0  # also if the service requests a longer delay
 MAX_BUSY_S = 300.0  # with no other response than 429 or 503, to any photo; then the rest of a batch is not sent
 CONNECTIONS = 64
 PIECE = 2**16  # bytes received in one operation
+RESPONSE_HEADERS = {"Accept": JSON, "Accept-Encoding": "identity"}
 _now = time.monotonic
 # The errors of a photo, by status.
 PHOTO_ERRORS = {kind.status: kind for kind in (BadRequestError, TooLargeError, UnsupportedMediaError, BadOptionError)}
@@ -73,7 +77,9 @@ class Transport:
             self._session.mount(scheme, DeadlineAdapter(pool_maxsize=CONNECTIONS))
         self._busy = _BusyTime()
 
-    def send(self, photo: bytes, options: Options, *, max_bytes: int) -> Mapping[str, Any]:
+    def send(
+        self, photo: bytes, options: Options, placement: Placement | None = None, *, max_bytes: int
+    ) -> Mapping[str, Any]:
         """Return the JSON object of a response with status 200; empty if the body is not a JSON object.
 
         BusyError, ServerFailedError and UnreachableError are raised after all attempts, any other error at once. The
@@ -81,7 +87,7 @@ class Transport:
         of BusyError after MAX_BUSY_S without another response. NotGooglyError is raised for a body over `max_bytes`.
         """
         try:
-            value = self._send_repeatedly(photo, options, max_bytes)
+            value = self._send_repeatedly(self._content(photo, options, placement), max_bytes)
         except BusyError as error:
             if self._busy.add() < MAX_BUSY_S:
                 raise
@@ -95,22 +101,22 @@ class Transport:
         self._busy.end()
         return value
 
-    def _send_repeatedly(self, photo: bytes, options: Options, max_bytes: int) -> Mapping[str, Any]:
+    def _send_repeatedly(self, content: Mapping[str, Any], max_bytes: int) -> Mapping[str, Any]:
         attempts = Retrying(
             stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(TOTAL_S),
             wait=_wait_s,
             retry=retry_if_exception_type((BusyError, ServerFailedError, UnreachableError)),
             reraise=True,
         )
-        return attempts(self._send_once, photo, options, max_bytes)
+        return attempts(self._send_once, content, max_bytes)
 
     def not_googly(self, reason: str) -> NotGooglyError:
         """Return the error for a response that does not follow this API."""
         return NotGooglyError(f"{self._url} is not a googly-eyes service: {reason}. Check the address.")
 
-    def _send_once(self, photo: bytes, options: Options, max_bytes: int) -> Mapping[str, Any]:
+    def _send_once(self, content: Mapping[str, Any], max_bytes: int) -> Mapping[str, Any]:
         try:
-            with self._post(photo, options) as response:
+            with self._post(content) as response:
                 body = self._read(response, max_bytes)
         except (requests.exceptions.SSLError, requests.exceptions.InvalidURL) as error:
             raise BadUrlError(f"{self._url} cannot be called: {_reason(error)}.") from error
@@ -122,11 +128,23 @@ class Transport:
             raise self._error(response, value)
         return value
 
-    def _post(self, photo: bytes, options: Options) -> requests.Response:
+    def _content(self, photo: bytes, options: Options, placement: Placement | None) -> Mapping[str, Any]:
+        """Return URL and body of a request: the photo as the body, or in a form if there is a placement.
+
+        A placement may be too long for a query.
+        """
+        texts = _fields(options)
+        if placement is None:
+            # No character needs encoding, and the fields are sorted: other queries have several valid signatures.
+            url = f"{self._url}?{urlencode(sorted(texts.items()))}"
+            return {"url": url, "data": photo, "headers": RESPONSE_HEADERS | {"Content-Type": OCTET_STREAM}}
+        texts |= {name: json.dumps(value) for name, value in placement_to_json(placement).items()}
+        file = (PHOTO_FIELD, photo, OCTET_STREAM)
+        return {"url": self._url, "data": texts, "files": {PHOTO_FIELD: file}, "headers": RESPONSE_HEADERS}
+
+    def _post(self, content: Mapping[str, Any]) -> requests.Response:
         return self._session.post(
-            f"{self._url}?{_query(options)}",
-            data=photo,
-            headers={"Content-Type": OCTET_STREAM, "Accept": JSON, "Accept-Encoding": "identity"},
+            **content,
             auth=self._signer or _no_credentials,  # a new signature for each attempt, because signatures expire
             timeout=(CONNECT_S, READ_S),
             allow_redirects=False,  # a redirect would send the photo to an address that the user did not name
@@ -223,10 +241,10 @@ def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedReque
     return request
 
 
-def _query(options: Options) -> str:
-    """Return all options but unset ones as a query. No character needs encoding, which would change the signature."""
+def _fields(options: Options) -> dict[str, str]:
+    """Return all options but unset ones as text."""
     values = {field.name: getattr(options, field.name) for field in fields(options)}
-    return urlencode({name: as_text(value) for name, value in values.items() if value is not None})
+    return {name: as_text(value) for name, value in values.items() if value is not None}
 
 
 def _photo_error(status: int, api_error: Mapping[str, Any]) -> GooglyError:

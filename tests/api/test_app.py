@@ -313,14 +313,14 @@ def test_the_log_contains_nothing_of_the_photo_in_the_response(send, photo, log)
     assert len(json.dumps(line)) < 1000
 
 
-def test_the_pipeline_gets_the_options_and_settings(send, monkeypatch):
+def test_the_pipeline_gets_the_options_the_detector_and_the_settings(send, detector, monkeypatch):
     seen = []
 
-    def googlify(data, options, detector, settings, placement):
-        seen.append((data, options.eye_size, settings, placement))
+    def googlify(data, options, source, settings):
+        seen.append((data, options.eye_size, source, settings))
         return Result(faces=(), seed=1, media_type="image/png", photo=b"answer", timings={"read": 1.0})
 
     monkeypatch.setattr(app, "googlify", googlify)
     response = send(body=b"photo", query="eye_size=0.25")
-    assert seen == [(b"photo", 0.25, SETTINGS, None)]
+    assert seen == [(b"photo", 0.25, detector, SETTINGS)]
     assert (response.headers["content-type"], response.body) == ("image/png", b"answer")
