@@ -1,6 +1,7 @@
 import contextlib
 import json
 import math
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -81,7 +82,10 @@ def test_a_pupil_may_exceed_the_eye_by_the_rounding_of_answers(pupil_radius):
     ("change", "member"),
     [
         *[({"radius": value}, "radius") for value in (0, -1, 401, 1e7, math.nan, math.inf, 10**400, "5", True, None)],
-        *[({"centre": value}, "centre") for value in ([1], [1, 2, 3], ["1", 2], [math.inf, 0], [True, 1], "12", None)],
+        *[
+            ({"centre": value}, "centre")
+            for value in ([1], [1, 2, 3], ["1", 2], [math.inf, 0], [10**400, 0], [True, 1], "12", None)
+        ],
         *[({"centre": value, "pupil": value}, "centre") for value in ([-401, 0], [801, 0], [0, -301], [0, 601])],
         *[({"pupil": value}, "pupil") for value in ([56, 64], [50, 66], None)],
         *[({"pupil_radius": value}, "pupil_radius") for value in (-1, math.nan, "5")],
@@ -153,8 +157,10 @@ def test_the_faces_of_an_answer_get_the_same_eyes_again():
 def test_a_face_of_a_result_without_eyes_gets_those_that_are_visible():
     [face], _ = placed({"faces": [FACE]})
     bare = Face(face.score, face.box, *face.landmarks.values())
-    [again], _ = placement_of_faces([bare]).place(WIDTH, HEIGHT, OPTIONS, Random(1))
+    profile = replace(bare, left_eye=Point(104, 100))
+    [again, near], _ = placement_of_faces([bare, profile]).place(WIDTH, HEIGHT, OPTIONS, Random(1))
     assert again == face
+    assert len(near.eyes) == 1
 
 
 @pytest.mark.parametrize(
