@@ -63,9 +63,16 @@ lint: $(VENV)/dev.installed ## check style, types and the import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo 2>&1 | tail -n +3
 
+# Many container images set PYTHONDONTWRITEBYTECODE. Without bytecode, each of several hundred processes of the tests would
+# compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
+# One worker per processor. A module stays in one worker, which shares its fixtures; tests/conftest.py sorts the modules.
+PYTEST = $(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
+
 .PHONY: test
 test: lint $(MODELS) ## run all tests except the slow ones; a test whose tool is missing is skipped
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(PYTEST) -m "not slow"
 	@$(MAKE) --no-print-directory test-tflite-runtime
 
 # tflite-runtime has wheels for Python 3.11 only, and needs numpy 1.
@@ -81,7 +88,7 @@ endif
 
 .PHONY: unit
 unit: $(MODELS) $(VENV)/dev.installed ## run the unit tests: no detector, browser, emulator, container engine or child process
-	@$(BIN)/python -m pytest -m unit
+	@$(PYTEST) -m unit
 
 .PHONY: test-slow
 test-slow: $(MODELS) $(VENV)/dev.installed ## run the tests that take minutes or need packages such as TensorFlow

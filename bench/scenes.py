@@ -6,7 +6,7 @@ Coordinates are pixels of the upright image.
 import io
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import cos, hypot, radians, sin
 from pathlib import Path
@@ -18,7 +18,7 @@ from PIL import Image, ImageFilter
 from bench.photos import SHARED
 from googly_eyes.types import Point
 from testing import people
-from testing.people import DrawnFace, Look, Place
+from testing.people import Appearance, DrawnFace, Place
 
 SQUARE, MIDDLE = 1000, 700  # pixels: sides of a scene, and of the central square that every rotation of it covers
 # Everyone whose eyes can be located, also if covered: x and y of the midpoint of the eyes, height of the face.
@@ -77,7 +77,7 @@ class Scene:
 def turnable(number: int) -> Scene:
     """Draw four people with faces of 48 to 200 pixels, inside the MIDDLE square at any rotation of the scene."""
     rng = random.Random(f"turnable {number}")
-    cast: list[tuple[Look, Place]] = []
+    cast: list[tuple[Appearance, Place]] = []
     while len(cast) < 4:
         height = float(np.exp(rng.uniform(np.log(48), np.log(200))))
         distance, direction = rng.uniform(0, MIDDLE / 2 - 0.9 * height), radians(rng.uniform(0, 360))
@@ -86,7 +86,7 @@ def turnable(number: int) -> Scene:
             hypot(at.x - other.eyes.x, at.y - other.eyes.y) - 1.1 * (height + other.face_height) for _, other in cast
         ]
         if all(gap > 0 for gap in gaps):
-            cast.append((people.somebody(rng.randrange(10**6)), Place(at, height, rng.gauss(0, 5))))
+            cast.append((people.random_appearance(rng.randrange(10**6)), Place(at, height, rng.gauss(0, 5))))
     cast.sort(key=lambda person: person[1].eyes.y)
     return _drawn(people.scene(SQUARE, SQUARE, cast, background=_background(number), seed=number))
 
@@ -103,7 +103,7 @@ def of_height(height: int, number: int) -> Scene:
             x, y = (column + 0.5) * width / columns, (row + 0.5) * depth / rows
             jitter = 0.1 * height
             at = Point(x + rng.uniform(-jitter, jitter), y + rng.uniform(-jitter, jitter))
-            cast.append((people.somebody(rng.randrange(10**6)), Place(at, float(height), rng.gauss(0, 5))))
+            cast.append((people.random_appearance(rng.randrange(10**6)), Place(at, float(height), rng.gauss(0, 5))))
     return _drawn(people.scene(width, depth, cast, background=_background(number), seed=number))
 
 
@@ -111,11 +111,14 @@ def one_turned(degrees: int, number: int) -> Scene:
     """Draw four upright people, and below them one rotated person with a face of 60, 80 or 110 pixels."""
     rng = random.Random(f"one turned {number}")
     cast = [
-        (people.somebody(rng.randrange(10**6)), Place(Point(140 + 240 * place, 190), 110.0, rng.gauss(0, 5)))
+        (people.random_appearance(rng.randrange(10**6)), Place(Point(140 + 240 * place, 190), 110.0, rng.gauss(0, 5)))
         for place in range(4)
     ]
     cast.append(
-        (people.somebody(rng.randrange(10**6)), Place(Point(500, 470), (60.0, 80.0, 110.0)[number % 3], degrees))
+        (
+            people.random_appearance(rng.randrange(10**6)),
+            Place(Point(500, 470), (60.0, 80.0, 110.0)[number % 3], degrees),
+        )
     )
     return _drawn(people.scene(1000, 620, cast, background=_background(number), seed=number))
 
@@ -126,11 +129,11 @@ def six_people(number: int, skin: str | None = None) -> Scene:
     rng = random.Random(f"six {number}")
     cast = []
     for place in range(6):
-        look = people.somebody(rng.randrange(10**6))
+        appearance = people.random_appearance(rng.randrange(10**6))
         if skin is not None:
-            look = Look(skin, look.hair, look.hairstyle, look.shirt, look.iris, look.teeth)
+            appearance = replace(appearance, skin=skin)
         at = Point(180 + place % 3 * 320 + rng.uniform(-25, 25), 170 + place // 3 * 340 + rng.uniform(-25, 25))
-        cast.append((look, Place(at, rng.uniform(90, 120), rng.gauss(0, 5))))
+        cast.append((appearance, Place(at, rng.uniform(90, 120), rng.gauss(0, 5))))
     return _drawn(people.scene(1000, 700, cast, background=_background(number), seed=number))
 
 

@@ -101,7 +101,7 @@ def _read_uploads() -> list[UploadedPhoto]:
 def _show_unreachable(endpoint: Endpoint) -> None:
     remedy = "Start it with `make serve`" if endpoint.local else "Check GOOGLY_URL and start the service there"
     url = _escape_markdown(endpoint.url)
-    st.error(f"Nothing answers at {url}. {remedy}, then try again.", icon=":material/cloud_off:")
+    st.error(f"There is no response from {url}. {remedy}, then try again.", icon=":material/cloud_off:")
     st.button("Try again", icon=":material/refresh:")
 
 
@@ -155,7 +155,7 @@ def _show_card(
             st.error(_escape_markdown(str(outcome)), icon=":material/error:")
             shown_errors |= {str(outcome)} if isinstance(outcome, ServiceError) else set()
         case _:
-            st.caption("Not done: nothing answers.")
+            st.caption("Not done: the service does not respond.")
 
 
 def _show_result(photo: UploadedPhoto, result: Result, googly_photo: bytes, *, highlighted: bool) -> None:

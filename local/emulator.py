@@ -98,11 +98,12 @@ class Emulator:
 
     def log_tail(self) -> str:
         """Return the last LOG_TAIL bytes that the emulator and the function wrote; "" after stop()."""
-        if self._log.closed:
+        try:
+            end = os.fstat(self._log.fileno()).st_size
+            # pread, because the child process shares this file's offset.
+            return os.pread(self._log.fileno(), LOG_TAIL, max(0, end - LOG_TAIL)).decode(errors="replace").strip()
+        except (OSError, ValueError):  # stop() has closed the file, perhaps in another thread and at this moment
             return ""
-        end = os.fstat(self._log.fileno()).st_size
-        # pread, because the child process shares this file's offset.
-        return os.pread(self._log.fileno(), LOG_TAIL, max(0, end - LOG_TAIL)).decode(errors="replace").strip()
 
     def stop(self) -> None:
         """Terminate the emulator and its function; kill them after STOP_S."""

@@ -1,5 +1,6 @@
 """Node.js and the packages of package.json, for tests that run JavaScript and the CDK command line."""
 
+import fcntl
 import json
 import subprocess
 import sys
@@ -15,9 +16,17 @@ OFFLINE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ENETUNREACH"
 
 def install_packages() -> str:
     """Install the locked packages in node_modules if one is missing there; return the reason if that is impossible."""
+    with (ROOT / "package.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of several test processes, one installs
+        return "" if _complete() else _install()
+
+
+def _complete() -> bool:
     wanted = json.loads((ROOT / "package.json").read_text())["devDependencies"]
-    if all(_installed(name) == version for name, version in wanted.items()):
-        return ""
+    return all(_installed(name) == version for name, version in wanted.items())
+
+
+def _install() -> str:
     command = [NPM, "ci", "--ignore-scripts", "--fetch-retries=1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     code = next((code for code in OFFLINE if code in done.stderr), None)

@@ -37,7 +37,7 @@ Curve = NDArray[np.float64]  # (n, 2) points
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Appearance:
     """The appearance of one person; colours as `#rrggbb`."""
 
     skin: str = SKINS[4]
@@ -52,12 +52,12 @@ class Look:
 class Place:
     """The position of a person: midpoint of the eyes and face height in image pixels, and roll in degrees.
 
-    Positive roll (`tilt`) is clockwise as seen.
+    Positive roll is clockwise as seen.
     """
 
     eyes: Point
     face_height: float
-    tilt: float = 0.0
+    roll: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +73,10 @@ class DrawnFace:
         return hypot(self.left_eye.x - self.right_eye.x, self.left_eye.y - self.right_eye.y)
 
 
-def somebody(seed: int) -> Look:
+def random_appearance(seed: int) -> Appearance:
     """Return a random person for this seed."""
     rng = random.Random(seed)
-    return Look(
+    return Appearance(
         skin=rng.choice(SKINS),
         hair=rng.choice(HAIRS),
         hairstyle=rng.choice(HAIRSTYLES),
@@ -87,21 +87,23 @@ def somebody(seed: int) -> Look:
 
 
 def face(
-    size: int = 256, *, look: Look | None = None, background: str = "wall", tilt: float = 0.0, seed: int = 0
+    size: int = 256, *, appearance: Appearance | None = None, background: str = "wall", roll: float = 0.0, seed: int = 0
 ) -> tuple[Image.Image, DrawnFace]:
-    """Draw a square portrait with a face `size * 136 / 256` high; the default `look` is `somebody(seed)`."""
-    place = Place(Point(size * 0.5, size * EYE_Y / 256), size * FACE_HEIGHT / 256, tilt)
-    image, truths = scene(size, size, [(look or somebody(seed), place)], background=background, seed=seed)
+    """Draw a square portrait with a face `size * 136 / 256` high, by default of `random_appearance(seed)`."""
+    place = Place(Point(size * 0.5, size * EYE_Y / 256), size * FACE_HEIGHT / 256, roll)
+    image, truths = scene(
+        size, size, [(appearance or random_appearance(seed), place)], background=background, seed=seed
+    )
     return image, truths[0]
 
 
 def scene(
-    width: int, height: int, people: Sequence[tuple[Look, Place]], *, background: str = "wall", seed: int = 0
+    width: int, height: int, people: Sequence[tuple[Appearance, Place]], *, background: str = "wall", seed: int = 0
 ) -> tuple[Image.Image, list[DrawnFace]]:
     """Draw people on a background of BACKGROUNDS; later people cover earlier ones."""
     image = BACKGROUNDS[background](width, height, seed)
-    for look, place in people:
-        _draw_person(image, look, place)
+    for appearance, place in people:
+        _draw_person(image, appearance, place)
     return image, [_truth(place) for _, place in people]
 
 
@@ -110,8 +112,8 @@ def group(width: int = 1200, height: int = 700) -> tuple[Image.Image, list[Drawn
     scale = min(width / 1200, height / 700)
     left, top = (width - 1200 * scale) / 2, height - 700 * scale
     people = [
-        (look, Place(Point(left + at.eyes.x * scale, top + at.eyes.y * scale), at.face_height * scale, at.tilt))
-        for look, at in FRIENDS
+        (appearance, Place(Point(left + at.eyes.x * scale, top + at.eyes.y * scale), at.face_height * scale, at.roll))
+        for appearance, at in FRIENDS
     ]
     return scene(width, height, people, background="park", seed=5)
 
@@ -124,7 +126,7 @@ def crowd(
     Each row is filled and no face is completely hidden. There are four times as many faces of half the height.
     """
     rng = random.Random(seed)
-    rows: list[list[tuple[Look, Place]]] = []
+    rows: list[list[tuple[Appearance, Place]]] = []
     size = near
     level = height - 0.9 * size  # of the row's eyes
     while size > far and level > size:
@@ -132,7 +134,9 @@ def crowd(
         x = rng.uniform(0.5, 1.5) * size
         while x < width - 0.5 * size:
             at = Point(x, level + rng.uniform(-0.12, 0.12) * size)
-            row.append((somebody(rng.randrange(10**6)), Place(at, size * rng.uniform(0.92, 1.08), rng.gauss(0, 7))))
+            row.append(
+                (random_appearance(rng.randrange(10**6)), Place(at, size * rng.uniform(0.92, 1.08), rng.gauss(0, 7)))
+            )
             x += rng.uniform(1.25, 2.2) * size
         rows.append(row)
         size *= rng.uniform(0.8, 0.9)
@@ -257,13 +261,13 @@ def _truth(place: Place) -> DrawnFace:
 
 
 def _onto_picture(curve: Curve, place: Place) -> Curve:
-    scale, angle = place.face_height / FACE_HEIGHT, radians(place.tilt)
+    scale, angle = place.face_height / FACE_HEIGHT, radians(place.roll)
     turn = np.array([[cos(angle), sin(angle)], [-sin(angle), cos(angle)]])
     moved: Curve = (curve - (EYE_X, EYE_Y)) @ turn * scale + (place.eyes.x, place.eyes.y)
     return moved
 
 
-def _draw_person(image: Image.Image, look: Look, place: Place) -> None:
+def _draw_person(image: Image.Image, appearance: Appearance, place: Place) -> None:
     """Draw the shapes on a layer at SUPERSAMPLING times the size, scale it down, shade, blur and paste it."""
     scale = place.face_height / FACE_HEIGHT
     # The body extends beyond the farthest corner; only the visible part of the layer is drawn.
@@ -271,16 +275,16 @@ def _draw_person(image: Image.Image, look: Look, place: Place) -> None:
     extent = _onto_picture(np.array([[-10, 0], [266, 0], [-10, end], [266, end]]), place)
     x0, y0 = (max(0, floor(low)) for low in extent.min(axis=0).tolist())
     x1, y1 = (min(side, ceil(high)) for side, high in zip(image.size, extent.max(axis=0).tolist(), strict=True))
-    here = replace(place, eyes=Point(place.eyes.x - x0, place.eyes.y - y0))
+    shifted = replace(place, eyes=Point(place.eyes.x - x0, place.eyes.y - y0))
     size = (x1 - x0, y1 - y0)
 
     layer = Image.new("RGBA", (size[0] * SUPERSAMPLING, size[1] * SUPERSAMPLING))
-    _draw_shapes(_Pen(layer, here, SUPERSAMPLING), look, end)
+    _draw_shapes(_Pen(layer, shifted, SUPERSAMPLING), appearance, end)
     layer = layer.resize(size, Image.Resampling.LANCZOS)
     outline = layer.getchannel("A")
-    for ink, spots in _shading(look):
+    for ink, spots in _shading(appearance):
         mask = Image.new("L", size)
-        pen = _Pen(mask, here, 1)
+        pen = _Pen(mask, shifted, 1)
         for spot, strength in spots:
             pen.fill(spot, strength)
         layer.paste(ink, mask=mask.filter(ImageFilter.GaussianBlur(5 * scale)))
@@ -289,24 +293,24 @@ def _draw_person(image: Image.Image, look: Look, place: Place) -> None:
     image.paste(layer, (x0, y0), layer)
 
 
-def _draw_shapes(pen: _Pen, look: Look, end: float) -> None:
+def _draw_shapes(pen: _Pen, appearance: Appearance, end: float) -> None:
     """Draw the parts from back to front."""
-    skin, hair, shirt = _lit(look.skin), _rgb(look.hair), _rgb(look.shirt)
-    for curve in _hair_behind(look.hairstyle):
+    skin, hair, shirt = _lit(appearance.skin), _rgb(appearance.hair), _rgb(appearance.shirt)
+    for curve in _hair_behind(appearance.hairstyle):
         pen.fill(curve, _mix(hair, BLACK, 0.2))
     _draw_body(pen, skin, shirt, end)
-    for curve in _hair_around(look.hairstyle):
+    for curve in _hair_around(appearance.hairstyle):
         pen.fill(curve, hair)
     for side in (_as_is, _mirrored):
         pen.fill(side(_ellipse(74, 134, 9, 15)), _mix(skin, SHADE, 0.08))
         pen.fill(side(_ellipse(73, 134, 4, 9)), _mix(skin, SHADE, 0.3))
     pen.fill(FACE, skin)
-    for curve in _fringe(look.hairstyle):
+    for curve in _fringe(appearance.hairstyle):
         pen.fill(curve, hair)
-    for curve in _strands(look.hairstyle):
+    for curve in _strands(appearance.hairstyle):
         pen.fill(curve, _mix(hair, WHITE, 0.14))
-    _draw_eyes(pen, skin, hair, _rgb(look.iris))
-    _draw_nose_and_mouth(pen, skin, teeth=look.teeth)
+    _draw_eyes(pen, skin, hair, _rgb(appearance.iris))
+    _draw_nose_and_mouth(pen, skin, teeth=appearance.teeth)
 
 
 def _draw_body(pen: _Pen, skin: Colour, shirt: Colour, end: float) -> None:
@@ -351,9 +355,9 @@ def _draw_nose_and_mouth(pen: _Pen, skin: Colour, *, teeth: bool) -> None:
         pen.fill(_ribbon(2.6, (102, 170), (115, 176.5), (128, 178), (141, 176.5), (154, 170)), _mix(lip, SHADE, 0.8))
 
 
-def _shading(look: Look) -> list[tuple[Colour, list[tuple[Curve, int]]]]:
+def _shading(appearance: Appearance) -> list[tuple[Colour, list[tuple[Curve, int]]]]:
     """Return colours, each with its blurred spots and their strength 0..255; a later spot replaces an earlier one."""
-    skin = _lit(look.skin)
+    skin = _lit(appearance.skin)
     shade: list[tuple[Curve, int]] = [
         (_symmetric((128, 182), (98, 186), (98, 208), (112, 217), (128, 219)), 130),  # under the chin
         (FACE, 62),
@@ -486,10 +490,10 @@ FACE = _ellipse(128, 134, 54, 68)
 
 # The people of `group` in a picture of 1200 x 700, from back to front.
 FRIENDS = (
-    (Look(SKINS[5], HAIRS[0], "short", SHIRTS[2], IRISES[0], teeth=True), Place(Point(425, 215), 132, 4)),
-    (Look(SKINS[7], HAIRS[0], "bun", SHIRTS[5], IRISES[0], teeth=True), Place(Point(800, 220), 132, -5)),
-    (Look(SKINS[3], HAIRS[5], "long", SHIRTS[0], IRISES[3], teeth=True), Place(Point(225, 355), 150, -6)),
-    (Look(SKINS[6], HAIRS[1], "curls", SHIRTS[1], IRISES[1], teeth=True), Place(Point(610, 350), 150, 3)),
-    (Look(SKINS[4], HAIRS[6], "short", SHIRTS[6], IRISES[3]), Place(Point(985, 350), 150, 5)),
-    (Look(SKINS[2], HAIRS[4], "curls", SHIRTS[3], IRISES[2], teeth=True), Place(Point(420, 545), 118, 7)),
+    (Appearance(SKINS[5], HAIRS[0], "short", SHIRTS[2], IRISES[0], teeth=True), Place(Point(425, 215), 132, 4)),
+    (Appearance(SKINS[7], HAIRS[0], "bun", SHIRTS[5], IRISES[0], teeth=True), Place(Point(800, 220), 132, -5)),
+    (Appearance(SKINS[3], HAIRS[5], "long", SHIRTS[0], IRISES[3], teeth=True), Place(Point(225, 355), 150, -6)),
+    (Appearance(SKINS[6], HAIRS[1], "curls", SHIRTS[1], IRISES[1], teeth=True), Place(Point(610, 350), 150, 3)),
+    (Appearance(SKINS[4], HAIRS[6], "short", SHIRTS[6], IRISES[3]), Place(Point(985, 350), 150, 5)),
+    (Appearance(SKINS[2], HAIRS[4], "curls", SHIRTS[3], IRISES[2], teeth=True), Place(Point(420, 545), 118, 7)),
 )

@@ -20,30 +20,32 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReceivedRequest:
     path: str
     headers: dict[str, str]
     body: bytes
 
 
 @dataclass
-class Scripted:
+class ScriptedServer:
     url: str
-    asked: list[Asked]
+    requests: list[ReceivedRequest]
 
 
 @contextmanager
-def scripted(*answers: Answer | None) -> Iterator[Scripted]:
+def scripted(*answers: Answer | None) -> Iterator[ScriptedServer]:
     """Run the server on loopback. Requests after the last answer get the last answer again."""
-    asked: list[Asked] = []
+    requests: list[ReceivedRequest] = []
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             with lock:
-                answer = answers[min(len(asked), len(answers) - 1)]
-                asked.append(Asked(self.path, {name.lower(): value for name, value in self.headers.items()}, body))
+                answer = answers[min(len(requests), len(answers) - 1)]
+                requests.append(
+                    ReceivedRequest(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+                )
             if answer is not BREAK_OFF:
                 self._send(answer, base64.b64encode(body))
 
@@ -64,7 +66,7 @@ def scripted(*answers: Answer | None) -> Iterator[Scripted]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield Scripted(f"http://127.0.0.1:{server.server_port}/", asked)
+        yield ScriptedServer(f"http://127.0.0.1:{server.server_port}/", requests)
     finally:
         server.shutdown()
         thread.join()

@@ -1,7 +1,8 @@
 """Settings and fixtures that all tests share."""
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import hypothesis
@@ -22,10 +23,17 @@ hypothesis.settings.load_profile("untimed")
 
 
 DETECTOR_FIXTURES = {"detector", "retinaface", "mtcnn"}
+MAX_ID_BYTES = 32
+SLOWEST_FIRST = ("engine", "process", "browser", "emulator", "model")
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name long bytes by their argument. Some contain the time, and workers must agree on the names of tests."""
+    return argname if isinstance(val, bytes) and len(val) > MAX_ID_BYTES else None
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark each test by the fixtures that it uses, skip it if its tool is missing, and mark the unit tests."""
     reasons = {marker: missing() for marker, missing in NEEDS.items()}
     for item in items:
@@ -39,6 +47,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=reason))
         if not any(item.get_closest_marker(marker) for marker in (*NEEDS, "model", "process", "slow")):
             item.add_marker("unit")
+    if hasattr(config, "workerinput"):  # a worker of pytest-xdist
+        items.sort(key=_slow_modules_first(items))
+
+
+def _slow_modules_first(items: list[pytest.Item]) -> Callable[[pytest.Item], Sequence[int]]:
+    """Return a sort key: first the modules with most tests that have the first mark of SLOWEST_FIRST, and so on.
+
+    pytest-xdist gives modules to its workers in this order. A long module at the end would leave other workers idle.
+    """
+    marks = Counter((item.path, mark) for item in items for mark in SLOWEST_FIRST if item.get_closest_marker(mark))
+    return lambda item: [-marks[item.path, mark] for mark in SLOWEST_FIRST]
 
 
 @pytest.fixture(scope="session", autouse=True)

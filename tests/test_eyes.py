@@ -14,16 +14,16 @@ shares = st.floats(0, 1)
 ranges = st.tuples(shares, shares).map(sorted).map(tuple)
 
 
-def face(*, score=0.99, x=0.0, distance=10.0, tilt=0.0):
+def face(*, score=0.99, x=0.0, distance=10.0, roll=0.0):
     """Return a face with nose and mouth in its right eye. Both eyes are visible, and the right one is the far one."""
-    left = Point(x + distance, tilt)
+    left = Point(x + distance, roll)
     nose = Point(x, 0)
     return Face(score, Box(x, 0, x + 20, 20), Point(x, 0), left, nose, nose, nose)
 
 
-def head(*, yaw=0.0, tilt=0.0, size=100.0, at=(0.0, 0.0), score=0.99):
+def head(*, yaw=0.0, roll=0.0, size=100.0, at=(0.0, 0.0), score=0.99):
     """Return the face of a head with yaw to its own left (radians); `size` is the distance from eyes to mouth."""
-    turn = complex(cos(tilt), sin(tilt)) * size
+    turn = complex(cos(roll), sin(roll)) * size
 
     def point(across, down, out):
         place = complex(*at) + turn * complex(across * cos(yaw) + out * sin(yaw), down)
@@ -50,12 +50,12 @@ def test_no_faces_have_no_eyes():
 
 
 def test_eyes_stand_on_the_persons_eyes_right_then_left():
-    right, left = right_and_left(face(x=30, distance=10, tilt=4))
+    right, left = right_and_left(face(x=30, distance=10, roll=4))
     assert (right.centre, left.centre) == (Point(30, 0), Point(40, 4))
 
 
 def test_the_radius_is_half_the_eye_size_of_the_distance_between_the_eyes():
-    right, left = right_and_left(face(distance=30, tilt=40), eye_size=0.8)
+    right, left = right_and_left(face(distance=30, roll=40), eye_size=0.8)
     assert right.radius == left.radius == pytest.approx(0.8 * 50 / 2)
 
 
@@ -92,16 +92,16 @@ def test_the_two_eyes_of_a_face_differ():
 
 
 @given(st.floats(-0.7, 0.7), st.floats(-pi, pi), st.floats(1, 1000))
-def test_a_head_that_faces_the_camera_has_eyes_by_the_formula(yaw, tilt, size):
-    face = head(yaw=yaw, tilt=tilt, size=size)
+def test_a_head_that_faces_the_camera_has_eyes_by_the_formula(yaw, roll, size):
+    face = head(yaw=yaw, roll=roll, size=size)
     for eye in eyes_of(face):
         assert eye.radius == pytest.approx(0.5 * face.eye_distance / 2)
 
 
 @pytest.mark.parametrize("yaw", [45, 50, 58, -45, -50, -58])
-@pytest.mark.parametrize("tilt", [0, 40, 180])
-def test_the_near_eye_of_a_turned_head_keeps_its_size_and_covers_the_smaller_far_one(yaw, tilt):
-    face = head(yaw=radians(yaw), tilt=radians(tilt))
+@pytest.mark.parametrize("roll", [0, 40, 180])
+def test_the_near_eye_of_a_turned_head_keeps_its_size_and_covers_the_smaller_far_one(yaw, roll):
+    face = head(yaw=radians(yaw), roll=radians(roll))
     far, near = eyes_of(face)
     far_side = face.left_eye if yaw > 0 else face.right_eye
     assert far.centre == far_side
@@ -116,9 +116,9 @@ def test_eyes_do_not_jump_in_size_as_a_head_turns():
 
 
 @pytest.mark.parametrize("yaw", [65, 75, 85, -65, -75, -85])
-@pytest.mark.parametrize("tilt", [0, 40, 180])
-def test_a_profile_has_its_near_eye_only(yaw, tilt):
-    face = head(yaw=radians(yaw), tilt=radians(tilt))
+@pytest.mark.parametrize("roll", [0, 40, 180])
+def test_a_profile_has_its_near_eye_only(yaw, roll):
+    face = head(yaw=radians(yaw), roll=radians(roll))
     [near] = eyes_of(face)
     assert near.side == ("right" if yaw > 0 else "left")
     assert near.centre == (face.right_eye if yaw > 0 else face.left_eye)
@@ -126,8 +126,8 @@ def test_a_profile_has_its_near_eye_only(yaw, tilt):
 
 
 @given(st.floats(-0.9, 0.9), st.floats(-pi, pi))
-def test_a_head_that_is_turned_by_up_to_50_degrees_has_both_eyes(yaw, tilt):
-    assert visible_sides(head(yaw=yaw, tilt=tilt)) == ("right", "left")
+def test_a_head_that_is_turned_by_up_to_50_degrees_has_both_eyes(yaw, roll):
+    assert visible_sides(head(yaw=yaw, roll=roll)) == ("right", "left")
 
 
 def test_hidden_eyes_take_their_random_numbers():

@@ -38,6 +38,7 @@ def test_a_machine_without_control_groups_has_no_such_limit(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="not proven: Windows has no limit of the address space")
+@pytest.mark.process
 def test_the_limit_of_the_address_space_counts():
     limit = "import resource as r; r.setrlimit(r.RLIMIT_AS, (10**9, 10**9))"
     code = f"{limit}; from googly_eyes.memory import memory_at_hand; print(memory_at_hand({{}}))"

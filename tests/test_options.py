@@ -206,6 +206,7 @@ def test_choices_are_quoted_in_json_only():
     assert Choice(("fast", "auto", "high")).describe(Notation.COMMAND_LINE) == "fast, auto or high"
 
 
+@pytest.mark.process
 def test_options_and_errors_can_be_imported_without_numpy():
     code = (
         "import sys; sys.modules['numpy'] = None; import googly_eyes.options, googly_eyes.errors, googly_eyes.settings"

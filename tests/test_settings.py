@@ -36,6 +36,7 @@ def test_a_checkout_uses_the_models_that_make_model_writes():
     assert ROOT / "models" == MODELS == command.FOLDER
 
 
+@pytest.mark.process
 def test_an_installed_package_uses_the_models_that_it_contains(tmp_path):
     package = tmp_path / "googly_eyes"
     shutil.copytree(ROOT / "googly_eyes", package, ignore=shutil.ignore_patterns("__pycache__"))
@@ -43,6 +44,7 @@ def test_an_installed_package_uses_the_models_that_it_contains(tmp_path):
     assert missing_model_message(tmp_path).endswith("pip install --force-reinstall googly-eyes\n")
 
 
+@pytest.mark.process
 def test_a_missing_model_of_a_checkout_is_reported_with_the_command_that_makes_it(tmp_path):
     shutil.copytree(ROOT / "googly_eyes", tmp_path / "googly_eyes", ignore=shutil.ignore_patterns("__pycache__"))
     message = missing_model_message(tmp_path)

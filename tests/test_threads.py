@@ -20,6 +20,7 @@ print(len(os.listdir("/proc/self/task")))
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="not proven: there is no /proc here")
+@pytest.mark.process
 def test_matrix_products_of_numpy_start_no_threads():
     environ = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
     done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=ROOT, env=environ, capture_output=True, check=True)

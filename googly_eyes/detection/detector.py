@@ -9,8 +9,11 @@ from googly_eyes.types import Floats, Pixels
 class Witness(Protocol):
     """A second network that judges faces which a detector doubts. Must be thread-safe."""
 
-    def judge(self, pixels: Pixels, boxes: Floats, angles: Floats) -> Candidates:
+    def estimate(self, pixels: Pixels, boxes: Floats, angles: Floats) -> Candidates:
         """Return one candidate for each of the boxes (n, 4) with rolls (n,) in pixels (height, width, 3), in order."""
+
+    def judge(self, pixels: Pixels, boxes: Floats, angles: Floats) -> Candidates:
+        """Return candidates as estimate, more reliable, in twice the time."""
 
 
 class Detector(Protocol):

@@ -1,4 +1,4 @@
-"""Find the faces in a photo: the five steps of docs/adr/0001-look-twice.md."""
+"""Find the faces in a photo: the five steps of docs/adr/0001-passes-and-refinement-crops.md."""
 
 import time
 from collections.abc import Callable
@@ -53,7 +53,8 @@ def _search_further(search: Search, *, always: bool) -> None:
     rotated = search.looks_rotated(first)
     if rotated or always:
         for rotation in ROTATIONS:
-            search.make_pass(LONG_SIDE, rotation)
+            if always or search.may_have_rotation(rotation):
+                search.make_pass(LONG_SIDE, rotation)
     if rotated:
         search.rotation = search.best_rotation()
     # 3. A pass in which most faces are level.

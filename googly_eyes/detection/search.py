@@ -31,7 +31,7 @@ from googly_eyes.detection.geometry import (
     transform_candidates,
 )
 from googly_eyes.photo.photo import Photo
-from googly_eyes.photo.views import rotate, small_copy
+from googly_eyes.photo.views import decode_small, rotate, small_copy
 from googly_eyes.types import Floats, Matrix, Pixels
 
 LONG_SIDE = 640  # pixels, of the first pass: a larger one finds smaller faces and costs with its square
@@ -42,6 +42,8 @@ TRUSTED_SCORE = 0.75  # of the first pass; with it, a crop of HIGH_CONFIDENCE co
 MIN_WITNESS_SCORE = 0.75  # of the second opinion on any other face
 CROWD_SIZE = 10  # trusted faces of HIGH_CONFIDENCE; in a crowd, small faces need no second opinion
 MAX_HINTS = 32  # candidates below CANDIDATE_THRESHOLD that get a crop, per pass; in crowds many are faces
+MIN_HINT = 0.15  # hints below it get a crop only if the second network gives them MIN_ESTIMATE
+MIN_ESTIMATE = 0.2  # low, because the estimate is the lower of two scores and the box of a hint is rough
 FIRST_HINTS = 4  # the same for the first pass, to decide on further ones
 MIN_FRONTAL_RATIO = 0.5  # of candidates of low confidence, without a second opinion; rejects ears and folds
 MIN_EVIDENCE = 0.1  # score of candidates counted as evidence for a rotated photo
@@ -69,18 +71,20 @@ class Search:
     """
 
     def __init__(self, photo: Photo, detector: Detector, clock: Callable[[], float]) -> None:
-        self._photo = photo
+        self._photo = decode_small(photo)
         self._detector = detector
         self._clock = clock
         self._deadline = clock() + CLOCK_S
         self._cut_short = False
-        self._crops = Crops(photo, detector, self._out_of_time)
+        self._crops = Crops(self._photo, detector, self._out_of_time)
         self._confirmed = [NO_CANDIDATES]  # detections of at least CANDIDATE_THRESHOLD; may hold several per face
         self._unconfirmed = [NO_CANDIDATES]  # candidates below HIGH_CONFIDENCE after their crops
         self._score_sums: dict[int, float] = {}  # by rotation: sum of the pass's scores of confirmed faces
         self._passes: set[tuple[float, int]] = set()  # scale, rotation
+        self._copies: dict[tuple[int, int], Pixels] = {}  # by width and height: rotations of a pass share a copy
         self._may_be_rotated = False
         self._is_crowd = False
+        self._has_more_hints = False  # small ones, beyond the number that get a crop
         self.rotation = 0
 
     @property
@@ -99,11 +103,9 @@ class Search:
             return NO_CANDIDATES
         is_first = not self._passes
         self._passes.add((scale, rotation))
-        width, height = max(1, round(self._photo.width * scale)), max(1, round(self._photo.height * scale))
-        pixels, to_copy = rotate(small_copy(self._photo, width, height), rotation)
+        pixels, to_photo = self._rotated_copy(scale, rotation)
         seen = self._detector.scan(pixels, NOISE_FLOOR)
         self._cut_short |= seen.truncated
-        to_photo = np.array([[self._photo.width / width], [self._photo.height / height]]) * to_copy
         self._verify(seen, transform_candidates(seen, to_photo), pixels, to_photo, is_first=is_first, hints=max_hints)
         sure = transform_candidates(seen.take(np.flatnonzero(seen.scores >= HIGH_CONFIDENCE)), to_photo)
         # Not self._is_known(): there the penalty of sideways detections presumes the rotation that is looked for.
@@ -111,6 +113,12 @@ class Search:
         confirmed = every.take(np.flatnonzero(every.scores >= HIGH_CONFIDENCE))
         self._score_sums.setdefault(rotation, float(np.sum(sure.scores[_overlap_any(sure, confirmed, SAME_ROLL)])))
         return seen
+
+    def may_have_rotation(self, rotation: int) -> bool:
+        """Return True if a pass of half of LONG_SIDE, at a quarter of the cost, has a candidate in this rotation."""
+        scale = pass_scale(self._photo.width, self._photo.height, LONG_SIDE, rotation) / 2
+        pixels, _ = self._rotated_copy(scale, rotation)
+        return not self._out_of_time() and len(self._detector.scan(pixels, MIN_EVIDENCE)) > 0
 
     def looks_rotated(self, first: Candidates) -> bool:
         """Return True if the first pass found no face, or so few reliable ones that the photo may lie on its side."""
@@ -125,9 +133,14 @@ class Search:
         return self._may_be_rotated
 
     def needs_high_resolution(self) -> bool:
-        """Return True if no face was found, or if a crop shows a possible face that is too small for the first pass."""
+        """Return True if a crop shows a possible face that is too small for the first pass.
+
+        Without any face, also if the hints of that size were too many for crops. If all of them had a crop, a larger
+        pass finds only faces of under 12 pixels of the first one, where half of them are no hints.
+        """
         likely = self.distinct()
-        return not np.any(likely.scores >= HIGH_CONFIDENCE) or bool(np.any(self._is_small(likely)))
+        nothing = not np.any(likely.scores >= HIGH_CONFIDENCE)
+        return (nothing and self._has_more_hints) or bool(np.any(self._is_small(likely)))
 
     def best_rotation(self) -> int:
         """Return the rotation of 0 and ROTATIONS, in degrees, whose pass has the largest sum of scores; 0 if none has.
@@ -147,7 +160,11 @@ class Search:
         """Take crops of the best unconfirmed candidates as if they lay on a side or upside down."""
         for candidate in one_by_one(self._still_unconfirmed().take_first(MAX_ROTATION_RETRIES)):
             boxes = np.repeat(candidate.boxes, len(ROTATIONS), axis=0)
-            seen, _ = self._crops.inspect(boxes, [radians(self.rotation + degrees) for degrees in ROTATIONS])
+            angles = np.radians([self.rotation + degrees for degrees in ROTATIONS])
+            largest = max(self._copies)
+            in_copy = boxes * np.float32(largest[0] / self._photo.width)
+            seem = self._seem_faces(self._copies[largest], in_copy, angles)
+            seen, _ = self._crops.inspect(boxes[seem], angles[seem])
             likely = seen.take(np.flatnonzero(seen.scores >= CANDIDATE_THRESHOLD))
             # The crop frames any piece of the photo like a face: its score does not count as that of a pass.
             scores = np.minimum(likely.scores, np.float32(CANDIDATE_THRESHOLD))
@@ -160,6 +177,14 @@ class Search:
         scores = every.scores - np.where(sideways, np.float32(SIDEWAYS_PENALTY), np.float32(0))
         faces = replace(every, scores=scores).take(nms(every.boxes, scores, NMS_IOU))
         return faces.take(separate_faces(faces))
+
+    def _rotated_copy(self, scale: float, rotation: int) -> tuple[Pixels, Matrix]:
+        """Return a copy of the photo at this scale, rotated back, and the map (2, 3) from its pixels to the photo's."""
+        width, height = max(1, round(self._photo.width * scale)), max(1, round(self._photo.height * scale))
+        if (width, height) not in self._copies:
+            self._copies[width, height] = small_copy(self._photo, width, height)
+        pixels, to_copy = rotate(self._copies[width, height], rotation)
+        return pixels, np.array([[self._photo.width / width], [self._photo.height / height]]) * to_copy
 
     def _verify(
         self, seen: Candidates, candidates: Candidates, pixels: Pixels, to_photo: Matrix, *, is_first: bool, hints: int
@@ -175,14 +200,27 @@ class Search:
         clear[clear] = self._confirm_without_crop(seen.take(np.flatnonzero(clear)), pixels, to_photo)
         likely = seen.scores >= CANDIDATE_THRESHOLD
         hinted = ~likely & (np.cumsum(~likely) <= hints)
+        self._has_more_hints |= bool(np.any(new & self._is_small(candidates) & ~likely & ~hinted))
+        faint = hinted & (seen.scores < MIN_HINT)
+        hinted[faint] = self._seem_faces(pixels, seen.boxes[faint], rolls(seen)[faint])
         to_refine = np.flatnonzero(new & ~clear & (likely | hinted))
         self._refine(candidates.take(to_refine), trusted[to_refine])
+
+    def _seem_faces(self, pixels: Pixels, boxes: Floats, angles: Floats) -> Mask:
+        """Return (n,) True for the boxes that deserve a crop, which costs three times as much as this estimate.
+
+        Without a second network all do.
+        """
+        if self._detector.witness is None:
+            return np.ones(len(boxes), bool)
+        seem: Mask = self._detector.witness.estimate(pixels, boxes, angles).scores >= MIN_ESTIMATE
+        return seem
 
     def _confirm_without_crop(self, seen: Candidates, pixels: Pixels, to_photo: Matrix) -> Mask:
         """Confirm sure faces of a pass that are large or have an agreeing second opinion; return (n,) True for them."""
         settled = box_heights(seen) >= FACE_IN_CROP
         if self._detector.witness is not None:
-            opinions = self._detector.witness.judge(pixels, seen.boxes, rolls(seen))
+            opinions = self._detector.witness.estimate(pixels, seen.boxes, rolls(seen))
             settled |= eye_disagreements(seen, opinions) <= MAX_EYE_DISAGREEMENT
             seen = average_eyes(seen, opinions, MAX_EYE_DISAGREEMENT)
         self._confirmed.append(transform_candidates(seen.take(np.flatnonzero(settled)), to_photo))

@@ -1,4 +1,4 @@
-"""The second opinion on faces: MTCNN's O-net (docs/adr/0013-a-second-opinion.md)."""
+"""The second opinion on faces: MTCNN's O-net (docs/adr/0013-second-opinion.md)."""
 
 import threading
 from pathlib import Path
@@ -27,18 +27,12 @@ class OnetWitness:
         self._threads = threads
         self._local = threading.local()
 
-    def judge(self, pixels: Pixels, boxes: Floats, angles: Floats) -> Candidates:
+    def estimate(self, pixels: Pixels, boxes: Floats, angles: Floats) -> Candidates:
         """Return one candidate for each of the boxes (n, 4) with rolls (n,) in pixels (height, width, 3), in order.
 
-        O-net judges the level square around the box, and then the square around its own box, each also mirrored. The
-        score is the lowest of the four, because chance agrees once; landmarks are the means.
+        O-net judges the level square around the box, plain and mirrored. The score is the lower one; boxes and
+        landmarks are the means.
         """
-        first = self._judge_once(pixels, boxes, angles)
-        second = self._judge_once(pixels, first.boxes, angles)
-        landmarks = (first.landmarks + second.landmarks) / np.float32(2)
-        return Candidates(np.minimum(first.scores, second.scores), second.boxes, landmarks)
-
-    def _judge_once(self, pixels: Pixels, boxes: Floats, angles: Floats) -> Candidates:
         if len(boxes) == 0:
             return NO_CANDIDATES
         squares = squares_around(boxes)
@@ -55,6 +49,16 @@ class OnetWitness:
         return concatenate(
             transform_candidates(mean.take(np.array([index])), to_pixels) for index, to_pixels in enumerate(maps)
         )
+
+    def judge(self, pixels: Pixels, boxes: Floats, angles: Floats) -> Candidates:
+        """Return candidates as estimate, of the square around the box and then of that around O-net's own box.
+
+        The score is the lowest of the four, because chance agrees once; landmarks are the means.
+        """
+        first = self.estimate(pixels, boxes, angles)
+        second = self.estimate(pixels, first.boxes, angles)
+        landmarks = (first.landmarks + second.landmarks) / np.float32(2)
+        return Candidates(np.minimum(first.scores, second.scores), second.boxes, landmarks)
 
     def _session(self) -> Session:
         if not hasattr(self._local, "session"):

@@ -203,7 +203,7 @@ _ROWS = (
             "cannot be kept. Save it as sRGB or with a profile.",
         },
     ),
-    # After AVIF, which has the general brands of HEIF too. There is no free encoder for it: docs/adr/0013.
+    # After AVIF, which has the general brands of HEIF too. There is no free encoder for it: docs/adr/0014.
     Format(
         name="HEIC",
         label="HEIC",

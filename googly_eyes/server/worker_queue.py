@@ -48,12 +48,12 @@ class WorkerQueue:
         self._pool.close()
 
     def close(self) -> None:
-        """Accept no more photos; those with a place keep it."""
+        """Accept no more photos. Those that have a place are still processed."""
         self._open = False
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Hold a place. Raises QueueFullError at once if there is none."""
+        """Reserve a place until the end of the `with` block. Raises QueueFullError at once if all places are taken."""
         if not self._open or not self._places.acquire(blocking=False):
             raise QueueFullError
         try:
@@ -62,5 +62,5 @@ class WorkerQueue:
             self._places.release()
 
     def run(self, job: Callable[[], T]) -> T:
-        """Return the result of `job` from the next free worker. The caller holds a place. Raises as WorkerPool.run."""
+        """Return the result of `job` from the next free worker. The caller has a place. Raises as WorkerPool.run."""
         return self._pool.run(job)

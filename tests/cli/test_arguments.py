@@ -202,6 +202,7 @@ def test_help_shows_three_examples_that_can_be_parsed(capsys):
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["--nonsense"], []])
+@pytest.mark.process
 def test_help_version_and_usage_errors_import_no_heavy_library(arguments):
     script = (
         "import sys\n"

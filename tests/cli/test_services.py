@@ -184,7 +184,7 @@ def test_the_environment_names_the_service_and_an_empty_url_is_this_machine(tmp_
         assert googly("a.jpg", cwd=tmp_path, env=env).status == 0
         assert (tmp_path / "a.googly.jpg").read_bytes() == photo
         assert googly("a.jpg", "--url=", "--force", cwd=tmp_path, env=env).status == 0
-    assert len(service.asked) == 1
+    assert len(service.requests) == 1
     assert (tmp_path / "a.googly.jpg").read_bytes() != photo
 
 
@@ -196,7 +196,7 @@ def test_a_busy_service_and_a_broken_connection_are_retried(three, googly, photo
         done = googly("a.jpg", "--url", service.url, cwd=three)
     assert (done.status, done.errors) == (0, [])
     assert (three / "a.googly.jpg").read_bytes() == photo
-    assert [asked.body for asked in service.asked] == [photo] * 3
+    assert [request.body for request in service.requests] == [photo] * 3
 
 
 def test_a_refused_photo_is_not_retried_and_the_next_one_is_processed(three, googly):
@@ -205,7 +205,7 @@ def test_a_refused_photo_is_not_retried_and_the_next_one_is_processed(three, goo
         done = googly("a.jpg", "b.jpg", "--jobs", 1, "--url", service.url, cwd=three)
     assert done.status == 1
     assert done.errors == ["googly: a.jpg: Not so.", "googly: 1 of 2 photos are not done"]
-    assert len(service.asked) == 2
+    assert len(service.requests) == 2
 
 
 def test_a_server_that_is_gone_is_reported_once_for_all_photos(three, googly):
@@ -284,7 +284,7 @@ def test_a_missing_permission_is_named_and_no_other_photo_is_sent(three, keys, s
     )
     assert "lambda:InvokeFunctionUrl and lambda:InvokeFunction" in done.errors[0]
     assert done.errors[1:] == ["googly: 3 of 3 photos are not done"]
-    assert len(service.asked) <= 2
+    assert len(service.requests) <= 2
 
 
 @pytest.mark.emulator

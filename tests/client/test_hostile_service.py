@@ -89,7 +89,7 @@ def test_a_photo_that_cannot_be_the_result_is_an_error(returned, reason):
     image = base64.b64encode(returned).decode()
     with scripted(Answer(200, {**RESULT, "image": image})) as server, pytest.raises(ServerFailedError, match=reason):
         RemoteService(server.url).googlify(PHOTO, Options())
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6])

@@ -59,12 +59,12 @@ def sleeps(monkeypatch):
 def test_the_photo_is_sent_as_the_body_and_the_options_as_the_query():
     with scripted(DONE) as server:
         result = RemoteService(server.url).googlify(PHOTO, Options(seed=7, pupil_size_range=(0.2, 0.25)))
-    asked = server.asked[0]
-    assert asked.body == PHOTO
-    assert asked.path.startswith("/?")
-    assert {"seed=7", "pupil_size_range=0.2-0.25", "answer=photo"} <= set(asked.path[2:].split("&"))
-    assert asked.headers["content-type"] == "application/octet-stream"
-    assert "authorization" not in asked.headers
+    request = server.requests[0]
+    assert request.body == PHOTO
+    assert request.path.startswith("/?")
+    assert {"seed=7", "pupil_size_range=0.2-0.25", "answer=photo"} <= set(request.path[2:].split("&"))
+    assert request.headers["content-type"] == "application/octet-stream"
+    assert "authorization" not in request.headers
     assert (result.faces, result.seed, result.photo, result.media_type) == ((FACE,), 7, GOOGLY, "image/jpeg")
 
 
@@ -102,28 +102,28 @@ def test_requests_to_this_machine_do_not_use_a_proxy(monkeypatch):
         for name in ("NO_PROXY", "no_proxy"):
             monkeypatch.delenv(name, raising=False)
         RemoteService(server.url).googlify(PHOTO, Options())
-    assert (len(server.asked), len(proxy.asked)) == (1, 0)
+    assert (len(server.requests), len(proxy.requests)) == (1, 0)
 
 
 def test_the_path_of_the_url_is_kept_and_defaults_to_the_root():
     with scripted(DONE) as server:
         RemoteService(f"{server.url}googly_eyes").googlify(PHOTO, Options())
         RemoteService(server.url.rstrip("/")).googlify(PHOTO, Options())
-    assert [asked.path.partition("?")[0] for asked in server.asked] == ["/googly_eyes", "/"]
+    assert [request.path.partition("?")[0] for request in server.requests] == ["/googly_eyes", "/"]
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_temporary_errors_are_retried(status, sleeps):
     with scripted(Answer(status), Answer(status), DONE) as server:
         assert RemoteService(server.url).googlify(PHOTO, Options()).photo == GOOGLY
-    assert [asked.body for asked in server.asked] == [PHOTO] * 3
+    assert [request.body for request in server.requests] == [PHOTO] * 3
     assert len(sleeps) == 2
 
 
 def test_a_broken_connection_is_retried():
     with scripted(BREAK_OFF, BREAK_OFF, DONE) as server:
         assert RemoteService(server.url).googlify(PHOTO, Options()).photo == GOOGLY
-    assert [asked.body for asked in server.asked] == [PHOTO] * 3
+    assert [request.body for request in server.requests] == [PHOTO] * 3
 
 
 def test_the_backoff_grows_and_respects_retry_after(sleeps):
@@ -147,7 +147,7 @@ def test_a_long_retry_after_is_capped(sleeps):
 def test_temporary_errors_are_raised_after_all_attempts(answer, error):
     with scripted(answer) as server, pytest.raises(error) as caught:
         RemoteService(server.url).googlify(PHOTO, Options())
-    assert len(server.asked) == transport.ATTEMPTS
+    assert len(server.requests) == transport.ATTEMPTS
     assert server.url in caught.value.message
 
 
@@ -167,7 +167,7 @@ def test_errors_of_the_photo_are_raised_as_those_of_the_pipeline_and_never_retri
     assert type(caught.value) is error
     assert (caught.value.message, caught.value.code) == ("That is wrong.", code)
     assert caught.value.details == {"allowed": [1]}
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_errors_of_the_photo_are_raised_as_those_of_the_pipeline_and_never_retri
 def test_a_response_that_does_not_follow_the_api_is_reported(answer):
     with scripted(answer) as server, pytest.raises(NotGooglyError, match="Check the address"):
         RemoteService(server.url).googlify(PHOTO, Options())
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_unknown_fields_of_a_newer_service_are_ignored():
@@ -207,7 +207,7 @@ def test_a_refused_connection_is_reported():
 def test_the_error_for_a_403_without_a_signature_explains_how_to_sign():
     with scripted(Answer(403, {"Message": "Forbidden"})) as server, pytest.raises(ForbiddenError, match="--sign"):
         RemoteService(server.url).googlify(PHOTO, Options())
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 @pytest.fixture
@@ -220,8 +220,8 @@ def test_the_error_for_a_403_with_a_signature_has_the_key_and_the_permissions(ke
     answer = Answer(403, {"Message": "Forbidden."}, {"x-amzn-ErrorType": "AccessDeniedException"})
     with scripted(answer) as server, pytest.raises(ForbiddenError, match=r"AKIAEXAMPLE.*InvokeFunctionUrl.*Forbidden"):
         RemoteService(server.url, sign=True, region="eu-west-1").googlify(PHOTO, Options())
-    assert "Credential=AKIAEXAMPLE/" in server.asked[0].headers["authorization"]
-    assert "/eu-west-1/lambda/aws4_request" in server.asked[0].headers["authorization"]
+    assert "Credential=AKIAEXAMPLE/" in server.requests[0].headers["authorization"]
+    assert "/eu-west-1/lambda/aws4_request" in server.requests[0].headers["authorization"]
 
 
 def test_each_attempt_gets_a_new_signature(keys, monkeypatch):
@@ -299,9 +299,9 @@ def test_a_photo_over_the_limit_is_sent_as_a_copy_and_drawn_locally(detector, ke
         copy = remote.smaller_copy(original, limit)
     with scripted(response_with_faces(copy.jpeg, detector)) as server:
         result = RemoteService(server.url, sign=True, region="x").googlify(photo.getvalue(), Options(eye_size=0.8))
-    assert [asked.body for asked in server.asked] == [copy.jpeg]
+    assert [request.body for request in server.requests] == [copy.jpeg]
     assert len(copy.jpeg) <= limit
-    assert "answer=faces" in server.asked[0].path
+    assert "answer=faces" in server.requests[0].path
     here = InProcessService().googlify(photo.getvalue(), Options(eye_size=0.8, seed=7))
     assert (result.seed, result.media_type, result.fidelity) == (7, here.media_type, here.fidelity)
     assert len(result.faces) == len(here.faces) == 6
@@ -320,7 +320,7 @@ def test_after_status_413_a_smaller_copy_is_sent(detector, answer):
     photo = as_jpeg(group(1200, 700)[0])
     with scripted(answer, Answer(200, FACES)) as server:
         result = RemoteService(server.url).googlify(photo, Options())
-    assert [("answer=faces" in asked.path) for asked in server.asked] == [False, True]
+    assert [("answer=faces" in request.path) for request in server.requests] == [False, True]
     assert Image.open(io.BytesIO(result.photo)).size == (1200, 700)
 
 
@@ -336,4 +336,4 @@ def test_the_faces_of_a_large_photo_are_in_its_own_pixels():
 def test_a_copy_that_is_too_large_is_reported():
     with scripted(refusal(413, "too_large")) as server, pytest.raises(TooLargeError):
         RemoteService(server.url).googlify(PHOTO, Options())
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2

@@ -136,10 +136,10 @@ def test_the_page_reports_a_stopped_server_and_continues_after_its_restart(drive
             server.process.terminate()
             server.process.wait(30)
             page.click("Shake")
-            page.until(lambda: f"Nothing answers at http://127.0.0.1:{port}" in page.text())
+            page.until(lambda: f"no response from http://127.0.0.1:{port}" in page.text())
             with running_server("--port", str(port)):
                 page.click("Try again")
-                page.until(lambda: page.shown("after") and "Nothing answers" not in page.text())
+                page.until(lambda: page.shown("after") and "no response" not in page.text())
 
 
 def test_no_part_of_a_photo_is_written_to_disk(page, running, tmp_path):

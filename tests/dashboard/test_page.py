@@ -169,7 +169,7 @@ def test_shake_draws_another_seed_and_sends_a_request(page):
         run(opened)
         second = opened.number_input(key="seed").value
     assert first != second
-    for request, seed in zip(service.asked, (first, second), strict=True):
+    for request, seed in zip(service.requests, (first, second), strict=True):
         assert f"seed={seed}" in request.path
 
 
@@ -180,7 +180,7 @@ def test_a_slider_moved_back_sends_no_request(page):
             opened.slider(key="eye_size").set_value(size)
             run(opened)
         assert len(comparisons(opened)) == 1
-    assert len(service.asked) == 2
+    assert len(service.requests) == 2
 
 
 def test_highlighting_sends_no_request_and_shows_the_legend(page):
@@ -193,7 +193,7 @@ def test_highlighting_sends_no_request_and_shows_the_legend(page):
     assert base64.b64decode(highlighted["over"].partition(",")[2]).decode() == face_overlay([FACE], 40, 30)
     assert highlighted | {"over": None} == before
     assert "the person's right" in opened.get("html")[1].proto.body
-    assert len(service.asked) == 1
+    assert len(service.requests) == 1
 
 
 def test_a_duplicate_photo_is_processed_once_with_a_note(page):
@@ -201,7 +201,7 @@ def test_a_duplicate_photo_is_processed_once_with_a_note(page):
         opened = upload(page(service.url), ("a.jpg", PHOTO), ("a.jpg", PHOTO))
     assert len(comparisons(opened)) == 1
     assert "Duplicate photos are processed once." in texts(opened)
-    assert len(service.asked) == 1
+    assert len(service.requests) == 1
 
 
 def test_the_cache_is_by_content_and_not_by_name(page):
@@ -209,7 +209,7 @@ def test_the_cache_is_by_content_and_not_by_name(page):
         opened = upload(page(service.url), ("a.jpg", PHOTO), ("b.jpg", PHOTO), ("a.jpg", OTHER))
         assert len(comparisons(opened)) == 3
         run(opened)
-    assert sorted({asked.body for asked in service.asked}) == sorted([PHOTO, OTHER])
+    assert sorted({request.body for request in service.requests}) == sorted([PHOTO, OTHER])
 
 
 @pytest.mark.process
@@ -248,7 +248,7 @@ def test_a_bad_photo_is_not_sent_again_on_a_rerun(page):
         opened = upload(page(service.url), ("a.jpg", PHOTO))
         opened.toggle(key="highlight").set_value(True)
         assert errors(run(opened)) == ["No photo."]
-    assert len(service.asked) == 1
+    assert len(service.requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -264,10 +264,12 @@ def test_markdown_in_a_file_name_is_escaped(page, name):
 def test_an_unreachable_local_server_shows_how_to_start_it(page, monkeypatch):
     monkeypatch.setattr("dashboard.endpoint.LOCAL_SERVER", "http://127.0.0.1:9")
     opened = page("")
-    assert errors(opened) == ["Nothing answers at http://127.0.0.1:9. Start it with `make serve`, then try again."]
+    assert errors(opened) == [
+        "There is no response from http://127.0.0.1:9. Start it with `make serve`, then try again."
+    ]
     upload(opened, ("a.jpg", PHOTO))
     assert len(opened.error) == 1
-    assert "Not done: nothing answers." in texts(opened)
+    assert "Not done: the service does not respond." in texts(opened)
 
 
 def test_an_unreachable_service_shows_the_setting_to_check(page):
@@ -278,7 +280,7 @@ def test_cached_results_stay_visible_when_the_server_stops(page):
     with scripted(DONE) as service:
         opened = upload(page(service.url), ("a.jpg", PHOTO))
     run(opened)
-    assert "Nothing answers" in errors(opened)[0]
+    assert "no response" in errors(opened)[0]
     assert len(comparisons(opened)) == 1
     opened.slider(key="eye_size").set_value(0.9)
     assert not comparisons(run(opened))
@@ -326,7 +328,7 @@ def test_refused_credentials_show_the_key_and_the_permission_but_not_the_secret(
     assert "AKIDEXAMPLE" in error
     assert "lambda:InvokeFunctionUrl" in error
     assert "secret-value" not in str(opened)
-    assert "Credential=AKIDEXAMPLE" in service.asked[0].headers["authorization"]
+    assert "Credential=AKIDEXAMPLE" in service.requests[0].headers["authorization"]
 
 
 def test_a_service_that_requires_signatures_shows_the_setting(page):

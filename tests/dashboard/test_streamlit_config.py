@@ -29,6 +29,7 @@ def test_the_requirements_of_streamlit_cloud_refer_to_an_existing_lock():
     assert (ROOT / lock).is_file()
 
 
+@pytest.mark.process
 def test_git_ignores_the_secrets_file():
     if not (ROOT / ".git").exists():
         pytest.skip("not proven: this is no git checkout")

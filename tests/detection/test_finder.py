@@ -16,7 +16,7 @@ from googly_eyes.detection.retinaface import RetinaFace
 from googly_eyes.options import DETAILS
 from googly_eyes.photo.views import small_copy
 from googly_eyes.types import Point
-from testing.people import Place, as_jpeg, blank, crowd, face, group, landscape, noise, scene, somebody
+from testing.people import Place, as_jpeg, blank, crowd, face, group, landscape, noise, random_appearance, scene
 from testing.photos import photo_from, stored
 
 
@@ -56,9 +56,9 @@ def test_faces_are_ordered_by_score_best_first(detector):
     assert all(0.3 <= score <= 1 for score in scores)
 
 
-@pytest.mark.parametrize("tilt", [-45, -30, -15, 15, 30, 45])
-def test_the_eyes_of_a_tilted_face_are_found_to_a_tenth_of_their_distance(detector, tilt):
-    image, truth = face(400, seed=3, tilt=tilt)
+@pytest.mark.parametrize("roll", [-45, -30, -15, 15, 30, 45])
+def test_the_eyes_of_a_tilted_face_are_found_to_a_tenth_of_their_distance(detector, roll):
+    image, truth = face(400, seed=3, roll=roll)
     found = find(photo_from(as_jpeg(image)), detector, min_score=0.9).faces
     assert len(found) == 1
     assert eye_error(found[0], truth) < 0.1
@@ -179,19 +179,19 @@ def test_a_small_candidate_rejected_by_its_refinement_crop_causes_no_further_pas
     assert len(counter.scans) == 1
 
 
-@pytest.mark.parametrize(("tilt", "number"), [(45, 8), (60, 36), (90, 68), (180, 44), (270, 21)])
-def test_small_rotated_people_are_found_in_a_pass_at_the_roll_of_the_larger_ones(retinaface, tilt, number):
-    tilted = middle_of(turned(turnable(number), tilt))
+@pytest.mark.parametrize(("roll", "number"), [(45, 8), (60, 36), (90, 68), (180, 44), (270, 21)])
+def test_small_rotated_people_are_found_in_a_pass_at_the_roll_of_the_larger_ones(retinaface, roll, number):
+    tilted = middle_of(turned(turnable(number), roll))
     faces = find(photo_from(tilted.file()), retinaface, min_score=0.9).faces
     hits, false, _ = match_to_people([(face.right_eye, face.left_eye) for face in faces], tilted.people)
     assert (hits, false) == ([True] * 4, 0)
 
 
-@pytest.mark.parametrize("tilt", [60, -60, 75, 90, -90, 120, 180])
+@pytest.mark.parametrize("roll", [60, -60, 75, 90, -90, 120, 180])
 @pytest.mark.parametrize("size", [90, 400])
-def test_a_face_at_any_angle_has_its_own_right_and_left_eye(detector, size, tilt):
-    place = Place(Point(400, 300), size, tilt)
-    image, [truth] = scene(800, 600, [(somebody(4), place)], background="park")
+def test_a_face_at_any_angle_has_its_own_right_and_left_eye(detector, size, roll):
+    place = Place(Point(400, 300), size, roll)
+    image, [truth] = scene(800, 600, [(random_appearance(4), place)], background="park")
     [found] = find(photo_from(as_jpeg(image)), detector, min_score=0.9).faces
     assert eye_error(found, truth) < 0.2
 
@@ -209,8 +209,8 @@ def test_a_sideways_scan_without_exif_has_all_its_faces(retinaface, quarters):
 
 
 def test_a_lying_person_among_upright_ones_is_found_in_high_detail(detector):
-    people = [(somebody(n), Place(Point(180 + 210 * n, 200), 110)) for n in range(4)]
-    lying = (somebody(9), Place(Point(500, 480), 110, 90))
+    people = [(random_appearance(n), Place(Point(180 + 210 * n, 200), 110)) for n in range(4)]
+    lying = (random_appearance(9), Place(Point(500, 480), 110, 90))
     image, truths = scene(1000, 620, [*people, lying], background="wall")
     faces = find(photo_from(as_jpeg(image)), detector, min_score=0.9, detail="high").faces
     assert count_found_and_false(truths, faces) == (5, 0)
@@ -294,12 +294,12 @@ def test_noise_in_the_colour_of_skin_has_no_faces(detector):
     st.tuples(st.floats(-100, 4000), st.floats(-100, 4000)), st.floats(5, 2000), st.floats(5, 2000),
     st.floats(-np.pi, np.pi),
 )  # fmt: skip
-def test_a_crop_has_the_candidate_at_its_centre_and_level_eyes(centre, width, height, tilt):
+def test_a_crop_has_the_candidate_at_its_centre_and_level_eyes(centre, width, height, roll):
     centre = np.array(centre)
     half = np.array([width, height]) / 2
     box = np.concatenate([centre - half, centre + half])
-    along = np.array([np.cos(tilt), np.sin(tilt)]) * width / 5
-    to_upright = level_crop(box, tilt)
+    along = np.array([np.cos(roll), np.sin(roll)]) * width / 5
+    to_upright = level_crop(box, roll)
     to_crop = np.linalg.inv(np.vstack([to_upright, (0, 0, 1)]))
     right, left, middle = (to_crop @ np.array([*point, 1]) for point in (centre - along, centre + along, centre))
     assert middle[:2] == pytest.approx([CROP_SIDE / 2] * 2, abs=1e-6)
@@ -410,9 +410,35 @@ def test_high_detail_always_makes_all_passes(retinaface):
 @pytest.mark.parametrize(("size", "scans"), [((100, 80), [200]), ((330, 200), [640]), ((500, 400), [640, 1000])])
 def test_a_small_photo_is_enlarged_at_most_twofold_and_no_pass_is_repeated(size, scans):
     detector = ScriptedDetector(NO_CANDIDATES, lambda _: None)
-    find(plain_photo(*size), detector, min_score=0.9)
+    find(plain_photo(*size), detector, min_score=0.9, detail="high")
     assert sorted({max(scan) for scan in detector.scans}) == scans
     assert len(detector.scans) == 3 + len(scans)
+
+
+def test_without_candidates_the_other_rotations_are_scanned_at_half_the_size_only():
+    detector = ScriptedDetector(NO_CANDIDATES, lambda _: None)
+    find(plain_photo(), detector, min_score=0.9)
+    assert detector.scans == [(480, 640), (320, 240), (320, 240), (240, 320)]
+
+
+def test_a_rotation_with_a_candidate_at_half_the_size_is_scanned_in_full():
+    class Lying(ScriptedDetector):
+        def scan(self, pixels, threshold):
+            seen = super().scan(pixels, threshold)
+            return seen if pixels.shape[0] > pixels.shape[1] else NO_CANDIDATES
+
+    detector = Lying(candidate(0.2, (50, 100, 150, 220)), lambda _: None)
+    find(plain_photo(), detector, min_score=0.9)
+    assert detector.scans[:5] == [(480, 640), (320, 240), (640, 480), (320, 240), (640, 480)]
+    assert detector.scans[5:] == [(240, 320)]
+
+
+@pytest.mark.parametrize(("count", "large"), [(4, False), (5, True)])
+def test_without_faces_a_larger_pass_is_made_if_small_hints_are_more_than_the_crops(count, large):
+    hints = concatenate([candidate(0.08, (40 * n, 100, 40 * n + 20, 124)) for n in range(count)])
+    detector = ScriptedDetector(hints, lambda _: None)
+    find(plain_photo(1600, 1200), detector, min_score=0.9)
+    assert ((960, 1280) in detector.scans) == large
 
 
 def test_faces_of_equal_score_are_ordered_from_left_to_right():

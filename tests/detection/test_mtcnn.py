@@ -13,7 +13,7 @@ from googly_eyes.detection.mtcnn import Mtcnn
 from googly_eyes.detection.retinaface import RetinaFace
 from googly_eyes.errors import SettingError
 from googly_eyes.settings import MODELS
-from testing.people import blank, face, group, noise, somebody
+from testing.people import blank, face, group, noise, random_appearance
 
 
 def pixels(image):
@@ -76,7 +76,7 @@ def test_a_face_cut_by_the_edge_is_detected(mtcnn):
 
 def make_crop(seed, *, shift=(0, 0)):
     """Return a crop with the face at its centre, half as large, as the search makes it, and the true eyes (2, 2)."""
-    image, drawn = face(400, look=somebody(seed))
+    image, drawn = face(400, appearance=random_appearance(seed))
     middle, size = true_eyes(drawn).mean(axis=0) + np.array([0, drawn.eye_distance * 0.4]), 2.4 * drawn.eye_distance
     x, y = middle + np.multiply(shift, size)
     box = (x - size, y - size, x + size, y + size)

@@ -9,6 +9,7 @@ from googly_eyes.detection.candidates import Candidates
 from googly_eyes.detection.finder import find
 from googly_eyes.detection.geometry import average_eyes, eye_disagreements, separate_faces
 from googly_eyes.detection.retinaface import RetinaFace
+from googly_eyes.detection.search import MAX_ROTATION_RETRIES, ROTATIONS
 from googly_eyes.detection.witness import OnetWitness
 from googly_eyes.errors import SettingError
 from googly_eyes.settings import MODELS
@@ -32,15 +33,15 @@ def candidates(*scores_and_boxes, landmarks=LANDMARKS):
     return Candidates(np.float32([score for score, _ in scores_and_boxes]), boxes, points.astype(np.float32))
 
 
-@pytest.mark.parametrize("tilt", [0, 40, 90, 180])
-def test_a_face_at_any_roll_has_a_high_score_and_its_eyes_in_place(witness, tilt):
-    image, drawn = face(400, seed=3, tilt=tilt)
+@pytest.mark.parametrize("roll", [0, 40, 90, 180])
+def test_a_face_at_any_roll_has_a_high_score_and_its_eyes_in_place(witness, roll):
+    image, drawn = face(400, seed=3, roll=roll)
     pixels = np.array(image.convert("RGB"))
     eyes = np.array([[drawn.right_eye.x, drawn.right_eye.y], [drawn.left_eye.x, drawn.left_eye.y]])
-    down = np.array([-np.sin(np.radians(tilt)), np.cos(np.radians(tilt))])
+    down = np.array([-np.sin(np.radians(roll)), np.cos(np.radians(roll))])
     centre, half = eyes.mean(axis=0) + 0.4 * drawn.eye_distance * down, 1.3 * drawn.eye_distance
     box = np.array([[*(centre - half), *(centre + half)]], np.float32)
-    opinion = witness.judge(pixels, box, np.float32([np.radians(tilt)]))
+    opinion = witness.judge(pixels, box, np.float32([np.radians(roll)]))
     assert opinion.scores[0] > 0.75
     assert np.hypot(*(opinion.landmarks[0, :2] - eyes).T).max() < 0.12 * drawn.eye_distance
 
@@ -78,6 +79,11 @@ class FixedWitness:
     def __init__(self, score, shift=0.0):
         self.score = score
         self.shift = shift
+        self.estimated = 0
+
+    def estimate(self, _pixels, boxes, _angles):
+        self.estimated += len(boxes)
+        return self.judge(_pixels, boxes, _angles)
 
     def judge(self, _pixels, boxes, _angles):
         faces = candidates(*((self.score, box) for box in boxes))
@@ -105,8 +111,8 @@ class ScriptedDetector:
         return [candidates((self._crop_score, (30, 30, 130, 130)), landmarks=self._landmarks)] * len(pixels)
 
 
-def find_faces(detector):
-    return find(photo_from(as_jpeg(blank(640, 480))), detector, min_score=0.9, detail="fast").faces
+def find_faces(detector, detail="fast"):
+    return find(photo_from(as_jpeg(blank(640, 480))), detector, min_score=0.9, detail=detail).faces
 
 
 @pytest.mark.parametrize(
@@ -123,6 +129,38 @@ def find_faces(detector):
 def test_a_doubtful_face_is_accepted_if_crop_and_second_opinion_agree(pass_score, crop_score, opinion, accepted):
     small = (300, 200, 330, 236)
     assert bool(find_faces(ScriptedDetector(pass_score, crop_score, FixedWitness(opinion), small))) == accepted
+
+
+@pytest.mark.parametrize(
+    ("pass_score", "opinion", "estimates", "crops"),
+    [
+        (0.1, 0.15, True, False),
+        (0.1, 0.25, True, True),
+        (0.2, 0.0, False, True),  # a score of 0.15 needs no estimate
+    ],
+)
+def test_a_hint_of_low_score_gets_a_crop_only_if_the_estimate_of_the_second_network_agrees(
+    pass_score, opinion, estimates, crops
+):
+    detector = ScriptedDetector(pass_score, 0.1, FixedWitness(opinion))
+    assert not find_faces(detector, "auto")
+    assert (detector.witness.estimated > 0, detector.crops > 0) == (estimates, crops)
+
+
+def test_other_rotations_get_a_crop_only_where_the_estimate_of_the_second_network_agrees():
+    doubted, agreed = (ScriptedDetector(0.6, 0.1, FixedWitness(opinion)) for opinion in (0.15, 0.25))
+    find_faces(doubted, "auto")
+    find_faces(agreed, "auto")
+    assert agreed.crops == doubted.crops + MAX_ROTATION_RETRIES * len(ROTATIONS)
+
+
+def test_a_judgement_scores_no_higher_than_the_estimate_that_it_starts_with(witness):
+    pixels, box = np.array(face(300, seed=5)[0].convert("RGB")), np.float32([[40, 50, 220, 260]])
+    first = witness.estimate(pixels, box, np.zeros(1))
+    second = witness.estimate(pixels, first.boxes, np.zeros(1))
+    judged = witness.judge(pixels, box, np.zeros(1))
+    assert judged.scores[0] == min(first.scores[0], second.scores[0])
+    assert np.allclose(judged.landmarks, (first.landmarks + second.landmarks) / 2)
 
 
 def test_a_profile_of_low_confidence_is_accepted_if_the_second_opinion_agrees():

@@ -11,6 +11,7 @@ import pytest
 from infra.app import MODEL, build
 from testing.paths import ROOT
 
+pytestmark = pytest.mark.process  # the CDK library runs in Node
 MISSING_MODEL = "infra: models/retinaface.tflite is missing, and the image needs it; create it with: make model"
 
 

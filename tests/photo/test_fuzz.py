@@ -14,6 +14,7 @@ COUNT_OTHER = 300
 
 
 @pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.process
 def test_no_mutated_photo_crashes_leaks_or_gives_an_unreadable_photo(tmp_path, name):
     count = COUNT.get(name, COUNT_OTHER)
     command = [sys.executable, "-W", "ignore", "-m", "testing.fuzz", str(count), "60", str(tmp_path), name]

@@ -53,6 +53,7 @@ def test_only_a_format_that_is_written_as_another_one_changes_the_extension():
     assert RESULT_EXTENSIONS == {".heic": ".jpg", ".heif": ".jpg", ".hif": ".jpg"}
 
 
+@pytest.mark.process
 def test_the_registry_imports_neither_pillow_nor_numpy():
     code = "import googly_eyes.photo.registry, sys; print({'PIL', 'numpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

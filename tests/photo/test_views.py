@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from googly_eyes.photo.views import NEUTRAL, crop, small_copy, upright_to_sensor
+from googly_eyes.photo.coefficients import SMALL, Coefficients
+from googly_eyes.photo.views import NEUTRAL, crop, decode_small, rotate, small_copy, upright_to_sensor
 from testing.photo_files import picture
 from testing.photos import photo_from, shared_photo, stored
 
@@ -157,3 +158,37 @@ def test_parallel_views_are_those_of_one_at_a_time():
     expected = [worked(one) for one in data[:3]] * 8
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(worked, data)) == expected
+
+
+@pytest.mark.parametrize("degrees", [0, 45, 90, 180, 270])
+def test_a_rotated_copy_has_the_pixels_of_the_copy_at_the_mapped_places(degrees):
+    copy = np.asarray(picture("RGB", (60, 44)))
+    pixels, to_copy = rotate(copy, degrees)
+    x, y = pixels.shape[1] // 2 + 3, pixels.shape[0] // 2 - 5
+    column, row = to_copy @ (x + 0.5, y + 0.5, 1)
+    if degrees % 90 == 0:
+        assert np.array_equal(pixels[y, x], copy[int(row), int(column)])
+        assert pixels.size == copy.size
+    else:
+        assert np.abs(pixels[y, x].astype(int) - copy[int(row), int(column)]).max() <= 16
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_small_jpeg_is_decoded_once_and_its_views_stay_the_same(orientation):
+    photo = photo_from(stored(picture("RGB", (320, 240)), orientation, "JPEG"))
+    decoded = decode_small(photo)
+    assert not isinstance(decoded.image, Coefficients)
+    assert (decoded.width, decoded.height, decoded.orientation) == (photo.width, photo.height, orientation)
+    place = placed(30, 20, 1.3, 20)
+    for view in (
+        lambda each: crop(each, place, 48),
+        lambda each: small_copy(each, photo.width // 2, photo.height // 2),
+    ):
+        assert np.abs(view(decoded).astype(int) - view(photo)).mean() <= 2
+
+
+def test_a_large_jpeg_and_a_photo_in_pixels_are_not_decoded_again():
+    side = int(SMALL**0.5) + 8
+    for image, format_name in ((Image.new("RGB", (side, side)), "JPEG"), (picture("RGB"), "PNG")):
+        photo = photo_from(stored(image, 1, format_name))
+        assert decode_small(photo) is photo

@@ -48,6 +48,7 @@ def copied(file):
 
 
 @pytest.mark.parametrize("file", FILES)
+@pytest.mark.process
 def test_hadolint_finds_nothing(file):
     hadolint = [str(Path(sys.executable).parent / "hadolint"), "--no-color", file]
     done = subprocess.run(hadolint, cwd=ROOT, capture_output=True, text=True, check=False)

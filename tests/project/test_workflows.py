@@ -32,11 +32,13 @@ def tool(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.process
 def test_zizmor_finds_no_weakness():
     done = tool("zizmor", "--offline", "--quiet", "--no-config", *WORKFLOWS)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.process
 def test_the_workflows_and_the_compose_file_follow_their_schemas():
     for schema, files in (("github-workflows", WORKFLOWS), ("compose-spec", [ROOT / "compose.yaml"])):
         done = tool("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *files)

@@ -14,8 +14,8 @@ from testing.people import (
     IRISES,
     SHIRTS,
     SKINS,
+    Appearance,
     DrawnFace,
-    Look,
     Place,
     as_jpeg,
     blank,
@@ -23,8 +23,8 @@ from testing.people import (
     group,
     landscape,
     noise,
+    random_appearance,
     scene,
-    somebody,
 )
 from testing.photos import photo_from
 
@@ -33,7 +33,9 @@ EYE_ERROR = 0.1  # of the distance between the eyes
 # Every skin with every hairstyle; the other values rotate, so that each is combined with many others.
 CROWD = [
     pytest.param(
-        Look(skin, HAIRS[n * 3 % len(HAIRS)], hairstyle, SHIRTS[n % len(SHIRTS)], IRISES[n % len(IRISES)], n % 3 == 0),
+        Appearance(
+            skin, HAIRS[n * 3 % len(HAIRS)], hairstyle, SHIRTS[n % len(SHIRTS)], IRISES[n % len(IRISES)], n % 3 == 0
+        ),
         list(BACKGROUNDS)[n % len(BACKGROUNDS)],
         n,
         id=f"{skin}-{hairstyle}",
@@ -51,7 +53,9 @@ EMPTY = {
     "draw",
     [
         lambda seed: face(96, seed=seed)[0],
-        lambda seed: scene(120, 90, [(somebody(seed), Place(Point(60, 40), 50, 20))], background="sky", seed=seed)[0],
+        lambda seed: scene(
+            120, 90, [(random_appearance(seed), Place(Point(60, 40), 50, 20))], background="sky", seed=seed
+        )[0],
         lambda seed: landscape(120, 80, seed),
         lambda seed: noise(40, 30, seed),
     ],
@@ -69,19 +73,19 @@ def test_the_group_is_always_the_same():
 
 
 def test_somebody_draws_every_skin_hair_colour_and_hairstyle():
-    looks = [somebody(seed) for seed in range(200)]
-    assert {look.skin for look in looks} == set(SKINS)
-    assert {look.hair for look in looks} == set(HAIRS)
-    assert {look.hairstyle for look in looks} == set(HAIRSTYLES)
+    appearances = [random_appearance(seed) for seed in range(200)]
+    assert {appearance.skin for appearance in appearances} == set(SKINS)
+    assert {appearance.hair for appearance in appearances} == set(HAIRS)
+    assert {appearance.hairstyle for appearance in appearances} == set(HAIRSTYLES)
 
 
-@pytest.mark.parametrize("tilt", [0, -20, 45, 90])
+@pytest.mark.parametrize("roll", [0, -20, 45, 90])
 @pytest.mark.parametrize("size", [128, 256, 301])
-def test_the_true_eye_centres_are_the_centroids_of_the_dark_pupils(size, tilt):
+def test_the_true_eye_centres_are_the_centroids_of_the_dark_pupils(size, roll):
     """Average with the face upside down: the highlight in the eye moves the two centroids in opposite directions."""
     errors = []
-    for angle in (tilt, tilt + 180):
-        image, truth = face(size, look=Look(iris="#80b0e0"), tilt=angle)
+    for angle in (roll, roll + 180):
+        image, truth = face(size, appearance=Appearance(iris="#80b0e0"), roll=angle)
         for eye in (truth.right_eye, truth.left_eye):
             assert np.asarray(image)[int(eye.y), int(eye.x)].max() < 80
             centroid = _dark_centroid(np.asarray(image.convert("L")), eye, radius=truth.eye_distance * 0.12)
@@ -90,7 +94,7 @@ def test_the_true_eye_centres_are_the_centroids_of_the_dark_pupils(size, tilt):
 
 
 def test_the_right_eye_is_the_persons_and_positive_tilt_is_clockwise_as_seen():
-    upright, clockwise, upside_down = (face(64, tilt=tilt)[1] for tilt in (0, 90, 180))
+    upright, clockwise, upside_down = (face(64, roll=roll)[1] for roll in (0, 90, 180))
     assert upright.right_eye.x < upright.left_eye.x
     assert clockwise.right_eye.y < clockwise.left_eye.y
     assert upside_down.right_eye.x > upside_down.left_eye.x
@@ -102,15 +106,15 @@ def test_the_ground_truth_scales_with_the_image():
     assert _numbers(large.box) == pytest.approx([3 * number for number in _numbers(small.box)])
 
 
-@pytest.mark.parametrize(("tilt", "width", "height"), [(0, 108, 136), (90, 136, 108)])
-def test_the_box_is_the_face_without_hair_and_rotates_with_it(tilt, width, height):
-    box = face(256, tilt=tilt)[1].box
+@pytest.mark.parametrize(("roll", "width", "height"), [(0, 108, 136), (90, 136, 108)])
+def test_the_box_is_the_face_without_hair_and_rotates_with_it(roll, width, height):
+    box = face(256, roll=roll)[1].box
     assert (box.x1 - box.x0, box.y1 - box.y0) == pytest.approx((width, height), abs=0.5)
 
 
 def test_people_in_a_scene_are_at_their_places():
     places = [Place(Point(80, 70), 60), Place(Point(200, 90), 90, 30)]
-    image, truths = scene(300, 200, [(Look(), place) for place in places])
+    image, truths = scene(300, 200, [(Appearance(), place) for place in places])
     assert image.size == (300, 200)
     for place, truth in zip(places, truths, strict=True):
         assert (truth.right_eye.x + truth.left_eye.x) / 2 == pytest.approx(place.eyes.x)
@@ -119,21 +123,21 @@ def test_people_in_a_scene_are_at_their_places():
 
 
 def test_a_person_at_the_edge_is_clipped():
-    image, (truth,) = scene(100, 100, [(Look(skin=SKINS[8]), Place(Point(0, 50), 80))], background="sky")
+    image, (truth,) = scene(100, 100, [(Appearance(skin=SKINS[8]), Place(Point(0, 50), 80))], background="sky")
     assert truth.right_eye.x < 0 < truth.left_eye.x
     assert np.asarray(image)[int(truth.left_eye.y), int(truth.left_eye.x)].max() < 80
 
 
-@pytest.mark.parametrize(("look", "background", "seed"), CROWD)
-def test_retinaface_finds_every_drawn_person(look, background, seed, retinaface):
-    image, truth = face(look=look, background=background, seed=seed)
+@pytest.mark.parametrize(("appearance", "background", "seed"), CROWD)
+def test_retinaface_finds_every_drawn_person(appearance, background, seed, retinaface):
+    image, truth = face(appearance=appearance, background=background, seed=seed)
     _assert_found(_find(image, retinaface), [truth])
 
 
 def test_mtcnn_finds_nine_of_ten_drawn_people_and_no_false_face(mtcnn):
     correct = 0
-    for look, background, seed in (drawn.values for drawn in CROWD):
-        image, truth = face(look=look, background=background, seed=seed)
+    for appearance, background, seed in (drawn.values for drawn in CROWD):
+        image, truth = face(appearance=appearance, background=background, seed=seed)
         faces = _find(image, mtcnn)
         assert len(faces) <= 1
         for each in faces:
@@ -143,9 +147,9 @@ def test_mtcnn_finds_nine_of_ten_drawn_people_and_no_false_face(mtcnn):
     assert correct >= 0.9 * len(CROWD)
 
 
-@pytest.mark.parametrize("tilt", [-45, -30, -15, 15, 30, 45])
-def test_the_detector_finds_a_tilted_head(tilt, detector):
-    image, truth = face(look=Look(), tilt=tilt)
+@pytest.mark.parametrize("roll", [-45, -30, -15, 15, 30, 45])
+def test_the_detector_finds_a_tilted_head(roll, detector):
+    image, truth = face(appearance=Appearance(), roll=roll)
     _assert_found(_find(image, detector), [truth])
 
 

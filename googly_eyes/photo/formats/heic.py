@@ -1,6 +1,6 @@
 """HEIC and HEIF: pictures coded with HEVC, in a container of items (ISO/IEC 23008-12). The result is a JPEG.
 
-There is no encoder to be given away, and every viewer opens a JPEG (docs/adr/0013). libheif applies the rotation and
+There is no encoder to be given away, and every viewer opens a JPEG (docs/adr/0014). libheif applies the rotation and
 mirroring of the container, and EXIF's orientation is only a copy of them: the picture is upright, and the result has
 no orientation tag. More than 8 bits per channel are rounded to the 8 of a JPEG, except HDR, which is refused.
 """
@@ -16,7 +16,7 @@ from googly_eyes.photo.registry import FORMATS
 from googly_eyes.photo.source import Source, save
 
 FORMAT = FORMATS["HEIC"]
-# Visually lossless, and 12 MP with noise fit a response of Lambda (docs/adr/0013).
+# Visually lossless, and 12 MP with noise fit a response of Lambda (docs/adr/0014).
 QUALITY = 90
 SUBSAMPLINGS = {422: "4:2:2", 444: "4:4:4"}  # of a coloured picture; any other has 4:2:0, as phones write it
 HEVC_KINDS = frozenset({b"hvc1", b"hev1"})

@@ -14,7 +14,7 @@ def gif(colours, *, transparency=None, comment=b""):
     """Return a GIF whose pixels use all colours of the palette in turn."""
     indices = (np.arange(SIZE[0] * SIZE[1]) % colours).astype(np.uint8)
     image = Image.frombytes("P", SIZE, indices.tobytes())
-    table = np.random.default_rng(3).permutation(256**3)[:colours]
+    table = np.random.default_rng(3).choice(256**3, colours, replace=False)
     image.putpalette(np.stack([table >> 16, table >> 8 & 255, table & 255], axis=1).astype(np.uint8).tobytes())
     options = {} if transparency is None else {"transparency": transparency}
     return saved(image, "GIF", optimize=False, comment=comment, **options)

@@ -77,6 +77,7 @@ def test_an_invalid_unit_of_the_density_is_not_kept(kind, value):
     assert tags[282] == 72
 
 
+@pytest.mark.process
 def test_libtiff_prints_nothing(tmp_path):
     (tmp_path / "wide.tif").write_bytes(wide_jpeg_in_tiff())
     done = subprocess.run([sys.executable, "-c", ENCODE, tmp_path / "wide.tif"], capture_output=True, check=True)
