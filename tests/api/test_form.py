@@ -157,7 +157,8 @@ def test_a_refused_form_leaves_nothing_in_memory():
 
 
 @pytest.mark.process
-def test_the_parser_is_loaded_with_the_first_form():
-    program = "import sys, googly_eyes.api.app; print('python_multipart' in sys.modules)"
+def test_the_parser_is_loaded_with_the_first_form_and_the_contract_when_it_is_requested():
+    modules = "{'python_multipart', 'googly_eyes.api.docs', 'googly_eyes.api.openapi'}"
+    program = f"import sys, googly_eyes.api.app; print(bool({modules} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
