@@ -120,9 +120,10 @@ publish: $(VENV)/dev.installed ## upload dist/ to the package index, as the trus
 # The CDK command line and its Node come from the locks; neither has to be on the machine. The
 # settings of a deployment are in infra/README.md: make deploy CDK_FLAGS="-c memory_mb=2048 -c alarm_email=me@example.org"
 CDK := $(BIN)/node node_modules/aws-cdk/bin/cdk
-# The version is pinned on purpose: npm's "latest" was published by accident.
+# Without a question to npm's registry for a newer version: package.json pins one.
 export CDK_DISABLE_VERSION_CHECK := 1
 CDK_FLAGS ?=
+CHECK_FLAGS = $(BIN)/python -m infra.flags $(CDK_FLAGS)
 DEPLOYED := out/deployed.json
 
 # npm writes this file when node_modules agrees with the lock.
@@ -133,19 +134,23 @@ node_modules/.package-lock.json: package.json package-lock.json .npmrc | $(VENV)
 
 .PHONY: synth diff deploy destroy
 synth: $(MODELS) node_modules/.package-lock.json ## write the CloudFormation template to cdk.out
+	@$(CHECK_FLAGS)
 	@$(CDK) synth --quiet $(CDK_FLAGS)
 	@echo "cdk.out/GooglyEyes.template.json"
 
 diff: $(MODELS) node_modules/.package-lock.json ## print the changes that make deploy would make in the AWS account
+	@$(CHECK_FLAGS)
 	@$(CDK) diff $(CDK_FLAGS)
 
 deploy destroy: export CDK_DOCKER ?= $(or $(CONTAINER_ENGINE),docker)
 deploy: $(MODELS) node_modules/.package-lock.json ## deploy the service to the AWS account, and print its URL and a curl line
+	@$(CHECK_FLAGS)
 	@$(BIN)/python -m infra.bootstrapped || { [ $$? -eq 1 ] && $(CDK) bootstrap; }
 	@$(CDK) deploy --outputs-file $(DEPLOYED) $(CDK_FLAGS)
 	@$(BIN)/python -c 'import json; [outputs] = json.load(open("$(DEPLOYED)")).values(); print("", outputs["Url"], "", outputs["Curl"], sep="\n")'
 
 destroy: $(MODELS) node_modules/.package-lock.json ## delete the service from the AWS account
+	@$(CHECK_FLAGS)
 	@$(CDK) destroy $(CDK_FLAGS)
 
 # ---- local --------------------------------------------------------------------------------------------------------
@@ -192,6 +197,17 @@ image: | $(BIN)/python ## build the container image and print the size of each l
 image-test: $(VENV)/emulator.installed ## build, test and measure the image with Lambda's limits
 	@$(WITH_ENGINE); $(BIN)/python -m local.container_image; $(BIN)/python -m pytest -m "not slow" tests/local/test_container_image.py; $(BIN)/python -m bench.image
 
+# The packages of each image, from the locks that the images are built from.
+SBOMS := image-litert server-image dashboard-image
+.PHONY: sbom
+sbom: $(SBOMS:%=out/sbom/%.cdx.json) ## write a CycloneDX list of the Python packages in each image to out/sbom/
+
+# Without -W the tool warns of dependencies among the packages, which a lock does not have.
+out/sbom/%.cdx.json: requirements/%.txt pyproject.toml $(VENV)/dev.installed
+	@mkdir -p $(@D)
+	@$(BIN)/python -W ignore -m cyclonedx_py requirements $< --pyproject pyproject.toml --output-reproducible -o $@
+	@echo $@
+
 .PHONY: cost
-cost: $(MODELS) $(VENV)/dev.installed ## calculate dollars for 1,000 photos from times measured on this machine
+cost: $(MODELS) $(VENV)/dev.installed ## calculate dollars for 1,000 photos from times on this machine, at several memory sizes
 	@$(BIN)/python -m bench.cost

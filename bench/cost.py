@@ -1,23 +1,26 @@
-"""`make cost`: dollars for 1,000 photos, computed from times on this machine.
+"""`make cost`: dollars for 1,000 photos, computed from times on this machine, for several memory sizes of the function.
 
-Lambda's own processors are not measured, so both architectures have the same time. Lambda bills each request, and the
-configured memory (not the used memory) for the duration. Cold starts, the log and outgoing traffic are not included.
-The free tier is not subtracted.
+Each size has Lambda's share of the processors, as a quota (bench/quota.py). Lambda's own processors are not measured,
+so both architectures have the same time. Lambda bills each request, and the configured memory (not the used memory) for
+the duration. Cold starts and the log are not included, and the free tier is not subtracted.
 """
 
 import math
 import statistics
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from bench import photos
-from bench.timing import answer, fresh_python, interleaved
+from bench.quota import QuotaError, time_under_quotas
+from bench.timing import answer, fresh_python, interleaved, result_bytes
 from infra.context import Deployment
 from testing.events import Event, json_event, raw_event
 
 ROUNDS = 11
+SIZES_MB = (1024, 1769, 2048, 2560, 3008)
 SLOW_ORIGINAL_S, SLOW_ORIGINAL_MB = 60.0, 3072  # time and memory budget for a photo of the original project
 
 # AWS's price list of 2026-08-31, offer AWSLambda, usage types Lambda-GB-Second, Lambda-GB-Second-ARM and Request, as
@@ -25,6 +28,7 @@ SLOW_ORIGINAL_S, SLOW_ORIGINAL_MB = 60.0, 3072  # time and memory budget for a p
 PRICE_SOURCE = "AWS's price list of 2026-08-31, US East (N. Virginia), first tier"
 PER_GB_SECOND = {"x86_64": 0.0000166667, "arm64": 0.0000133334}
 PER_REQUEST = 0.20 / 1_000_000
+PER_GB_OUT = 0.09  # data transfer from AWS to the internet, per 10^9 bytes, after the first 100 GB of a month
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +46,83 @@ def dollars_per_thousand(workload: Workload, architecture: str) -> float:
     return 1000 * (gb_seconds * PER_GB_SECOND[architecture] + PER_REQUEST)
 
 
+def egress_per_thousand(answer_bytes: int) -> float:
+    """Return the price of the outgoing traffic of 1,000 answers of this size, without their headers."""
+    return 1000 * answer_bytes / 1e9 * PER_GB_OUT
+
+
 def main() -> None:
-    memory_mb = Deployment().memory_mb
-    workloads = [*measure(memory_mb), Workload("the original project", SLOW_ORIGINAL_S * 1000, SLOW_ORIGINAL_MB)]
+    events = make_events()
+    workloads = measure(events)
     print(f"dollars for 1,000 photos; prices: {PRICE_SOURCE}")
-    print(f"{'':<24}{'ms':>9}{'MB':>7}" + "".join(f"{architecture:>12}" for architecture in PER_GB_SECOND))
-    for workload in workloads:
-        prices = "".join(f"{dollars_per_thousand(workload, architecture):>12.4f}" for architecture in PER_GB_SECOND)
-        print(f"{workload.name:<24}{workload.milliseconds:>9.0f}{workload.memory_mb:>7}{prices}")
+    print(f"{'':<24}{'MB':>6}{'ms':>8}{'x86_64':>10}{'arm64':>10}")
+    for name in events:
+        print_sizes([workload for workload in workloads if workload.name == name])
+    print_sizes([Workload("the original project", SLOW_ORIGINAL_S * 1000, SLOW_ORIGINAL_MB)])
+    print_egress({name: result_bytes(event) for name, event in events.items()})
     print("times: medians of warm requests on this machine, not on Lambda; cold starts not included")
     print(f"memory: as billed; 12 MP as JSON used {peak_mib(photos.twelve_megapixels()):.0f} MiB at its peak")
 
 
-def measure(memory_mb: int) -> list[Workload]:
-    """Measure warm requests on this machine, for two photo sizes."""
+def make_events() -> dict[str, Event]:
+    """Return the measured requests by name, for two photo sizes."""
     large, small = photos.twelve_megapixels(), photos.small()
-    events: dict[str, Event] = {
+    return {
         "12 MP, raw": raw_event(large, query="seed=1"),
         "12 MP, JSON": json_event(large, seed=1),
         "640 px, raw": raw_event(small, query="seed=1"),
+        "640 px, JSON": json_event(small, seed=1),
     }
-    times = interleaved({name: partial(answer, event) for name, event in events.items()}, ROUNDS)
-    return [Workload(name, statistics.median(each), memory_mb) for name, each in times.items()]
+
+
+def measure(events: Mapping[str, Event], *, rounds: int = ROUNDS) -> list[Workload]:
+    """Measure warm requests under the quota of each memory size; without quotas, for the default size alone.
+
+    In the second case print the reason: with all processors of this machine the other sizes would be as fast.
+    """
+    try:
+        found = time_under_quotas(list(events.values()), SIZES_MB, rounds)
+    except QuotaError as error:
+        memory_mb = Deployment().memory_mb
+        print(f"not measured: other sizes than {memory_mb} MB; {error}")
+        times = interleaved({name: partial(answer, event) for name, event in events.items()}, rounds)
+        return [Workload(name, statistics.median(each), memory_mb) for name, each in times.items()]
+    return [
+        Workload(name, statistics.median(found[size][number]["ms"]), size)
+        for number, name in enumerate(events)
+        for size in SIZES_MB
+    ]
+
+
+def print_sizes(workloads: Sequence[Workload]) -> None:
+    """Print a line for each memory size of one kind of request, compared with the largest, and mark the cheapest."""
+    largest = max(workloads, key=lambda workload: workload.memory_mb)
+    cheapest = find_cheapest(workloads)
+    for workload in workloads:
+        prices = "".join(f"{dollars_per_thousand(workload, architecture):>10.4f}" for architecture in PER_GB_SECOND)
+        line = f"{workload.name:<24}{workload.memory_mb:>6}{workload.milliseconds:>8.0f}{prices}"
+        if workload is not largest:
+            line += f"   against {largest.memory_mb} MB: price {_price(workload) / _price(largest) - 1:+.0%}"
+            line += f", time {workload.milliseconds / largest.milliseconds - 1:+.0%}"
+        print(line + ("   cheapest" if workload is cheapest and len(workloads) > 1 else ""))
+
+
+def find_cheapest(workloads: Sequence[Workload]) -> Workload:
+    return min(workloads, key=_price)
+
+
+def _price(workload: Workload) -> float:
+    return dollars_per_thousand(workload, Deployment().architecture)
+
+
+def print_egress(answers: Mapping[str, int]) -> None:
+    """Print the price of outgoing traffic, and the part of it that base64 in JSON adds."""
+    print(f"outgoing traffic for 1,000 photos at ${PER_GB_OUT}/GB; incoming traffic is free")
+    for name, size in answers.items():
+        line = f"{name:<24}{size:>10,} bytes{egress_per_thousand(size):>12.4f}"
+        if raw := answers.get(name.replace("JSON", "raw")) if "JSON" in name else None:
+            line += f"   {size / raw - 1:+.0%} against raw: {egress_per_thousand(size - raw):.4f}"
+        print(line)
 
 
 def peak_mib(photo: bytes) -> float:

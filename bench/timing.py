@@ -1,5 +1,6 @@
 """Time interleaved jobs, handle one event in this process, and run a new Python process."""
 
+import base64
 import contextlib
 import io
 import json
@@ -36,6 +37,16 @@ def answer(event: Event) -> dict[str, float]:
         sys.exit(f"the handler returned status {answer['statusCode']}: {answer['body']}")
     stages: dict[str, float] = json.loads(log.getvalue())
     return stages
+
+
+def result_bytes(event: Event) -> int:
+    """Pass one event to the handler and return the bytes of the response's body, as a client receives it."""
+    from lambda_fn.handler import handler  # noqa: PLC0415 - loads the model: the caller restricts the cores first
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        answer = handler(event, None)
+    body: str = answer["body"]
+    return len(base64.b64decode(body)) if answer["isBase64Encoded"] else len(body)
 
 
 @contextlib.contextmanager

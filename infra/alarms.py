@@ -1,4 +1,4 @@
-"""Alarms on the function: 5xx responses, throttled requests, and requests close to the timeout."""
+"""Alarms on the function: 5xx responses, throttled requests, slow requests; on the bucket path: photos left behind."""
 
 from aws_cdk import Aws, Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -9,15 +9,25 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from infra.bucket import GooglyBucket
+
 WINDOW = Duration.minutes(5)
 SLOW_FRACTION = 0.9  # of the timeout
+OLD_S = 3600  # age of the oldest message in the queue
 
 
 class Alarms(Construct):
-    """Three alarms on one function. With `email` they send mail; without it they only show in the console."""
+    """Alarms on the function and on the bucket path. They send mail to `email`; None only shows them."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, function: lambda_.IFunction, timeout_s: int, email: str | None
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        function: lambda_.IFunction,
+        timeout_s: int,
+        bucket: GooglyBucket | None,
+        email: str | None,
     ) -> None:
         super().__init__(scope, construct_id)
         # Name and dimension: "Monitoring Lambda function URLs" in the Lambda developer guide.
@@ -43,10 +53,34 @@ class Alarms(Construct):
                 f"A request took over {SLOW_FRACTION:.0%} of the timeout of {timeout_s} seconds",
             ),
         ]
+        if bucket:
+            alarms += self._bucket_alarms(bucket)
         if email:
             topic = self._topic(email)
             for alarm in alarms:
                 alarm.add_alarm_action(actions.SnsAction(topic))
+
+    def _bucket_alarms(self, bucket: GooglyBucket) -> list[cloudwatch.Alarm]:
+        return [
+            self._alarm(
+                "DeadLetters",
+                bucket.dead_letters.metric_approximate_number_of_messages_visible(period=WINDOW, statistic="Maximum"),
+                1,
+                "Photos of the bucket could not be processed; their keys are in the dead-letter queue",
+            ),
+            self._alarm(
+                "Backlog",
+                bucket.queue.metric_approximate_age_of_oldest_message(period=WINDOW, statistic="Maximum"),
+                OLD_S,
+                "A photo of the bucket has waited for an hour; bucket_at_once sets how many batches run at once",
+            ),
+            self._alarm(
+                "BucketErrors",
+                bucket.function.metric_errors(period=WINDOW),
+                1,
+                "The function of the bucket ended with an error in the last five minutes",
+            ),
+        ]
 
     def _alarm(self, name: str, metric: cloudwatch.IMetric, threshold: float, description: str) -> cloudwatch.Alarm:
         return cloudwatch.Alarm(

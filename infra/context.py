@@ -16,6 +16,7 @@ LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731,
             1096, 1827, 2192, 2557, 2922, 3288, 3653)  # fmt: skip
 
 OFF = "off"
+BUCKET_TIMEOUT_S = 30
 
 
 class ContextError(ValueError):
@@ -50,6 +51,14 @@ def email_address() -> Values:
     return Values("name@example.org", lambda value: value if pattern.fullmatch(str(value)) else None)
 
 
+def image_digest() -> Values:
+    # A tag alone would be another image next week.
+    pattern = re.compile(r"[a-z0-9][a-z0-9._/:-]{0,200}@sha256:[0-9a-f]{64}")
+    return Values(
+        "NAME:TAG@sha256:64 hexadecimal digits", lambda value: value if pattern.fullmatch(str(value)) else None
+    )
+
+
 def setting(default: object, values: Values, help_text: str) -> Any:
     return field(default=default, metadata={"values": values, "help": help_text})
 
@@ -63,6 +72,9 @@ class Deployment:
     )
     timeout_s: int = setting(60, integer(5, 900), "seconds until Lambda stops a request")
     architecture: str = setting("x86_64", one_of("x86_64", "arm64"), "processor of the image and of the function")
+    base_image: str | None = setting(
+        None, image_digest(), "base of the image by its digest; off: the tag in the Dockerfile"
+    )
     reserved_concurrency: int | None = setting(
         None, integer(1, 1000), "maximum of concurrent requests; new accounts may have 10 in total and can reserve none"
     )
@@ -71,6 +83,9 @@ class Deployment:
     monthly_budget_usd: int | None = setting(
         None, integer(1, 1_000_000), "warn alarm_email at 80 % spent and at 100 % forecast"
     )
+    bucket: str | None = setting(None, one_of("on"), "two buckets: photos in, photos with googly eyes out")
+    bucket_days: int = setting(7, integer(1, 365), "days that the buckets keep a photo")
+    bucket_at_once: int = setting(5, integer(2, 1000), "maximum of concurrent batches of ten photos")
 
 
 def read_context(context: Mapping[str, object]) -> Deployment:
@@ -84,6 +99,14 @@ def read_context(context: Mapping[str, object]) -> Deployment:
         raise ContextError(
             f"context monthly_budget_usd={deployment.monthly_budget_usd}: set alarm_email too; it receives the warnings"
         )
+    if deployment.bucket and deployment.timeout_s < BUCKET_TIMEOUT_S:
+        raise ContextError(
+            f"context timeout_s={deployment.timeout_s}: with bucket=on the least is {BUCKET_TIMEOUT_S}; in its last "
+            "15 seconds the function takes no photo from the queue"
+        )
+    for name in ("bucket_days", "bucket_at_once"):
+        if name in given and not deployment.bucket:
+            raise ContextError(f"context {name}={given[name]}: set bucket=on too; without it there is no bucket")
     return deployment
 
 

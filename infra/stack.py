@@ -1,12 +1,13 @@
-"""The stack: the function, its alarms, a budget, and the outputs."""
+"""The stack: the function, the bucket path, the alarms, a budget, and the outputs."""
 
 from pathlib import Path
 
-from aws_cdk import Aws, CfnOutput, Stack
+from aws_cdk import Aws, CfnOutput, Stack, Tags
 from aws_cdk import aws_budgets as budgets
 from constructs import Construct
 
 from infra.alarms import Alarms
+from infra.bucket import GooglyBucket
 from infra.context import Deployment
 from infra.function import GooglyFunction
 
@@ -16,17 +17,22 @@ class GooglyEyes(Stack):
 
     def __init__(self, scope: Construct, construct_id: str, *, deployment: Deployment, image_directory: Path) -> None:
         super().__init__(scope, construct_id, description="Googly eyes on every face in a photo: one signed request")
-        googly = GooglyFunction(
+        # For the bill: AWS separates costs by this tag once it is activated in the account.
+        Tags.of(self).add("application", "googly-eyes")
+        googly = GooglyFunction(self, "Googly", image_directory=image_directory, deployment=deployment)
+        bucket = None
+        if deployment.bucket:
+            bucket = GooglyBucket(self, "Bucket", image_directory=image_directory, deployment=deployment)
+            bucket.serve_callers(googly)
+            self._bucket_outputs(bucket)
+        Alarms(
             self,
-            "Googly",
-            image_directory=image_directory,
-            architecture=deployment.architecture,
-            memory_mb=deployment.memory_mb,
+            "Alarms",
+            function=googly.function,
             timeout_s=deployment.timeout_s,
-            reserved_concurrency=deployment.reserved_concurrency,
-            log_days=deployment.log_days,
+            bucket=bucket,
+            email=deployment.alarm_email,
         )
-        Alarms(self, "Alarms", function=googly.function, timeout_s=deployment.timeout_s, email=deployment.alarm_email)
         if deployment.monthly_budget_usd and deployment.alarm_email:
             self._budget(deployment.monthly_budget_usd, deployment.alarm_email)
 
@@ -43,6 +49,23 @@ class GooglyEyes(Stack):
             "Curl",
             value=_curl_line(googly.url.url),
             description="A call that reads the keys from the environment",
+        )
+
+    def _bucket_outputs(self, bucket: GooglyBucket) -> None:
+        CfnOutput(self, "BucketIn", value=bucket.photos.bucket_name, description="Put photos here, under photos/")
+        CfnOutput(self, "BucketOut", value=bucket.results.bucket_name, description="The photos with googly eyes")
+        CfnOutput(self, "BucketQueueUrl", value=bucket.queue.queue_url, description="The queue of the photos")
+        CfnOutput(
+            self,
+            "BucketDeadLetterQueueUrl",
+            value=bucket.dead_letters.queue_url,
+            description="The photos that the function could not process",
+        )
+        CfnOutput(
+            self,
+            "BucketFunctionName",
+            value=bucket.function.function_name,
+            description="The Lambda function that takes photos from the queue",
         )
 
     def _budget(self, usd: int, email: str) -> None:

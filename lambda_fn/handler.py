@@ -41,7 +41,8 @@ def _http_request(event: object, context: object) -> HttpRequest:
     return HttpRequest(
         method=_text(_mapping(request_context.get("http")).get("method")),
         path=_text(event.get("rawPath")),
-        request_id=_request_id(getattr(context, "aws_request_id", None), request_context.get("requestId")),
+        # In AWS both are the id of the invocation. Under the emulator only the first is also in the response's headers.
+        request_id=_request_id(request_context.get("requestId"), getattr(context, "aws_request_id", None)),
         headers=headers,
         query=_text(event.get("rawQueryString")),
         body=_text(event.get("body")),

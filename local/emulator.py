@@ -6,6 +6,7 @@ this environment. One emulator handles one invocation at a time and panics on tw
 and gives each to one thread at a time.
 
     EmulatorError                 the emulator cannot be started, or has ended
+    PoolBusyError                 all emulators of a pool are busy
     FunctionError                 the function raised, exited, or returned a result that Lambda does not send
     +-- FunctionTimeoutError      the function exceeded its timeout
 """
@@ -46,6 +47,10 @@ TIMED_OUT = b"Task timed out after "
 
 class EmulatorError(Exception):
     """The emulator cannot be started or no longer responds. The message has the reason and the remedy."""
+
+
+class PoolBusyError(Exception):
+    """All emulators of a pool were busy for the whole wait."""
 
 
 class FunctionError(Exception):
@@ -136,9 +141,15 @@ class EmulatorPool:
     def __exit__(self, *_: object) -> None:
         self._stop_all()
 
-    def invoke(self, event: bytes) -> object:
-        """Call Emulator.invoke on an idle emulator; wait while all are busy."""
-        emulator = self._idle.get()
+    def invoke(self, event: bytes, *, wait_s: float | None = None) -> object:
+        """Call Emulator.invoke on an idle emulator. While all are busy, wait for `wait_s`; None: without a limit.
+
+        Raises PoolBusyError after `wait_s`, and the errors of Emulator.invoke.
+        """
+        try:
+            emulator = self._idle.get(timeout=wait_s)
+        except queue.Empty:
+            raise PoolBusyError(f"All {self._size} emulators were busy for {wait_s:g} seconds.") from None
         try:
             if emulator is None:
                 emulator = self._start()

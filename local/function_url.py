@@ -6,6 +6,7 @@ result becomes the response. Errors have the status and body of AWS:
 
     403   unsigned, or a wrong signature: {"Message": ...} or {"message": ...}, with x-amzn-ErrorType
     413   an event over 6 MB: {"Message": "Request must be smaller than 6291456 bytes for the InvokeFunction operation"}
+    429   all instances of the function were busy for WAIT_S: {"Reason": ..., "message": "Rate Exceeded."}
     502   the text "Internal Server Error": the function raised, exited, timed out, or returned an invalid response or
           more than 6,291,556 bytes. Users of function URLs report 502, not 504, for a timeout as well:
           https://github.com/awslabs/route53-dynamic-dns-with-lambda/issues/56
@@ -32,7 +33,7 @@ from werkzeug import Request, Response
 
 from googly_eyes.cli.text import escape
 from local.command import exit_on, fail
-from local.emulator import EmulatorError, EmulatorPool, FunctionError
+from local.emulator import EmulatorError, EmulatorPool, FunctionError, PoolBusyError
 from local.function_url_events import (
     EventTooLargeError,
     InvalidResultError,
@@ -46,10 +47,15 @@ from local.sigv4 import Keys, RefusedError, verify
 REGION = "us-east-1"
 PORT = 9000
 EMULATORS = 2  # photos processed at the same time
-THREADS = 8  # of the server; each may wait for an emulator or for a slow client
+THREADS = 32  # of the server; each may wait for an emulator or for a slow client
+# Lambda has a new instance for a request within its init phase of ten seconds, or refuses the request.
+WAIT_S = 10.0
 KEY_LIFETIME = timedelta(hours=12)  # the longest session of a role
 # Waitress keeps a body of this size in memory, responds 413 to a larger one, and writes no body to a file.
 MAX_BODY = 64 * 2**20
+
+# The error of the service's operation Invoke.
+RATE_EXCEEDED = {"Reason": "ConcurrentInvocationLimitExceeded", "Type": "User", "message": "Rate Exceeded."}
 
 Application = Callable[[dict[str, object], Callable[..., object]], Iterable[bytes]]
 
@@ -74,13 +80,16 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def create_app(pool: EmulatorPool, keys: Keys) -> Application:
-    """Return the function URL as a WSGI application. The server must set REQUEST_URI, as Waitress does."""
+def create_app(pool: EmulatorPool, keys: Keys, *, wait_s: float = WAIT_S) -> Application:
+    """Return the function URL as a WSGI application. The server must set REQUEST_URI, as Waitress does.
+
+    A request waits for an emulator for `wait_s`.
+    """
 
     @Request.application
     def url(request: Request) -> Response:
         request_id = str(uuid.uuid4())
-        response = _respond(_as_received(request), pool, keys, request_id)
+        response = _respond(_as_received(request), pool, keys, request_id, wait_s)
         response.headers["x-amzn-RequestId"] = request_id
         return response
 
@@ -116,11 +125,11 @@ def _check_health(pool: EmulatorPool) -> None:
     pool.invoke(encode_event(build_event(health, access_key="", request_id=str(uuid.uuid4()))))
 
 
-def _respond(received: UrlRequest, pool: EmulatorPool, keys: Keys, request_id: str) -> Response:
+def _respond(received: UrlRequest, pool: EmulatorPool, keys: Keys, request_id: str, wait_s: float) -> Response:
     try:
         verify(received, keys, region=REGION, now=datetime.now(UTC))
         event = encode_event(build_event(received, access_key=keys.access_key, request_id=request_id))
-        response = read_result(pool.invoke(event))
+        response = read_result(pool.invoke(event, wait_s=wait_s))
     except RefusedError as refused:
         _log(received, 403, refused.message)
         name = "Message" if refused.error_type == "AccessDeniedException" else "message"
@@ -128,6 +137,9 @@ def _respond(received: UrlRequest, pool: EmulatorPool, keys: Keys, request_id: s
     except EventTooLargeError as error:
         _log(received, 413, str(error))
         return _error_response(413, "RequestEntityTooLargeException", {"Message": str(error)})
+    except PoolBusyError as error:
+        _log(received, 429, str(error))
+        return _error_response(429, "TooManyRequestsException", RATE_EXCEEDED)
     except (FunctionError, EmulatorError, InvalidResultError) as error:
         _log(received, 502, str(error))
         return Response("Internal Server Error", 502, content_type="text/plain")

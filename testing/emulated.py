@@ -13,6 +13,11 @@ def _sleep() -> None:
     time.sleep(30)
 
 
+def _nap() -> str:
+    time.sleep(1)
+    return "rested"
+
+
 def _raise() -> None:
     raise ValueError("simulated failure")
 
@@ -23,6 +28,7 @@ def _exit() -> None:
 
 RESULTS = {
     "/sleep": _sleep,
+    "/nap": _nap,
     "/raise": _raise,
     "/exit": _exit,
     "/pid": os.getpid,

@@ -15,21 +15,21 @@ from botocore.credentials import Credentials
 from waitress.server import BaseWSGIServer
 
 from local.emulator import EmulatorPool
-from local.function_url import REGION, create_app, create_server
+from local.function_url import REGION, WAIT_S, create_app, create_server
 from local.sigv4 import Keys
 
 
 @contextmanager
-def function_url(pool: EmulatorPool, keys: Keys) -> Iterator[str]:
+def function_url(pool: EmulatorPool, keys: Keys, *, wait_s: float = WAIT_S) -> Iterator[str]:
     """Serve a function URL from this process and yield its address."""
-    server = create_server(create_app(pool, keys), "127.0.0.1", 0)
+    server = create_server(create_app(pool, keys, wait_s=wait_s), "127.0.0.1", 0)
     thread = threading.Thread(target=_run_until_closed, args=(server,), daemon=True)
     thread.start()
     try:
         yield f"http://{server.effective_host}:{server.effective_port}"
     finally:
         server.close()
-        thread.join(timeout=5)
+        thread.join(timeout=1)  # Waitress may poll the closed sockets for longer
 
 
 def signed(

@@ -5,6 +5,8 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
+from http import HTTPStatus
 from traceback import walk_tb
 
 from googly_eyes import __version__
@@ -142,7 +144,10 @@ def _trace(error: BaseException | None) -> Iterator[str]:
 
 def _log(request: HttpRequest, response: HttpResponse, log_fields: LogFields, *, total_ms: float) -> None:
     line = {
-        "request_id": request.request_id,
+        # The names that Lambda reads and writes; it uses the level only if there is a valid timestamp.
+        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "level": "ERROR" if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "INFO",
+        "requestId": request.request_id,
         # Unknown methods and paths are the caller's text, which could contain anything.
         "method": request.method if request.method in HTTP_METHODS else None,
         "path": request.path if request.path in METHODS else None,

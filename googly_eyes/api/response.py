@@ -33,13 +33,15 @@ class Field:
     """One field of a result: its name in Result and in JSON, and the conversions of its value.
 
     An optional field is omitted while it is empty. `from_json` gets None for a missing field. It raises an exception
-    for a malformed value of a required field, and ignores a malformed value of an optional one.
+    for a malformed value of a required field, and ignores a malformed value of an optional one. `from_header` returns
+    the JSON value for the text of the header; None if the header has the number of elements only.
     """
 
     name: str
     to_json: Callable[[Any], object]
     to_header: Callable[[Any], str]
     from_json: Callable[[Any], Any]
+    from_header: Callable[[str], Any] | None = None
     required: bool = False
 
     @property
@@ -74,6 +76,24 @@ def from_json(value: Mapping[str, Any], media_type: str, *, has_photo: bool) -> 
     except (KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"not the JSON of a result: {error!r}") from error
     return Result(photo=photo, media_type=media_type, **values)
+
+
+def from_headers(headers: Mapping[str, str], media_type: str, photo: bytes) -> Result:
+    """Return the result that a response with a photo describes: the number of its faces without their geometry.
+
+    Raises ValueError if a required header is missing or malformed. `headers` ignore case. `timings` are empty.
+    """
+    values: dict[str, Any] = {
+        field.name: field.from_header(headers[field.header])
+        for field in FIELDS
+        if field.from_header and field.header in headers
+    }
+    try:
+        count = int(headers[FACES.header])
+        result = from_json({FACES.name: (), **values}, media_type, has_photo=False)
+        return replace(result, photo=photo, unlisted_faces=count)
+    except KeyError as error:
+        raise ValueError(f"the header {error} is missing") from error
 
 
 def json_response(value: Mapping[str, object], request_id: str, *, status: int = 200) -> HttpResponse:
@@ -173,14 +193,15 @@ def _finite(numbers: Iterable[float]) -> list[float]:
     return values
 
 
+FACES = Field(
+    "faces",
+    to_json=lambda faces: [_face_to_json(face) for face in faces],
+    to_header=lambda faces: str(len(faces)),
+    from_json=lambda value: tuple(_face_from_json(face) for face in value),
+    required=True,
+)
 FIELDS = (
-    Field(
-        "faces",
-        to_json=lambda faces: [_face_to_json(face) for face in faces],
-        to_header=lambda faces: str(len(faces)),
-        from_json=lambda value: tuple(_face_from_json(face) for face in value),
-        required=True,
-    ),
+    FACES,
     Field(
         "eyes",
         to_json=lambda eyes: [_eye_to_json(eye) for eye in eyes],
@@ -188,23 +209,26 @@ FIELDS = (
         from_json=lambda value: tuple(_eye_from_json(eye) for eye in value or ()),  # services before 0.1.0 send none
         required=True,
     ),
-    Field("seed", to_json=int, to_header=str, from_json=int, required=True),
+    Field("seed", to_json=int, to_header=str, from_json=int, from_header=str, required=True),
     Field(
         "fidelity",
         to_json=str,
         to_header=str,
         from_json=lambda value: value if value in get_args(Fidelity) else None,
+        from_header=str,
     ),
     Field(
         "dropped",
         to_json=list,
         to_header=", ".join,
         from_json=lambda value: tuple(map(str, value)) if isinstance(value, list) else (),
+        from_header=lambda text: text.split(", "),
     ),
     Field(
         "stopped_early",
         to_json=bool,
         to_header=lambda _: "true",
         from_json=lambda value: value is True,
+        from_header=lambda text: text == "true",
     ),
 )

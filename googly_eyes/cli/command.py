@@ -71,7 +71,8 @@ def _run_jobs(jobs: Sequence[Job], arguments: Arguments, reporter: Reporter) -> 
 def _open_service(arguments: Arguments, at_once: int) -> Service:
     """Return the service at --url, or the one of this process."""
     if arguments.url:
-        return service_at(arguments.url, sign=arguments.sign, region=arguments.region)
+        list_faces = arguments.faces is not None
+        return service_at(arguments.url, sign=arguments.sign, region=arguments.region, list_faces=list_faces)
     # Imported here, because with --url neither the model nor its runtime is needed.
     from googly_eyes.client.in_process import InProcessService  # noqa: PLC0415
 

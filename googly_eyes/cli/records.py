@@ -21,7 +21,7 @@ MESSAGES = {
 def success_line(job: Job, result: Result) -> str:
     """Return a line such as `a.jpg -> a.googly.jpg: 1 face, seed 7 (read 20 ms, find 90 ms)`."""
     target = "" if result.photo is None else f" -> {job.target or 'standard output'}"
-    faces = "1 face" if len(result.faces) == 1 else f"{len(result.faces)} faces"
+    faces = "1 face" if result.face_count == 1 else f"{result.face_count} faces"
     more = " (there may be more: the search stopped early)" if result.stopped_early else ""
     stages = ", ".join(f"{stage} {ms:.0f} ms" for stage, ms in result.timings.items())
     return f"{job}{target}: {faces}{more}, seed {result.seed} ({stages})"

@@ -54,8 +54,10 @@ def googlify(
     return _cached_service(url).googlify(photo_bytes(photo), checked, placement)
 
 
-def service_at(url: str | None, *, sign: bool | None = None, region: str | None = None) -> Service:
-    """Return the service at a URL; in this process if there is none. For `sign` and `region` see RemoteService.
+def service_at(
+    url: str | None, *, sign: bool | None = None, region: str | None = None, list_faces: bool = True
+) -> Service:
+    """Return the service at a URL; in this process if there is none. For the other parameters see RemoteService.
 
     Raises BadUrlError; ForbiddenError if the requests must be signed and there are no credentials; SettingError if the
     model or the extra `aws` is missing.
@@ -73,7 +75,7 @@ def service_at(url: str | None, *, sign: bool | None = None, region: str | None 
             "pip install 'googly-eyes[aws]'"
         ) from error
 
-    return RemoteService(url, sign=sign, region=region)
+    return RemoteService(url, sign=sign, region=region, list_faces=list_faces)
 
 
 def _placement(faces: Iterable[Face] | None, eyes: Iterable[Eye] | None) -> Placement | None:

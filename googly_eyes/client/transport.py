@@ -1,10 +1,11 @@
 """HTTP requests to a service, with retries, and the errors of its responses."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from http import HTTPStatus
 from math import inf
 from typing import Any
@@ -15,17 +16,14 @@ from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception_type,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_exponential,
-    wait_random,
+    wait_random_exponential,
 )
 from urllib3.exceptions import HTTPError
 
 from googly_eyes.api.form import PHOTO_FIELD
-from googly_eyes.api.media_types import JSON, OCTET_STREAM
+from googly_eyes.api.media_types import OCTET_STREAM
 from googly_eyes.api.response import placement_to_json
-from googly_eyes.client.connection import CONNECT_S, READ_S, TOTAL_S, DeadlineAdapter
+from googly_eyes.client.connection import CONNECT_S, DeadlineAdapter, Limits
 from googly_eyes.client.signing import Signer
 from googly_eyes.errors import (
     BadOptionError,
@@ -48,15 +46,33 @@ from googly_eyes.placement import Placement
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 ATTEMPTS = 5
-BACKOFF_S = 0.5  # before the second attempt; doubled before each later one
+BUSY_ATTEMPTS = 8  # after 429 and 503: the requests of many clients spread over more than a minute
+BACKOFF_S = 1.0  # the most before the second attempt; doubled before each later one
 MAX_WAIT_S = 30.0  # also if the service requests a longer delay
 MAX_BUSY_S = 300.0  # with no other response than 429 or 503, to any photo; then the rest of a batch is not sent
 CONNECTIONS = 64
 PIECE = 2**16  # bytes received in one operation
-RESPONSE_HEADERS = {"Accept": JSON, "Accept-Encoding": "identity"}
+# Windows and macOS do not have all of these.
+UNKNOWN_NAME = {getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA") if hasattr(socket, name)}
 _now = time.monotonic
 # The errors of a photo, by status.
 PHOTO_ERRORS = {kind.status: kind for kind in (BadRequestError, TooLargeError, UnsupportedMediaError, BadOptionError)}
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A response with status 200. Names in `headers` are found in upper and lower case."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def media_type(self) -> str:
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    def json_object(self) -> Mapping[str, Any]:
+        """Return the JSON object in the body; an empty one if the body has none."""
+        return _json_object(self.body)
 
 
 class Transport:
@@ -65,29 +81,31 @@ class Transport:
     Raises BadUrlError if requests would be signed and sent without encryption to another machine.
     """
 
-    def __init__(self, url: str, signer: Signer | None) -> None:
+    def __init__(self, url: str, signer: Signer | None, limits: Limits) -> None:
         if signer is not None:
             check_encryption(url)
         self._url = url
         self._signer = signer
+        self._limits = limits
         self._session = requests.Session()
         # A proxy that the environment names must not see photos for this machine.
         self._session.trust_env = urlsplit(url).hostname not in LOOPBACK
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, DeadlineAdapter(pool_maxsize=CONNECTIONS))
+            self._session.mount(scheme, DeadlineAdapter(limits, pool_maxsize=CONNECTIONS))
         self._busy = _BusyTime()
 
     def send(
-        self, photo: bytes, options: Options, placement: Placement | None = None, *, max_bytes: int
-    ) -> Mapping[str, Any]:
-        """Return the JSON object of a response with status 200; empty if the body is not a JSON object.
+        self, photo: bytes, options: Options, placement: Placement | None = None, *, accept: str, max_bytes: int
+    ) -> Received:
+        """Return a response with status 200. `accept` is the Accept header.
 
         BusyError, ServerFailedError and UnreachableError are raised after all attempts, any other error at once. The
-        last attempt begins within TOTAL_S and MAX_WAIT_S, and takes TOTAL_S at most. StillBusyError is raised in place
-        of BusyError after MAX_BUSY_S without another response. NotGooglyError is raised for a body over `max_bytes`.
+        last attempt begins within the total limit and MAX_WAIT_S, and takes the total limit at most. StillBusyError is
+        raised in place of BusyError after MAX_BUSY_S without another response. NotGooglyError is raised for a body over
+        `max_bytes`.
         """
         try:
-            value = self._send_repeatedly(self._content(photo, options, placement), max_bytes)
+            received = self._send_repeatedly(self._content(photo, options, placement, accept), max_bytes)
         except BusyError as error:
             if self._busy.add() < MAX_BUSY_S:
                 raise
@@ -99,54 +117,62 @@ class Transport:
             self._busy.end()
             raise
         self._busy.end()
-        return value
+        return received
 
-    def _send_repeatedly(self, content: Mapping[str, Any], max_bytes: int) -> Mapping[str, Any]:
+    def _send_repeatedly(self, content: Mapping[str, Any], max_bytes: int) -> Received:
         attempts = Retrying(
-            stop=stop_after_attempt(ATTEMPTS) | stop_after_delay(TOTAL_S),
+            stop=self._was_last,
             wait=_wait_s,
             retry=retry_if_exception_type((BusyError, ServerFailedError, UnreachableError)),
             reraise=True,
         )
         return attempts(self._send_once, content, max_bytes)
 
+    def _was_last(self, state: RetryCallState) -> bool:
+        is_busy = state.outcome is not None and isinstance(state.outcome.exception(), BusyError)
+        too_late = (state.seconds_since_start or 0) >= self._limits.total_s
+        return too_late or state.attempt_number >= (BUSY_ATTEMPTS if is_busy else ATTEMPTS)
+
     def not_googly(self, reason: str) -> NotGooglyError:
         """Return the error for a response that does not follow this API."""
         return NotGooglyError(f"{self._url} is not a googly-eyes service: {reason}. Check the address.")
 
-    def _send_once(self, content: Mapping[str, Any], max_bytes: int) -> Mapping[str, Any]:
+    def _send_once(self, content: Mapping[str, Any], max_bytes: int) -> Received:
         try:
             with self._post(content) as response:
                 body = self._read(response, max_bytes)
         except (requests.exceptions.SSLError, requests.exceptions.InvalidURL) as error:
             raise BadUrlError(f"{self._url} cannot be called: {_reason(error)}.") from error
         except (requests.RequestException, HTTPError) as error:
+            if _is_unknown_name(error):
+                message = f"{self._url} cannot be called: there is no computer with this name. Check the address."
+                raise BadUrlError(message) from error
             message = f"{self._url} does not answer ({_reason(error)}). Check that the service runs, and the address."
             raise UnreachableError(message) from error
-        value = _json_object(body)
         if response.status_code != HTTPStatus.OK:
-            raise self._error(response, value)
-        return value
+            raise self._error(response, _json_object(body))
+        return Received(response.headers, body)
 
-    def _content(self, photo: bytes, options: Options, placement: Placement | None) -> Mapping[str, Any]:
+    def _content(self, photo: bytes, options: Options, placement: Placement | None, accept: str) -> Mapping[str, Any]:
         """Return URL and body of a request: the photo as the body, or in a form if there is a placement.
 
         A placement may be too long for a query.
         """
         texts = _fields(options)
+        headers = {"Accept": accept, "Accept-Encoding": "identity"}
         if placement is None:
             # No character needs encoding, and the fields are sorted: other queries have several valid signatures.
             url = f"{self._url}?{urlencode(sorted(texts.items()))}"
-            return {"url": url, "data": photo, "headers": RESPONSE_HEADERS | {"Content-Type": OCTET_STREAM}}
+            return {"url": url, "data": photo, "headers": headers | {"Content-Type": OCTET_STREAM}}
         texts |= {name: json.dumps(value) for name, value in placement_to_json(placement).items()}
         file = (PHOTO_FIELD, photo, OCTET_STREAM)
-        return {"url": self._url, "data": texts, "files": {PHOTO_FIELD: file}, "headers": RESPONSE_HEADERS}
+        return {"url": self._url, "data": texts, "files": {PHOTO_FIELD: file}, "headers": headers}
 
     def _post(self, content: Mapping[str, Any]) -> requests.Response:
         return self._session.post(
             **content,
             auth=self._signer or _no_credentials,  # a new signature for each attempt, because signatures expire
-            timeout=(CONNECT_S, READ_S),
+            timeout=(CONNECT_S, self._limits.read_s),
             allow_redirects=False,  # a redirect would send the photo to an address that the user did not name
             stream=True,
         )
@@ -171,7 +197,7 @@ class Transport:
             return BusyError(message, retry_after=_retry_after_s(response))
         if status >= 500:
             request_id = f" The request id in its log is {value['request_id']}." if "request_id" in value else ""
-            return ServerFailedError(f"{self._url} failed {ATTEMPTS} times (status {status}).{request_id}")
+            return ServerFailedError(f"{self._url} failed at every attempt (status {status}).{request_id}")
         if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and api_error is None:  # from AWS, for more than 6 MB
             return TooLargeError("The service does not accept requests of this size.")
         if status in PHOTO_ERRORS and api_error is not None:
@@ -257,9 +283,10 @@ def _photo_error(status: int, api_error: Mapping[str, Any]) -> GooglyError:
 
 
 def _wait_s(state: RetryCallState) -> float:
+    """Return a random delay with full jitter: "Exponential Backoff And Jitter" on the AWS Architecture Blog."""
     error = state.outcome.exception() if state.outcome else None
     requested = error.retry_after if isinstance(error, ServiceError) else 0
-    backoff = wait_exponential(multiplier=BACKOFF_S) + wait_random(0, BACKOFF_S)
+    backoff = wait_random_exponential(multiplier=BACKOFF_S, max=MAX_WAIT_S)
     return min(max(backoff(state), requested), MAX_WAIT_S)
 
 
@@ -279,10 +306,20 @@ def _json_object(body: bytes) -> Mapping[str, Any]:
 
 def _reason(error: BaseException) -> str:
     """Return the text of the innermost cause of a failed request."""
-    inner = next(_causes(error), None)
-    if inner is not None:
-        return _reason(inner)
-    return (getattr(error, "strerror", None) or str(error).rpartition(": ")[2] or type(error).__name__).rstrip(".")
+    inner = _innermost(error)
+    return (getattr(inner, "strerror", None) or str(inner).rpartition(": ")[2] or type(inner).__name__).rstrip(".")
+
+
+def _is_unknown_name(error: BaseException) -> bool:
+    """Return true if the host's name has no address. A failure of the name service itself is temporary."""
+    inner = _innermost(error)
+    return isinstance(inner, socket.gaierror) and inner.errno in UNKNOWN_NAME
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while (cause := next(_causes(error), None)) is not None:
+        error = cause
+    return error
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -2,6 +2,7 @@ import base64
 import io
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from random import Random
 from urllib.parse import urlencode
 
@@ -13,7 +14,7 @@ from googly_eyes import __version__
 from googly_eyes.api import app
 from googly_eyes.api.app import respond
 from googly_eyes.api.request import HttpRequest
-from googly_eyes.errors import SettingError
+from googly_eyes.errors import SettingError, TooLargeError
 from googly_eyes.settings import load_settings
 from googly_eyes.types import Result
 from testing import people
@@ -260,7 +261,7 @@ def test_a_setting_error_during_a_request_is_an_internal_error(send, monkeypatch
 def test_a_photo_is_logged_in_one_line_with_the_time_of_each_stage(send, photo, log):
     response = send(body=photo, query="seed=5")
     [line] = log()
-    assert line["request_id"] == "the-id"
+    assert (line["requestId"], line["level"]) == ("the-id", "INFO")
     assert (line["method"], line["path"], line["status"]) == ("POST", "/", 200)
     assert (line["bytes_in"], line["bytes_out"]) == (len(photo), len(response.body))
     assert (line["faces"], line["seed"]) == (int(response.headers["x-googly-faces"]), 5)
@@ -272,6 +273,22 @@ def test_an_error_is_logged_in_one_line_with_its_code(send, log):
     send(body=b"no photo")
     [line] = log()
     assert (line["status"], line["error"]) == (415, "text")
+
+
+@pytest.mark.parametrize(("error", "level"), [(RuntimeError(), "ERROR"), (TooLargeError("large"), "INFO")])
+def test_only_an_error_of_the_service_has_the_level_error(send, log, monkeypatch, error, level):
+    monkeypatch.setattr(app, "googlify", failing_googlify(error))
+    send(body=b"a photo")
+    [line] = log()
+    assert (line["level"], line["status"] >= 500) == (level, level == "ERROR")
+
+
+def test_the_log_has_the_time_in_utc_without_which_lambda_ignores_the_level(send, photo, log):
+    before = datetime.now(UTC) - timedelta(milliseconds=1)
+    send(body=photo)
+    [line] = log()
+    assert re.fullmatch(r"[0-9-]{10}T[0-9:]{8}\.[0-9]{3}Z", line["timestamp"])
+    assert before <= datetime.fromisoformat(line["timestamp"]) <= datetime.now(UTC)
 
 
 def test_the_log_has_the_number_of_bytes_before_base64(detector, photo, log):

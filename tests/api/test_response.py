@@ -1,12 +1,21 @@
 import base64
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from googly_eyes.api.response import FIELDS, error_response, from_json, json_response, result_response, to_json
+from googly_eyes.api.response import (
+    FIELDS,
+    error_response,
+    from_headers,
+    from_json,
+    json_response,
+    result_response,
+    to_json,
+)
 from googly_eyes.errors import BadOptionError, BadRequestError, GooglyError, MethodNotAllowedError
 from googly_eyes.types import LANDMARKS, Box, Eye, Face, Point, Result
 
@@ -142,9 +151,23 @@ def test_from_json_is_the_inverse_of_a_json_response(sent):
 
 
 @given(RESULTS)
+def test_from_headers_is_the_inverse_of_a_photo_response_except_for_faces_and_eyes(sent):
+    sent = replace(sent, photo=b"photo", dropped=tuple(name for name in sent.dropped if name and "," not in name))
+    response = result_response(sent, "id", prefer_photo=True)
+    found = from_headers(response.headers, sent.media_type, response.body)
+    assert found == replace(sent, faces=(), eyes=(), unlisted_faces=len(sent.faces))
+    assert found.face_count == sent.face_count
+
+
+@given(RESULTS)
 def test_every_field_of_a_result_is_in_the_table(sent):
     assert set(to_json(sent)) <= {field.name for field in FIELDS}
-    assert {field.name for field in FIELDS} == set(Result.__slots__) - {"media_type", "photo", "timings"}
+    assert {field.name for field in FIELDS} == set(Result.__slots__) - {
+        "media_type",
+        "photo",
+        "timings",
+        "unlisted_faces",
+    }
 
 
 def test_unknown_fields_at_any_level_are_ignored():

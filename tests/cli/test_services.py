@@ -129,6 +129,29 @@ def test_a_folder_is_processed_as_by_the_pipeline_and_bad_files_are_reported(alb
     assert [line.split(" -> ")[0] for line in done.lines] == [f"album/{name}" for name in sorted(results)]
 
 
+@pytest.fixture(params=["server", pytest.param("url", marks=pytest.mark.emulator)])
+def remote(request, signing):
+    """Return the arguments that choose a service at a URL."""
+    return request.getfixturevalue(request.param)
+
+
+def test_without_faces_a_service_returns_the_photo_alone_and_their_number(remote, tmp_path, photo, detector, googly):
+    (tmp_path / "a.jpg").write_bytes(photo)
+    done = googly("a.jpg", "--seed", SEED, *remote, cwd=tmp_path)
+    result = expected(photo, detector)
+    assert done.lines[0].startswith(f"a.jpg -> a.googly.jpg: {len(result.faces)} faces, seed {SEED} (")
+    assert (tmp_path / "a.googly.jpg").read_bytes() == result.photo
+
+
+@pytest.mark.parametrize(("arguments", "accept"), [((), "image/*"), (("--faces", "f.json"), "application/json")])
+def test_base64_is_requested_only_for_the_list_of_faces(tmp_path, photo, googly, arguments, accept):
+    (tmp_path / "a.jpg").write_bytes(photo)
+    with scripted(DONE) as service:
+        done = googly("a.jpg", "--url", service.url, *arguments, cwd=tmp_path)
+    assert done.status == 0
+    assert [request.headers["accept"] for request in service.requests] == [accept]
+
+
 @pytest.mark.parametrize(
     ("where", "size"), [pytest.param("url", (1800, 1350), marks=pytest.mark.emulator), ("server", (3800, 2800))]
 )

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from googly_eyes.api.response import to_json
-from googly_eyes.client import answer, connection, transport
+from googly_eyes.client import answer, connection, remote, transport
 from googly_eyes.client.answer import find_fault, read_shape
 from googly_eyes.client.remote import RemoteService
 from googly_eyes.errors import BusyError, NotGooglyError, ServerFailedError, StillBusyError, UnreachableError
@@ -132,8 +132,7 @@ def test_an_endless_response_is_cut_off(monkeypatch):
 @pytest.mark.parametrize("head", [HEAD + b"Content-Length: 1000\r\n\r\n", HEAD, HEAD + b"Transfer-Encoding: chunked"],
                          ids=["body", "headers", "one header"])  # fmt: skip
 def test_a_response_of_single_bytes_ends_at_the_deadline(monkeypatch, no_sleep, head):
-    monkeypatch.setattr(connection, "TOTAL_S", 0.5)
-    monkeypatch.setattr(transport, "TOTAL_S", 0.5)
+    monkeypatch.setattr(remote, "SERVER", connection.Limits(read_s=0.4, total_s=0.5))
     with (
         sending(head, b"x", 0.05) as (url, _),
         pytest.raises(UnreachableError, match=r"no complete response|timed out"),
@@ -179,7 +178,7 @@ def test_a_service_that_is_busy_for_minutes_ends_a_batch(monkeypatch, no_sleep):
 def test_a_service_that_was_busy_before_is_not_given_up(monkeypatch, no_sleep, between):
     clock = [0.0]
     monkeypatch.setattr(transport, "_now", lambda: clock[0])
-    busy = [Answer(503)] * transport.ATTEMPTS
+    busy = [Answer(503)] * transport.BUSY_ATTEMPTS
     with scripted(*busy, *([between] if between else []), *busy) as server:
         service = RemoteService(server.url)
         with pytest.raises(BusyError):

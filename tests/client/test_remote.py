@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import random
 import socket
 import time
 
@@ -11,7 +12,7 @@ from PIL import Image
 
 from googly_eyes.api.form import read_form
 from googly_eyes.api.response import to_json
-from googly_eyes.client import remote, transport
+from googly_eyes.client import connection, remote, transport
 from googly_eyes.client.in_process import InProcessService
 from googly_eyes.client.remote import RemoteService
 from googly_eyes.errors import (
@@ -21,6 +22,7 @@ from googly_eyes.errors import (
     BusyError,
     DamagedPhotoError,
     ForbiddenError,
+    GooglyError,
     NotGooglyError,
     ServerFailedError,
     TooLargeError,
@@ -62,7 +64,9 @@ def test_the_photo_is_sent_as_the_body_and_the_options_as_the_query():
     request = server.requests[0]
     assert request.body == PHOTO
     assert request.path.startswith("/?")
-    assert {"seed=7", "pupil_size_range=0.2-0.25", "answer=photo"} <= set(request.path[2:].split("&"))
+    query = request.path[2:].split("&")
+    assert {"seed=7", "pupil_size_range=0.2-0.25", "answer=photo"} <= set(query)
+    assert query == sorted(query)
     assert request.headers["content-type"] == "application/octet-stream"
     assert "authorization" not in request.headers
     assert (result.faces, result.seed, result.photo, result.media_type) == ((FACE,), 7, GOOGLY, "image/jpeg")
@@ -71,7 +75,7 @@ def test_the_photo_is_sent_as_the_body_and_the_options_as_the_query():
 def test_the_query_is_sorted_because_other_ones_have_several_signatures():
     with scripted(DONE) as server:
         RemoteService(server.url).googlify(PHOTO, Options(seed=7))
-    names = [pair.partition("=")[0] for pair in server.asked[0].path[2:].split("&")]
+    names = [pair.partition("=")[0] for pair in server.requests[0].path[2:].split("&")]
     assert names == sorted(names)
     assert len(names) == 6
 
@@ -80,7 +84,7 @@ def test_given_eyes_are_sent_in_a_form_with_the_options():
     eye = {"centre": [10, 12], "radius": 3}
     with scripted(DONE) as server:
         RemoteService(server.url).googlify(PHOTO, Options(seed=7), read_placement({"eyes": [eye]}))
-    asked = server.asked[0]
+    asked = server.requests[0]
     form = read_form(asked.body, asked.headers["content-type"], (*NAMES, "eyes"))
     assert (asked.path, form.photo, form.fields["seed"]) == ("/", PHOTO, "7")
     assert json.loads(form.fields["eyes"]) == [eye]
@@ -91,7 +95,7 @@ def test_given_eyes_on_a_photo_that_is_too_large_are_drawn_without_the_service(m
     with scripted(refusal(413, "too_large")) as server:
         service = RemoteService(server.url)
         result = service.googlify(PHOTO, Options(seed=7), placement)
-        assert len(server.asked) == 1
+        assert len(server.requests) == 1
     assert result.photo == googlify(PHOTO, Options(seed=7), placement, load_settings({})).photo
 
 
@@ -126,11 +130,25 @@ def test_a_broken_connection_is_retried():
     assert [request.body for request in server.requests] == [PHOTO] * 3
 
 
-def test_the_backoff_grows_and_respects_retry_after(sleeps):
-    with scripted(Answer(503, headers={"Retry-After": "7"}), Answer(503), Answer(503), Answer(503), DONE) as server:
+def test_the_backoff_is_random_up_to_a_limit_that_doubles_to_thirty_seconds(sleeps, monkeypatch):
+    monkeypatch.setattr(random, "uniform", lambda low, high: high if low == 0 else None)
+    with scripted(Answer(503)) as server, pytest.raises(BusyError):
         RemoteService(server.url).googlify(PHOTO, Options())
-    assert sleeps[0] == 7
-    assert all(low <= wait <= low + 0.5 for low, wait in zip((1, 2, 4), sleeps[1:], strict=True))
+    assert sleeps == [1, 2, 4, 8, 16, 30, 30]
+
+
+def test_the_backoff_of_two_clients_differs(sleeps):
+    with scripted(Answer(502)) as server:
+        for _ in range(2):
+            with pytest.raises(ServerFailedError):
+                RemoteService(server.url).googlify(PHOTO, Options())
+    assert len(set(sleeps)) == len(sleeps) == 2 * (transport.ATTEMPTS - 1)
+
+
+def test_the_service_is_not_asked_again_before_its_retry_after(sleeps):
+    with scripted(Answer(503, headers={"Retry-After": "7"}), DONE) as server:
+        RemoteService(server.url).googlify(PHOTO, Options())
+    assert sleeps == [7]
 
 
 def test_a_long_retry_after_is_capped(sleeps):
@@ -144,10 +162,10 @@ def test_a_long_retry_after_is_capped(sleeps):
     [(Answer(429), BusyError), (Answer(503), BusyError), (Answer(502, b"Internal Server Error"), ServerFailedError),
      (refusal(500, "internal_error"), ServerFailedError), (BREAK_OFF, UnreachableError)],
 )  # fmt: skip
-def test_temporary_errors_are_raised_after_all_attempts(answer, error):
+def test_temporary_errors_are_raised_after_eight_attempts_if_busy_else_after_five(answer, error):
     with scripted(answer) as server, pytest.raises(error) as caught:
         RemoteService(server.url).googlify(PHOTO, Options())
-    assert len(server.requests) == transport.ATTEMPTS
+    assert len(server.requests) == (8 if error is BusyError else 5)
     assert server.url in caught.value.message
 
 
@@ -202,6 +220,75 @@ def test_a_refused_connection_is_reported():
         port = listener.getsockname()[1]
     with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:\d+/ does not answer \(Connection refused\)"):
         RemoteService(f"http://127.0.0.1:{port}").googlify(PHOTO, Options())
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 406, 408, 409, 410, 411, 413, 415, 422, 451, 499])
+def test_a_status_4xx_other_than_429_is_never_retried(status, sleeps):
+    with scripted(Answer(status)) as server, pytest.raises(GooglyError):
+        RemoteService(server.url).googlify(PHOTO, Options(answer="faces"))
+    assert [request.body for request in server.requests if request.body == PHOTO] == [PHOTO]
+    assert sleeps == []
+
+
+@pytest.fixture
+def resolve(monkeypatch):
+    """Return a function that makes every look-up of a host fail with an error code, and the list of look-ups."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+    def fail_with(code):
+        looked_up = []
+
+        def getaddrinfo(host, *_arguments, **_options):
+            looked_up.append(host)
+            raise socket.gaierror(code, "no address")
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        return looked_up
+
+    return fail_with
+
+
+@pytest.mark.parametrize("code", [socket.EAI_NONAME, socket.EAI_NODATA])
+def test_an_unknown_host_is_reported_at_once(resolve, sleeps, code):
+    looked_up = resolve(code)
+    with pytest.raises(
+        BadUrlError, match=r"http://googly\.test/ cannot be called: there is no computer with this name"
+    ):
+        RemoteService("http://googly.test/").googlify(PHOTO, Options())
+    assert (looked_up, sleeps) == (["googly.test"], [])
+
+
+def test_a_failure_of_the_name_service_is_temporary(resolve):
+    looked_up = resolve(socket.EAI_AGAIN)
+    with pytest.raises(UnreachableError, match="does not answer"):
+        RemoteService("http://googly.test/").googlify(PHOTO, Options())
+    assert len(looked_up) == transport.ATTEMPTS
+
+
+def test_the_client_waits_longer_than_any_function_may_run(keys):
+    longest_s = 900  # the quota of Lambda, and the limit of timeout_s in infra/context.py
+    for service in (
+        RemoteService("https://abc.lambda-url.eu-west-1.on.aws/"),
+        RemoteService("https://abc.lambda-url.eu-west-1.on.aws/", sign=False),
+        RemoteService("http://127.0.0.1:9000/", sign=True, region="x"),
+    ):
+        limits = service._transport._limits
+        assert longest_s <= limits.read_s < limits.total_s
+    assert RemoteService("http://127.0.0.1:8000/")._transport._limits.read_s == 90
+
+
+def test_idle_connections_send_probes(monkeypatch):
+    seen = []
+    limit = connection._Deadline.limit
+    monkeypatch.setattr(
+        connection._Deadline,
+        "limit",
+        lambda self, sock: seen.append(sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)) or limit(self, sock),
+    )
+    with scripted(DONE) as server:
+        RemoteService(server.url).googlify(PHOTO, Options())
+    assert set(seen) == {1}
 
 
 def test_the_error_for_a_403_without_a_signature_explains_how_to_sign():
@@ -279,6 +366,65 @@ def test_a_function_url_without_encryption_is_called_only_without_a_signature(ke
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
 def test_requests_to_this_machine_may_be_signed_without_encryption(keys, host):
     assert RemoteService(f"http://{host}:9000/", sign=True, region="eu-west-1")._transport._signer
+
+
+# ---- answers without the geometry of the faces -----------------------------------------------------------------------
+
+RAW_HEADERS = {"Content-Type": "image/jpeg", "X-Googly-Faces": "3", "X-Googly-Seed": "7", "X-Googly-Fidelity": "kept",
+               "X-Googly-Dropped": "second_pictures, appended_data", "X-Googly-Stopped-Early": "true"}  # fmt: skip
+RAW = Answer(200, GOOGLY, RAW_HEADERS)
+
+
+def googlify_raw(server, **options):
+    return RemoteService(server.url, list_faces=False).googlify(PHOTO, Options(**options))
+
+
+def test_without_the_list_of_faces_the_photo_is_requested_without_base64():
+    with scripted(RAW) as server:
+        result = googlify_raw(server)
+    assert server.requests[0].headers["accept"] == "image/*"
+    assert result.photo == GOOGLY
+    assert (result.faces, result.face_count, result.seed, result.fidelity) == ((), 3, 7, "kept")
+    assert (result.dropped, result.stopped_early) == (("second_pictures", "appended_data"), True)
+
+
+def test_headers_that_are_missing_because_they_would_be_empty_are_read_so():
+    with scripted(
+        Answer(200, GOOGLY, {"Content-Type": "image/jpeg", "X-Googly-Faces": "0", "X-Googly-Seed": "1"})
+    ) as s:
+        result = googlify_raw(s)
+    assert (result.face_count, result.fidelity, result.dropped, result.stopped_early) == (0, None, (), False)
+
+
+def test_the_faces_alone_are_requested_as_json():
+    with scripted(Answer(200, FACES)) as server:
+        result = googlify_raw(server, answer="faces")
+    assert server.requests[0].headers["accept"] == "application/json"
+    assert (result.faces, result.face_count) == ((FACE,), 1)
+
+
+def test_a_service_that_answers_with_json_all_the_same_is_understood():
+    with scripted(Answer(200, RESULT, {"Content-Type": "application/json"})) as server:
+        result = googlify_raw(server)
+    assert (result.photo, result.faces, result.face_count) == (GOOGLY, (FACE,), 1)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Content-Type": "image/jpeg"}, {**RAW_HEADERS, "X-Googly-Faces": "many"}, {**RAW_HEADERS, "X-Googly-Seed": "?"},
+     {**RAW_HEADERS, "Content-Type": "text/html"}],
+)  # fmt: skip
+def test_a_photo_without_the_headers_of_this_api_is_reported(headers):
+    with scripted(Answer(200, GOOGLY, headers)) as server, pytest.raises(NotGooglyError, match="Check the address"):
+        googlify_raw(server)
+
+
+def test_a_photo_that_is_not_the_result_is_an_error_here_too():
+    with (
+        scripted(Answer(200, GOOGLY[:-40], RAW_HEADERS)) as server,
+        pytest.raises(ServerFailedError, match="whole photo"),
+    ):
+        googlify_raw(server)
 
 
 # ---- photos over the limit of a request ------------------------------------------------------------------------------

@@ -295,7 +295,7 @@ def test_a_broken_connection_is_reported_once_for_all_photos(page):
 
 
 def test_a_busy_server_is_reported_and_retried_on_the_next_rerun(page):
-    with scripted(*[Answer(503)] * transport.ATTEMPTS, DONE) as service:
+    with scripted(*[Answer(503)] * transport.BUSY_ATTEMPTS, DONE) as service:
         opened = upload(page(service.url), ("a.jpg", PHOTO))
         assert "busy" in errors(opened)[0]
         run(opened)

@@ -122,7 +122,7 @@ def deployed(account: Account) -> Deployed:
 
 @pytest.fixture(scope="module")
 def changed(deployed: Deployed, account: Account) -> Deployed:
-    flags = ("-c memory_mb=2048", "-c alarm_email=me@example.org")
+    flags = ("-c memory_mb=2048", "-c alarm_email=me@example.org", "-c bucket=on", "-c bucket_at_once=7")
     return inspect(account, account.make("deploy", *UNATTENDED, *flags))
 
 
@@ -197,13 +197,46 @@ def test_the_pushed_image_is_the_one_that_the_engine_built(deployed, account, en
 
 
 def test_a_changed_context_key_changes_the_function_and_keeps_its_url(deployed, changed):
-    assert changed.outputs == deployed.outputs
+    # moto replaces a managed policy whose statements change; CloudFormation changes it in place.
+    for name in ("Url", "FunctionName"):
+        assert changed.outputs[name] == deployed.outputs[name]
     assert changed.function["Configuration"]["MemorySize"] == 2048
     assert changed.function["Configuration"]["Timeout"] == 60
 
 
 def test_an_alarm_address_adds_a_topic(deployed, changed):
     assert (deployed.topics, changed.topics) == (0, 1)
+
+
+def test_the_bucket_adds_two_buckets_and_a_queue_with_dead_letters(changed, account):
+    names = {changed.outputs["BucketIn"], changed.outputs["BucketOut"]}
+    assert names <= {bucket["Name"] for bucket in account.client("s3").list_buckets()["Buckets"]}
+    sqs = account.client("sqs")
+    queue, dead_letters = (
+        sqs.get_queue_attributes(QueueUrl=changed.outputs[name], AttributeNames=["All"])["Attributes"]
+        for name in ("BucketQueueUrl", "BucketDeadLetterQueueUrl")
+    )
+    assert queue["VisibilityTimeout"] == "360"
+    redrive = json.loads(queue["RedrivePolicy"])
+    assert (redrive["deadLetterTargetArn"], int(redrive["maxReceiveCount"])) == (dead_letters["QueueArn"], 3)
+
+
+def test_the_bucket_is_known_to_both_functions_and_its_queue_invokes_the_second_one(changed, account):
+    buckets = {"GOOGLY_BUCKET_IN": changed.outputs["BucketIn"], "GOOGLY_BUCKET_OUT": changed.outputs["BucketOut"]}
+    for name in ("FunctionName", "BucketFunctionName"):
+        function = account.function(changed.outputs[name])
+        assert function["Configuration"]["Environment"]["Variables"] == buckets
+        assert function["Code"]["ImageUri"] == changed.function["Code"]["ImageUri"]
+    [mapping] = account.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    assert mapping["FunctionArn"].endswith(f":{changed.outputs['BucketFunctionName']}")
+    assert (mapping["BatchSize"], mapping["FunctionResponseTypes"]) == (10, ["ReportBatchItemFailures"])
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 7}
+
+
+def test_destroy_keeps_the_buckets_and_deletes_the_queues(changed, destroyed):
+    names = {changed.outputs["BucketIn"], changed.outputs["BucketOut"]}
+    assert names <= {bucket["Name"] for bucket in destroyed.client("s3").list_buckets()["Buckets"]}
+    assert "QueueUrls" not in destroyed.client("sqs").list_queues()
 
 
 def test_destroy_deletes_the_stack_with_function_role_and_topic(destroyed):
@@ -219,7 +252,7 @@ def test_destroy_deletes_the_stack_with_function_role_and_topic(destroyed):
 def inspect(account: Account, printed: str) -> Deployed:
     outputs = json.loads(account.outputs_file.read_text())["GooglyEyes"]
     function = account.function(outputs["FunctionName"])
-    [log_group] = account.client("logs").describe_log_groups(logGroupNamePrefix="GooglyEyes-")["logGroups"]
+    [log_group] = account.client("logs").describe_log_groups(logGroupNamePrefix="GooglyEyes-GooglyLog")["logGroups"]
     return Deployed(
         printed=printed,
         outputs=outputs,

@@ -16,10 +16,14 @@ def test_an_empty_context_gives_the_defaults():
         memory_mb=3008,
         timeout_s=60,
         architecture="x86_64",
+        base_image=None,
         reserved_concurrency=None,
         log_days=30,
         alarm_email=None,
         monthly_budget_usd=None,
+        bucket=None,
+        bucket_days=7,
+        bucket_at_once=5,
     )
 
 
@@ -35,14 +39,17 @@ def test_text_from_the_command_line_and_json_from_a_file_give_the_same_settings(
         ("memory_mb", 512, 10240),
         ("timeout_s", 5, 900),
         ("reserved_concurrency", 1, 1000),
+        ("bucket_days", 1, 365),
+        ("bucket_at_once", 2, 1000),
     ],
 )
 def test_a_range_includes_its_bounds(key, lowest, highest):
-    assert getattr(read_context({key: lowest}), key) == lowest
-    assert getattr(read_context({key: str(highest)}), key) == highest
+    bucket = {"bucket": "on"} if key.startswith("bucket") else {}
+    assert getattr(read_context({key: lowest} | bucket), key) == lowest
+    assert getattr(read_context({key: str(highest)} | bucket), key) == highest
     for beyond in (lowest - 1, highest + 1):
         with pytest.raises(ContextError, match=re.escape(f"{key}={beyond}: allowed is {lowest} to {highest}")):
-            read_context({key: beyond})
+            read_context({key: beyond} | bucket)
 
 
 @pytest.mark.parametrize("days", LOG_DAYS)
@@ -63,6 +70,9 @@ def test_every_retention_of_cloudwatch_is_allowed(days):
         ("timeout_s", "-60"),
         ("architecture", "amd64"),
         ("architecture", ["arm64"]),
+        ("base_image", "python:3.13-slim-trixie"),
+        ("base_image", "python:3.13-slim-trixie@sha256:abc"),
+        ("base_image", f"python:3.13 --network=host@sha256:{'0' * 64}"),
         ("reserved_concurrency", 0),
         ("log_days", 31),
         ("log_days", True),
@@ -71,6 +81,11 @@ def test_every_retention_of_cloudwatch_is_allowed(days):
         ("alarm_email", "me@example.org, you@example.org"),
         ("monthly_budget_usd", 0),
         ("monthly_budget_usd", "9.99"),
+        ("bucket", "yes"),
+        ("bucket", True),
+        ("bucket", ""),
+        ("bucket_days", "a week"),
+        ("bucket_at_once", "1"),
     ],
 )
 def test_a_value_that_is_not_allowed_is_refused_with_key_value_and_allowed_values(key, value):
@@ -78,7 +93,7 @@ def test_a_value_that_is_not_allowed_is_refused_with_key_value_and_allowed_value
         read_context({key: value})
 
 
-@pytest.mark.parametrize("key", ["reserved_concurrency", "alarm_email", "monthly_budget_usd"])
+@pytest.mark.parametrize("key", ["reserved_concurrency", "alarm_email", "monthly_budget_usd", "bucket", "base_image"])
 def test_a_key_that_is_off_by_default_accepts_off(key):
     assert getattr(read_context({key: "off"}), key) is None
 
@@ -99,6 +114,25 @@ def test_a_budget_without_an_address_is_refused():
     with pytest.raises(ContextError, match="monthly_budget_usd=5: set alarm_email too"):
         read_context({"monthly_budget_usd": "5"})
     assert read_context({"monthly_budget_usd": "5", "alarm_email": "me@example.org"}).monthly_budget_usd == 5
+
+
+@pytest.mark.parametrize("name", ["python:3.13-slim-trixie", "registry.test:5000/a/python"])
+def test_a_base_image_is_named_by_its_digest(name):
+    pinned = f"{name}@sha256:{'0123456789abcdef' * 4}"
+    assert read_context({"base_image": pinned}).base_image == pinned
+
+
+def test_a_bucket_needs_a_timeout_that_leaves_time_for_a_photo():
+    with pytest.raises(ContextError, match="timeout_s=29: with bucket=on the least is 30"):
+        read_context({"bucket": "on", "timeout_s": "29"})
+    assert read_context({"bucket": "on", "timeout_s": "30"}).bucket == "on"
+
+
+@pytest.mark.parametrize("bucket", [{}, {"bucket": "off"}])
+@pytest.mark.parametrize("key", ["bucket_days", "bucket_at_once"])
+def test_a_key_of_the_bucket_without_the_bucket_is_refused(key, bucket):
+    with pytest.raises(ContextError, match=f"{key}=9: set bucket=on too"):
+        read_context({key: "9"} | bucket)
 
 
 def test_the_table_in_the_readme_lists_every_key_with_its_default_and_range():

@@ -5,63 +5,43 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-import aws_cdk as cdk
-import cdk_nag
 import pytest
 from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Match, Template
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from cfnlint.api import lint
-from cfnlint.config import ManualArgs
 
 from infra.context import Deployment
+from infra.function import PLATFORMS
 from infra.stack import GooglyEyes
-from testing.paths import ROOT
 from testing.scripted import Answer, scripted
+from testing.templates import checked_by_nag, lint_template, new_app, only, statements
 
 pytestmark = pytest.mark.process  # the CDK library runs in Node
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-
-# Every optional setting is on.
-FULL = Deployment(
-    memory_mb=2048,
-    timeout_s=30,
-    architecture="arm64",
-    reserved_concurrency=5,
-    log_days=7,
-    alarm_email="me@example.org",
-    monthly_budget_usd=5,
-)
-DEPLOYMENTS = {"default": Deployment(), "full": FULL}
-
-
-def new_app() -> cdk.App:
-    context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    return cdk.App(context=context | {"aws:cdk:disable-asset-staging": True})
-
-
-@pytest.fixture(scope="session")
-def image_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a minimal Dockerfile; these tests build no image."""
-    folder = tmp_path_factory.mktemp("image")
-    (folder / "Dockerfile").write_text("FROM scratch\n")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def templates(image_directory: Path) -> dict[str, Template]:
-    return {
-        name: Template.from_stack(
-            GooglyEyes(new_app(), "GooglyEyes", deployment=deployment, image_directory=image_directory)
-        )
-        for name, deployment in DEPLOYMENTS.items()
-    }
+# A budget needs an address.
+MAILS = ({}, {"alarm_email": "me@example.org"}, {"alarm_email": "me@example.org", "monthly_budget_usd": 5})
+RESERVED = ({}, {"reserved_concurrency": 5})
+BUCKET = ({}, {"bucket": "on", "bucket_days": 1, "bucket_at_once": 1000})
+COMBINATIONS = [
+    {"architecture": architecture} | mail | reserved | bucket
+    for architecture, mail, reserved, bucket in product(PLATFORMS, MAILS, RESERVED, BUCKET)
+]
+# CloudFormation offers no tags for these.
+WITHOUT_TAGS = {
+    "AWS::IAM::ManagedPolicy",
+    "AWS::IAM::Policy",
+    "AWS::Lambda::Url",
+    "AWS::S3::BucketPolicy",
+    "AWS::SNS::Subscription",
+    "AWS::SNS::TopicPolicy",
+    "AWS::SQS::QueuePolicy",
+}
 
 
 @pytest.fixture
@@ -74,7 +54,7 @@ def full(templates: dict[str, Template]) -> Template:
     return templates["full"]
 
 
-@pytest.fixture(params=list(DEPLOYMENTS))
+@pytest.fixture(params=["default", "full"])
 def either(request: pytest.FixtureRequest, templates: dict[str, Template]) -> Template:
     return templates[request.param]
 
@@ -109,6 +89,16 @@ def test_the_image_platform_matches_the_function_architecture(architecture, plat
     [image] = assets["dockerImages"].values()
     assert image["source"]["platform"] == platform
     assert image["source"]["directory"] == str(image_directory)
+
+
+def test_a_base_image_is_an_argument_of_the_build(image_directory):
+    pinned = f"python:3.13-slim-trixie@sha256:{'0' * 64}"
+    app = new_app()
+    deployment = Deployment(base_image=pinned, bucket="on")
+    GooglyEyes(app, "GooglyEyes", deployment=deployment, image_directory=image_directory)
+    assets = json.loads((Path(app.synth().directory) / "GooglyEyes.assets.json").read_text())
+    [image] = assets["dockerImages"].values()  # one, for both functions
+    assert image["source"]["dockerBuildArgs"] == {"BASE_IMAGE": pinned}
 
 
 def test_the_function_may_only_write_its_own_log(either):
@@ -161,14 +151,17 @@ def test_the_callers_policy_grants_both_permissions_for_this_url_only(either):
     }
 
 
-def test_no_statement_allows_a_public_principal(either):
-    """The only statement with the principal `*` is a Deny of requests without TLS."""
-    either.resource_count_is("AWS::Lambda::Permission", 0)
-    allowing = [s for s in statements(either.to_json()) if s["Effect"] == "Allow" and "Principal" in s]
-    assert allowing
-    for statement in allowing:
-        assert set(statement["Principal"]) == {"Service"}, statement
-        assert "*" not in json.dumps(statement["Principal"]), statement
+def test_no_statement_allows_a_public_principal(name, templates):
+    """The only statements with the principal `*` deny requests without TLS."""
+    templates[name].resource_count_is("AWS::Lambda::Permission", 0)
+    assert_no_public_principal(templates[name].to_json())
+
+
+def test_every_resource_that_can_have_a_tag_has_it(name, templates):
+    for resource in templates[name].to_json()["Resources"].values():
+        if resource["Type"] not in WITHOUT_TAGS:
+            tags = resource["Properties"].get("Tags") or resource["Properties"]["ResourceTags"]
+            assert {"Key": "application", "Value": "googly-eyes"} in tags, resource["Type"]
 
 
 def test_no_permission_has_a_wildcard(either):
@@ -298,10 +291,9 @@ def test_the_curl_line_signs_with_the_keys_of_the_environment(token, default, tm
 
 
 # ---- the linters and the snapshot ---------------------------------------------------------------------------------
-@pytest.mark.parametrize("name", DEPLOYMENTS)
-def test_cdk_nag_finds_nothing(name, image_directory):
+def test_cdk_nag_finds_nothing(name, deployments, image_directory):
     app = checked_by_nag()
-    GooglyEyes(app, "GooglyEyes", deployment=DEPLOYMENTS[name], image_directory=image_directory)
+    GooglyEyes(app, "GooglyEyes", deployment=deployments[name], image_directory=image_directory)
     app.synth()  # raises when there is a finding
 
 
@@ -316,8 +308,18 @@ def test_cdk_nag_reports_the_managed_execution_role(image_directory):
     assert "AwsSolutions-IAM4" in (Path(app.outdir) / "validation-report.json").read_text()
 
 
-def test_cfn_lint_finds_nothing(either):
-    assert lint_template(either.to_json()) == []
+def test_cfn_lint_finds_nothing(name, templates):
+    assert lint_template(templates[name].to_json()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("keys", COMBINATIONS, ids=str)
+def test_every_combination_of_keys_passes_both_linters(keys, image_directory):
+    app = checked_by_nag()
+    stack = GooglyEyes(app, "GooglyEyes", deployment=Deployment(**keys), image_directory=image_directory)
+    template = app.synth().get_stack_by_name(stack.stack_name).template
+    assert lint_template(template) == []
+    assert_no_public_principal(template)
 
 
 def test_cfn_lint_reports_a_memory_size_that_lambda_does_not_offer(default):
@@ -326,13 +328,12 @@ def test_cfn_lint_reports_a_memory_size_that_lambda_does_not_offer(default):
     assert lint_template(template)
 
 
-@pytest.mark.parametrize("name", DEPLOYMENTS)
 def test_the_template_is_the_one_in_the_snapshot(name, templates):
     """Compare with the snapshot. UPDATE_SNAPSHOTS=1 rewrites it; review the difference before the commit."""
     snapshot = SNAPSHOTS / f"template-{name}.json"
     text = json.dumps(templates[name].to_json(), indent=2, sort_keys=True) + "\n"
     masked, images = re.subn(r":[0-9a-f]{64}\b", ":<hash of the image>", text)
-    assert images == 1
+    assert images == len(templates[name].find_resources("AWS::Lambda::Function"))
     if os.environ.get("UPDATE_SNAPSHOTS") == "1":
         snapshot.parent.mkdir(exist_ok=True)
         snapshot.write_text(masked)
@@ -341,33 +342,12 @@ def test_the_template_is_the_one_in_the_snapshot(name, templates):
 
 
 # ---- helpers ------------------------------------------------------------------------------------------------------
-def only(template: Template, kind: str) -> str:
-    """Return the logical id of the only resource of a type."""
-    [logical_id] = template.find_resources(kind)
-    return logical_id
-
-
-def statements(part: Any) -> Iterator[dict[str, Any]]:
-    """Yield every policy statement in a template."""
-    if isinstance(part, dict):
-        if "Effect" in part:
-            yield part
-        part = list(part.values())
-    if isinstance(part, list):
-        for inner in part:
-            yield from statements(inner)
-
-
-def checked_by_nag() -> cdk.App:
-    app = new_app()
-    cdk.Validations.of(app).add_plugins(cdk_nag.AwsSolutionsChecks(app))
-    return app
-
-
-def lint_template(template: dict[str, Any]) -> list[str]:
-    # W3005: the CDK also writes the dependencies that a reference implies.
-    arguments = ManualArgs(ignore_checks=["W3005"], regions=["eu-central-1", "us-east-1"])
-    return [str(found) for found in lint(json.dumps(template), config=arguments)]
+def assert_no_public_principal(template: dict[str, Any]) -> None:
+    allowing = [s for s in statements(template) if s["Effect"] == "Allow" and "Principal" in s]
+    assert allowing
+    for statement in allowing:
+        assert set(statement["Principal"]) == {"Service"}, statement
+        assert "*" not in json.dumps(statement["Principal"]), statement
 
 
 def resolved_curl_line(template: Template, *, region: str, url: str) -> str:

@@ -124,15 +124,15 @@ def test_one_pixel_is_a_photo_without_faces(name):
         assert (answer.format, answer.size) == (name, (1, 1))
 
 
-def test_the_request_id_is_that_of_lambda_else_of_the_url_else_a_new_one():
+def test_the_request_id_is_that_of_the_url_else_of_lambda_else_a_new_one():
     def request_id(sent, context):
         result = handler(sent, context)
         assert json.loads(result["body"])["request_id"] == result["headers"]["x-request-id"]
         return result["headers"]["x-request-id"]
 
     sent = event("GET", "/health")
-    assert request_id(sent, CONTEXT) == CONTEXT.aws_request_id
-    assert request_id(sent, None) == sent["requestContext"]["requestId"]
+    assert request_id(sent, CONTEXT) == sent["requestContext"]["requestId"]
+    assert request_id({}, CONTEXT) == CONTEXT.aws_request_id
     assert len({request_id({}, None) for _ in range(3)}) == 3
 
 

@@ -14,7 +14,14 @@ from pathlib import Path
 import pytest
 
 from local import emulator
-from local.emulator import Emulator, EmulatorError, EmulatorPool, FunctionError, FunctionTimeoutError, emulator_binary
+from local.emulator import (
+    Emulator,
+    EmulatorError,
+    EmulatorPool,
+    FunctionError,
+    FunctionTimeoutError,
+    emulator_binary,
+)
 from testing.urls import alive
 
 EMULATED = "testing.emulated.handler"

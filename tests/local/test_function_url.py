@@ -11,6 +11,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -225,6 +227,27 @@ def test_a_failing_function_is_a_502_and_the_next_request_succeeds(echo, keys, p
     response = send(signed("GET", echo + path, keys))
     assert (response.status_code, response.text) == (502, "Internal Server Error")
     assert send(signed("GET", echo + "/echo", keys)).status_code == 200
+
+
+def test_a_request_while_all_emulators_are_busy_waits_and_is_then_a_429(emulators, keys):
+    with function_url(emulators, keys, wait_s=0.3) as address, ThreadPoolExecutor(2) as threads:
+        busy = [threads.submit(send, signed("GET", address + "/nap", keys)) for _ in range(2)]
+        time.sleep(0.2)
+        started = time.monotonic()
+        refused = send(signed("GET", address + "/echo", keys))
+        assert time.monotonic() - started >= 0.3
+        assert refused.status_code == 429
+        assert refused.headers["x-amzn-ErrorType"] == "TooManyRequestsException"
+        assert refused.json()["message"] == "Rate Exceeded."
+        assert [each.result().text for each in busy] == ["rested", "rested"]
+        assert send(signed("GET", address + "/echo", keys)).status_code == 200
+
+
+def test_header_body_and_event_have_the_same_request_id(url, echo, keys):
+    health = send(signed("GET", f"{url}/health", keys))
+    assert health.headers["x-amzn-RequestId"] == health.headers["x-request-id"] == health.json()["request_id"]
+    echoed = send(signed("GET", f"{echo}/echo", keys))
+    assert echoed.headers["x-amzn-RequestId"] == echoed.json()["requestContext"]["requestId"]
 
 
 def test_a_request_over_six_megabytes_is_a_413(echo, keys):

@@ -1,5 +1,7 @@
 """The GitHub workflows: checked by the tools for them, and against the rest of the project."""
 
+import os
+import re
 import runpy
 import subprocess
 import sys
@@ -13,7 +15,8 @@ from infra.context import Deployment, allowed, read_context
 from testing.paths import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-TEST, RELEASE, DEPLOY = "test", "release", "deploy"
+DEPENDABOT = ROOT / ".github" / "dependabot.yml"
+TEST, RELEASE, DEPLOY, REBUILD = "test", "release", "deploy", "rebuild"
 find_problems = runpy.run_path(str(ROOT / ".ci" / "check_release.py"))["find_problems"]
 
 
@@ -34,23 +37,30 @@ def tool(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.process
 def test_zizmor_finds_no_weakness():
-    done = tool("zizmor", "--offline", "--quiet", "--no-config", *WORKFLOWS)
+    done = tool("zizmor", "--offline", "--quiet", "--no-config", *WORKFLOWS, DEPENDABOT)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.process
-def test_the_workflows_and_the_compose_file_follow_their_schemas():
-    for schema, files in (("github-workflows", WORKFLOWS), ("compose-spec", [ROOT / "compose.yaml"])):
+def test_the_workflows_dependabot_and_the_compose_file_follow_their_schemas():
+    for schema, files in (
+        ("github-workflows", WORKFLOWS),
+        ("dependabot", [DEPENDABOT]),
+        ("compose-spec", [ROOT / "compose.yaml"]),
+    ):
         done = tool("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *files)
         assert done.returncode == 0, done.stdout
 
 
-def test_every_push_is_tested_a_tag_is_released_and_a_person_deploys():
-    assert {name: set(load(name)["on"]) for name in (TEST, RELEASE, DEPLOY)} == {
+def test_every_push_is_tested_a_tag_is_released_a_person_deploys_and_the_image_is_rebuilt_weekly():
+    assert {path.stem: set(load(path.stem)["on"]) for path in WORKFLOWS} == {
         TEST: {"push", "pull_request", "workflow_call"},
         RELEASE: {"push"},
         DEPLOY: {"workflow_dispatch"},
+        REBUILD: {"schedule", "workflow_dispatch"},
     }
+    [schedule] = load(REBUILD)["on"]["schedule"]
+    assert re.fullmatch(r"\d+ \d+ \* \* [0-6]", schedule["cron"])
     assert load(RELEASE)["on"]["push"] == {"tags": ["v*"]}
 
 
@@ -65,7 +75,7 @@ def test_a_release_is_published_only_after_the_tests():
     assert jobs["publish"]["needs"] == "test"
 
 
-@pytest.mark.parametrize("name", [TEST, RELEASE, DEPLOY])
+@pytest.mark.parametrize("name", [TEST, RELEASE, DEPLOY, REBUILD])
 def test_only_publishing_and_deploying_may_request_a_token_and_none_may_write_to_the_repository(name):
     granted = load(name)["permissions"] | {
         f"{job}: {scope}": right
@@ -88,6 +98,36 @@ def test_the_inputs_of_the_deployment_are_context_keys_with_their_defaults():
     for name, declared in inputs.items():
         assert declared["type"] == "choice"
         assert ", ".join(declared["options"]) == allowed(name)
+
+
+@pytest.mark.process
+def test_the_rebuild_tests_the_image_on_the_digest_that_it_prints_for_the_deployment(tmp_path):
+    """Run the step of the workflow with a docker that prints a digest and a make that prints its flags."""
+    digest = f"sha256:{'0123456789abcdef' * 4}"
+    for name, prints in (("docker", digest), ("make", '"$@" "$CONTAINER_BUILD_FLAGS"')):
+        command = tmp_path / name
+        command.write_text(f"#!/bin/sh\necho {prints}\n")
+        command.chmod(0o755)
+    [step] = [step for step in steps(load(REBUILD)) if "image-test" in step.get("run", "")]
+    base = load(REBUILD)["jobs"]["rebuild"]["env"]["BASE"]
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "BASE": base,
+                   "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}  # fmt: skip
+    done = subprocess.run(
+        ["bash", "-e", "-c", step["run"]], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"image-test --no-cache --build-arg BASE_IMAGE={base}@{digest}\n"
+    [key, value] = re.search(r"`-c (\w+)=(.*)`", (tmp_path / "summary").read_text()).groups()
+    assert read_context({key: value}).base_image == f"{base}@{digest}"
+
+
+def test_dependabot_knows_every_place_of_dependencies():
+    updates = {update["package-ecosystem"]: update for update in yaml.safe_load(DEPENDABOT.read_text())["updates"]}
+    assert {name: update["directory"] for name, update in updates.items()} == {
+        "github-actions": "/",
+        "npm": "/",
+        "pip": "/requirements",
+    }
+    assert updates["pip"]["open-pull-requests-limit"] == 0
 
 
 @pytest.fixture
