@@ -17,7 +17,7 @@ import numpy as np
 
 from bench.photos import SHARED
 from googly_eyes.detection.candidates import iou
-from googly_eyes.eyes import visible_eyes
+from googly_eyes.eyes import SIDES, visible_sides
 from googly_eyes.types import Face
 
 FOLDER = SHARED / "labelled"
@@ -86,10 +86,9 @@ def photographs(folder: Path = FOLDER) -> Iterator[tuple[str, bytes, list[Label]
 
 
 def _drawn(face: Face) -> Eyes:
-    eyes = (face.right_eye, face.left_eye)
-    return [
-        np.array([eye.x, eye.y]) if visible else None for eye, visible in zip(eyes, visible_eyes(face), strict=True)
-    ]
+    visible = visible_sides(face)
+    eyes = {side: face.landmarks[f"{side}_eye"] for side in SIDES}
+    return [np.array([eye.x, eye.y]) if side in visible else None for side, eye in eyes.items()]
 
 
 def _points(eyes: Sequence[Sequence[float] | None]) -> Eyes:

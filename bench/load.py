@@ -93,7 +93,10 @@ def pipeline_rate(photo: bytes, seconds: float) -> Rate:
 
 
 def drive(server: Server, photo: bytes, expected: dict[int, bytes], seconds: float, clients: int = CLIENTS) -> LoadRun:
-    """Send the photo with `clients` threads, each over one connection and without pauses, for `seconds`."""
+    """Send the photo with `clients` threads, each over one connection and without pauses, for `seconds`.
+
+    Each client sends the photo at least once.
+    """
     run = LoadRun()
     lock = threading.Lock()
     start, server_start, clients_start = time.perf_counter(), server.cpu_s(), time.process_time()
@@ -101,12 +104,12 @@ def drive(server: Server, photo: bytes, expected: dict[int, bytes], seconds: flo
     def client(number: int) -> None:
         with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=START_S)) as connection:
             for each in count(number):
-                if time.perf_counter() - start >= seconds:
-                    return
                 fault = _fault(connection, photo, each % SEEDS, expected)
                 with lock:
                     run.answers += 1
                     run.faults += [fault] if fault else []
+                if time.perf_counter() - start >= seconds:
+                    return
 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
     for thread in threads:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from googly_eyes.client.service import googlify
     from googly_eyes.errors import GooglyError
     from googly_eyes.options import Options
-    from googly_eyes.types import Box, Face, Point, Result
+    from googly_eyes.types import Box, Eye, Face, Point, Result
 
 # OpenBLAS starts a thread per processor for the matrix products of a JPEG, and the threads spin while they wait: on two
 # processors a 17-megapixel photo takes 290 ms of processor time, and 147 ms with one thread. OpenBLAS reads the
@@ -17,11 +17,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 __version__ = "0.1.0"
 
-__all__ = ["Box", "Face", "GooglyError", "Options", "Point", "Result", "__version__", "googlify"]
+__all__ = ["Box", "Eye", "Face", "GooglyError", "Options", "Point", "Result", "__version__", "googlify"]
 
 # Imported at first use, so that `googly --help` and `import googly_eyes` load neither numpy nor the model's runtime.
 _MODULES = {
     "Box": "googly_eyes.types",
+    "Eye": "googly_eyes.types",
     "Face": "googly_eyes.types",
     "GooglyError": "googly_eyes.errors",
     "Options": "googly_eyes.options",

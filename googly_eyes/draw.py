@@ -4,8 +4,9 @@ Antialiasing needs no supersampling: the part of a pixel that a disc covers is, 
 the centre of the pixel from the edge, clipped to 0 to 1.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from math import ceil, floor
 
 import numpy as np
@@ -17,6 +18,10 @@ from googly_eyes.types import Area, Eye, Floats, Matrix, Point
 OUTLINE = 0.08  # width, as a part of the radius: enough to separate the white from pale skin at any size
 SMALL_RADIUS = 4.0  # pixels; below, the approximation of _disc would make eyes angular
 SUBPIXELS = 4  # per pixel in one direction, of small eyes
+# A large eye is drawn in bands, because each pixel of a band needs about 60 bytes. Rows of blocks are 8 to 32 pixels
+# high in any chroma subsampling, so that bands of a multiple of 96 rows end between blocks.
+BAND_PIXELS = 1_000_000
+BAND_ROWS = 96
 
 
 def draw(photo: Photo, eyes: Iterable[Eye]) -> None:
@@ -27,8 +32,8 @@ def draw(photo: Photo, eyes: Iterable[Eye]) -> None:
         stored = replace(eye, centre=centre, pupil=pupil)
         area = covered_area(stored, *photo.image.size)
         if area is not None:
-            area = photo.align(area)
-            photo.mix(area, *patch(stored, area))
+            for band in _bands(photo.align(area)):
+                photo.mix(band, partial(patch, stored, band))
 
 
 def covered_area(eye: Eye, width: int, height: int) -> Area | None:
@@ -45,6 +50,13 @@ def patch(eye: Eye, area: Area) -> tuple[Floats, Floats]:
     white = disc(eye.centre, eye.radius, area)
     pupil = disc(eye.pupil, eye.pupil_radius, area)
     return white * (1 - pupil), disc(eye.centre, eye.radius * (1 + OUTLINE), area)
+
+
+def _bands(area: Area) -> Iterator[Area]:
+    x0, y0, x1, y1 = area
+    rows = max(1, BAND_PIXELS // (x1 - x0) // BAND_ROWS) * BAND_ROWS
+    for top in range(y0, y1, rows):
+        yield x0, top, x1, min(top + rows, y1)
 
 
 def _disc(centre: Point, radius: float, area: Area) -> Floats:

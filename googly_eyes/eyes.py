@@ -8,7 +8,7 @@ that distance, as if the head faced the camera, and the radius of the far eye is
 profile the far eye is hidden and is not returned.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from math import cos, dist, sin, tau
 from random import Random
@@ -34,23 +34,50 @@ def place_eyes(
     """
     placed = list(faces)
     for index, face in sorted(enumerate(placed), key=lambda pair: (-pair[1].score, pair[1].box.x0)):
-        distance = _frontal_eye_distance(face)
-        foreshortening = face.eye_distance / distance if distance else 1.0
-        radius = eye_size * distance / 2
-        far = _far_side(face)
-        pair = [
-            _eye(
-                side,
-                face.landmarks[f"{side}_eye"],
-                radius * foreshortening if side == far else radius,
-                pupil_share=random.uniform(*pupil_size_range),
-                direction=random.uniform(0, tau),
-            )
-            for side in SIDES
-        ]
-        visible = (eye for eye, seen in zip(pair, visible_eyes(face), strict=True) if seen)
-        placed[index] = replace(face, eyes=tuple(visible))
+        placed[index] = with_eyes(
+            face, visible_sides(face), eye_size=eye_size, pupil_size_range=pupil_size_range, random=random
+        )
     return tuple(placed)
+
+
+def with_eyes(
+    face: Face,
+    sides: Collection[Side],
+    *,
+    eye_size: float,
+    pupil_size_range: tuple[float, float],
+    random: Random,
+) -> Face:
+    """Return a face with the eyes of these sides, right before left.
+
+    Random numbers are drawn for both sides in the same order, so that the eye of one side does not depend on the other.
+    """
+    distance = _frontal_eye_distance(face)
+    foreshortening = face.eye_distance / distance if distance else 1.0
+    radius = eye_size * distance / 2
+    far = _far_side(face)
+    pair = [
+        random_eye(
+            side,
+            face.landmarks[f"{side}_eye"],
+            radius * foreshortening if side == far else radius,
+            pupil_size_range=pupil_size_range,
+            random=random,
+        )
+        for side in SIDES
+    ]
+    return replace(face, eyes=tuple(eye for eye in pair if eye.side in sides))
+
+
+def random_eye(
+    side: Side | None, centre: Point, radius: float, *, pupil_size_range: tuple[float, float], random: Random
+) -> Eye:
+    """Return an eye whose pupil has a random size and place: lambda is drawn first, then t."""
+    pupil_radius = random.uniform(*pupil_size_range) * radius
+    direction = random.uniform(0, tau)
+    reach = radius - pupil_radius
+    pupil = Point(centre.x + reach * sin(direction), centre.y + reach * cos(direction))
+    return Eye(side, centre, radius, pupil, pupil_radius)
 
 
 def painting_order(faces: Iterable[Face]) -> list[Eye]:
@@ -59,13 +86,13 @@ def painting_order(faces: Iterable[Face]) -> list[Eye]:
     return [eye for face in by_size for eye in sorted(face.eyes, key=lambda eye: eye.side != _far_side(face))]
 
 
-def visible_eyes(face: Face) -> tuple[bool, bool]:
-    """Return the visibility of the right and of the left eye: in a profile the far eye is hidden."""
+def visible_sides(face: Face) -> tuple[Side, ...]:
+    """Return the sides whose eyes are visible, right before left: in a profile the far eye is hidden."""
     eye_mouth = dist(*_eye_mouth_line(face))
     if eye_mouth == 0 or face.eye_distance / eye_mouth >= PROFILE_RATIO:
-        return True, True
+        return SIDES
     far = _far_side(face)
-    return far != "right", far != "left"
+    return tuple(side for side in SIDES if side != far)
 
 
 def _frontal_eye_distance(face: Face) -> float:
@@ -88,15 +115,3 @@ def _far_side(face: Face) -> Side:
     """
     (x, y), (mouth_x, mouth_y) = _eye_mouth_line(face)
     return "right" if (face.nose.x - x) * (mouth_y - y) <= (face.nose.y - y) * (mouth_x - x) else "left"
-
-
-def _eye(side: Side, centre: Point, radius: float, *, pupil_share: float, direction: float) -> Eye:
-    pupil_radius = pupil_share * radius
-    reach = radius - pupil_radius
-    return Eye(
-        side=side,
-        centre=centre,
-        radius=radius,
-        pupil=Point(centre.x + reach * sin(direction), centre.y + reach * cos(direction)),
-        pupil_radius=pupil_radius,
-    )

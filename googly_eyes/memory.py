@@ -1,5 +1,6 @@
 """The memory that this process may use: of its Lambda function, its container, its own limit, or the machine."""
 
+import ctypes
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,12 +12,25 @@ except ImportError:  # on Windows
 
 MIB = 2**20
 PROC_CGROUP, CGROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
+M_MMAP_THRESHOLD = -3  # of mallopt(3)
 LAMBDA_MEMORY = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"  # in MiB
 
 
 def memory_at_hand(environ: Mapping[str, str] = os.environ) -> int | None:
     """Return the smallest of all limits in bytes; None if none is known, as on Windows."""
     return min(_limits(environ), default=None)
+
+
+def return_large_blocks() -> None:
+    """Make malloc return blocks of a MiB or more to the system when they are freed. Does nothing without glibc.
+
+    By default glibc takes them from the heap of each thread once one of that size was freed, and keeps them there. For
+    `googly serve`, with its 36 threads, these were 430 MiB after bodies of 10 MB.
+    """
+    try:
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, MIB)
+    except (AttributeError, OSError, TypeError):  # another C library, or Windows
+        return
 
 
 def _limits(environ: Mapping[str, str]) -> Iterator[int]:

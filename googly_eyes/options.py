@@ -1,6 +1,6 @@
 """The table of options: name, type, default, range and help of each option are defined only here.
 
-JSON requests, the query of raw requests, the command line, the dashboard and `/openapi.json` use this table.
+JSON requests, the query of raw requests, forms, the command line, the dashboard and `/openapi.json` use this table.
 """
 
 import json
@@ -85,7 +85,7 @@ def options_from_json(values: Mapping[str, object]) -> Options:
 
 
 def options_from_query(values: Mapping[str, str]) -> Options:
-    """Return the options of a query, where every value is text. Raises the same errors as `options_from_json`."""
+    """Return the options of a query or a form, where every value is text. Raises as `options_from_json`."""
     return _options(values, lambda kind, text: kind.parse(text, Notation.QUERY), Notation.QUERY)
 
 
@@ -97,7 +97,7 @@ def as_text(value: object) -> str:
 def _options(values: Mapping[str, T], parse: Callable[[Kind, T], object], notation: Notation) -> Options:
     for name in values:
         if name not in NAMES:
-            raise _unknown(name)
+            raise unknown_option(name)
     given = [option for option in TABLE if option.name in values]
     return Options(**{row.name: _check(row, parse(row.kind, values[row.name]), notation) for row in given})
 
@@ -110,7 +110,8 @@ def _check(row: Option, value: object, notation: Notation) -> Any:
         raise BadOptionError(message, option=row.name, allowed=row.kind.json_schema()) from None
 
 
-def _unknown(name: str) -> BadOptionError:
+def unknown_option(name: str) -> BadOptionError:
+    """Return the error for an option that does not exist, with the name of a similar one."""
     similar = get_close_matches(name[:SHOWN], NAMES, n=1)
     suggestion = f" Did you mean {similar[0]}?" if similar else ""
     message = f"There is no option {_shortened(name)}.{suggestion} The options are {', '.join(NAMES)}."

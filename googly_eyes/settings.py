@@ -1,6 +1,7 @@
 """The table of all GOOGLY_* environment variables, and the settings that are read from them, checked once at start."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -21,6 +22,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "GOOGLY_MAX_MB": (*PROCESSING, "dashboard"),
     "GOOGLY_BUCKET_IN": ("function",),
     "GOOGLY_BUCKET_OUT": ("function",),
+    "GOOGLY_ALLOW_ORIGIN": ("server",),
     "GOOGLY_URL": ("command", "dashboard"),
     "GOOGLY_SIGN": ("dashboard",),
     "GOOGLY_SERVER_PORT": ("compose",),
@@ -41,6 +43,9 @@ MAX_MB_IN_BUCKET = 50.0
 MAX_THREADS = 64
 # Default limits for photos of this machine's user. Above 89 megapixels, Pillow warns of a decompression bomb.
 OWN_LIMITS = {"GOOGLY_MAX_MEGAPIXELS": "89", "GOOGLY_MAX_MB": "500"}
+# As browsers write an origin. One with another port is another origin.
+ORIGIN = re.compile(r"https?://[a-z0-9._-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
+ANY_ORIGIN = "*"
 MAX_MILLIONS = 1000  # of pixels or bytes; a larger value is probably a mistake in the unit
 
 
@@ -97,6 +102,19 @@ def own_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     Raises SettingError.
     """
     return load_settings({**OWN_LIMITS, **environ})
+
+
+def allowed_origins(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Return the origins in GOOGLY_ALLOW_ORIGIN, whose pages may use the server; (ANY_ORIGIN,) if all may.
+
+    Raises SettingError.
+    """
+    value = environ.get("GOOGLY_ALLOW_ORIGIN", "")
+    origins = tuple(value.lower().replace(",", " ").split())
+    if not all(ORIGIN.fullmatch(origin) for origin in origins) and origins != (ANY_ORIGIN,):
+        allowed = "origins such as https://example.org, without a path, separated by blanks; or * for any page"
+        raise _wrong("GOOGLY_ALLOW_ORIGIN", value, allowed)
+    return origins
 
 
 def model_error(model: Path, problem: str) -> SettingError:

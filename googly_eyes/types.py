@@ -8,6 +8,8 @@ has the smaller x.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import hypot
+from os import PathLike
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -48,10 +50,10 @@ class Box:
 class Eye:
     """One googly eye: a white disc with an outline around it, and a pupil inside it.
 
-    `side` is the person's own. The outline lies outside `radius`.
+    `side` is the person's own; None if unknown. The outline lies outside `radius`.
     """
 
-    side: Side
+    side: Side | None
     centre: Point
     radius: float
     pupil: Point
@@ -95,8 +97,9 @@ class Result:
     """The result of one photo, from the pipeline to the response, the client, the command and the dashboard.
 
     `faces` are in descending order of score. `photo` is None if only the faces were requested. `fidelity` is None
-    without a photo or if unknown. `stopped_early`: the search reached a limit, so that faces may be missing.
-    `timings` are milliseconds by stage. `unlisted_faces` are those that a service counts and does not list.
+    without a photo or if unknown. `stopped_early`: the search reached a limit, so that faces may be missing. `eyes`
+    are all eyes of the photo, in the order in which they are drawn. `timings` are milliseconds by stage.
+    `unlisted_faces` are those that a service counts and does not list; their eyes are not listed either.
     """
 
     faces: tuple[Face, ...]
@@ -106,9 +109,20 @@ class Result:
     fidelity: Fidelity | None = None
     dropped: tuple[str, ...] = ()
     stopped_early: bool = False
+    eyes: tuple[Eye, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
     unlisted_faces: int = 0
 
     @property
     def face_count(self) -> int:
         return len(self.faces) + self.unlisted_faces
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write the photo to a file, replacing it, and return its path. `media_type` names the format of the photo.
+
+        Raises ValueError without a photo, and OSError if the file cannot be written.
+        """
+        if self.photo is None:
+            raise ValueError('there is no photo in a result with answer="faces"')
+        Path(path).write_bytes(self.photo)
+        return Path(path)

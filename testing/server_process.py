@@ -30,10 +30,13 @@ class Server:
 
 
 @contextmanager
-def running_server(*arguments: str) -> Iterator[Server]:
-    """Run the local server in a child process on a free port; its log is discarded."""
+def running_server(*arguments: str, **environ: str) -> Iterator[Server]:
+    """Run the local server in a child process on a free port, with more variables; its log is discarded."""
     command = [sys.executable, "-u", "-m", "googly_eyes.server", "--port", "0", *arguments]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    env = {**os.environ, **environ}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
         port = _read_port(process)
         # A full pipe would block the server, so a thread reads on.
         reader = threading.Thread(target=process.stdout.readlines)

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -14,6 +15,7 @@ from googly_eyes.detection.retinaface import RetinaFace
 from googly_eyes.settings import MODELS, load_settings
 from local.emulator import EmulatorPool
 from testing.needs import NEEDS
+from testing.node import NODE_MODULES, install_packages
 
 # The duration of an example depends on the load of the machine, so there is no deadline.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -93,6 +95,15 @@ def emulators() -> Iterator[EmulatorPool]:
     """Return a pool of AWS's emulators that run testing.emulated."""
     with EmulatorPool(2, "testing.emulated.handler", timeout_s=2) as pool:
         yield pool
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """Return the folder of the packages in package.json, and install them if necessary. Skips the test otherwise."""
+    reason = install_packages()
+    if reason:
+        pytest.skip(reason)
+    return NODE_MODULES
 
 
 @pytest.fixture(scope="session")

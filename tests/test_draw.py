@@ -8,8 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from googly_eyes import draw as drawing
 from googly_eyes.draw import OUTLINE, SMALL_RADIUS, covered_area, draw, patch
+from googly_eyes.photo.photo import open_photo
 from googly_eyes.types import Eye, Point
+from testing.people import noise
 from testing.photos import TURNS, photo_from, stored
 
 SUPERSAMPLING = 16
@@ -48,6 +51,19 @@ def test_an_eye_is_close_to_one_drawn_by_supersampling(position):
     result = painted("L", 128, one) / 255
     assert result == pytest.approx(supersampled(one, 40, 30), abs=0.12)
     assert abs(result - supersampled(one, 40, 30)).mean() < 0.004
+
+
+@pytest.mark.parametrize("name", ["PNG", "JPEG"])
+def test_a_large_eye_is_the_same_in_bands_and_at_once(monkeypatch, name):
+    large = eye(150, 130, 140, pupil=(30, 40), pupil_radius=50)
+    results = []
+    for pixels in (10**9, 20_000):
+        monkeypatch.setattr(drawing, "BAND_PIXELS", pixels)
+        with open_photo(stored(noise(320, 330), 1, name), max_bytes=10**9, max_pixels=10**9) as photo:
+            draw(photo, [large])
+            results.append(np.asarray(Image.open(io.BytesIO(photo.encode().data)), int))
+    assert np.abs(results[0] - results[1]).max() <= 1  # of a JPEG: the order of a sum of floats
+    assert len(list(drawing._bands((0, 0, 320, 330)))) == 4
 
 
 def test_an_eye_is_white_with_black_pupil_and_outline():

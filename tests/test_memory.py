@@ -1,11 +1,12 @@
 """The memory at hand: the smallest limit counts."""
 
+import ctypes
 import subprocess
 import sys
 
 import pytest
 
-from googly_eyes.memory import LAMBDA_MEMORY, cgroup_limits, memory_at_hand
+from googly_eyes.memory import LAMBDA_MEMORY, cgroup_limits, memory_at_hand, return_large_blocks
 from testing.paths import ROOT
 
 
@@ -43,3 +44,12 @@ def test_the_limit_of_the_address_space_counts():
     code = f"{limit}; from googly_eyes.memory import memory_at_hand; print(memory_at_hand({{}}))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert int(done.stdout) == 10**9
+
+
+@pytest.mark.parametrize("error", [OSError, TypeError, AttributeError])
+def test_another_c_library_is_left_as_it_is(monkeypatch, error):
+    def no_glibc(_):
+        raise error
+
+    monkeypatch.setattr(ctypes, "CDLL", no_glibc)
+    return_large_blocks()

@@ -10,9 +10,15 @@ from http import HTTPStatus
 from traceback import walk_tb
 
 from googly_eyes import __version__
-from googly_eyes.api.openapi import document
 from googly_eyes.api.request import HttpRequest, read_request
-from googly_eyes.api.response import HttpResponse, error_response, json_response, result_response, stored_response
+from googly_eyes.api.response import (
+    HttpResponse,
+    error_response,
+    json_response,
+    page_response,
+    result_response,
+    stored_response,
+)
 from googly_eyes.api.store import PhotoStore
 from googly_eyes.detection.detector import Detector
 from googly_eyes.errors import BadRequestError, GooglyError, MethodNotAllowedError, NotFoundError, TooLargeError
@@ -20,7 +26,13 @@ from googly_eyes.pipeline import googlify
 from googly_eyes.settings import Settings
 from googly_eyes.types import Result
 
-METHODS = {"/": "POST", "/googly_eyes": "POST", "/health": "GET, HEAD", "/openapi.json": "GET, HEAD"}
+METHODS = {
+    "/": "POST",
+    "/googly_eyes": "POST",
+    "/health": "GET, HEAD",
+    "/openapi.json": "GET, HEAD",
+    "/docs": "GET, HEAD",
+}
 HTTP_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 SHA256_SHOWN = 12  # hex digits, enough to tell one model from another
 
@@ -64,7 +76,14 @@ def _route(
         case "GET" | "HEAD", "/health":
             return _health(request, settings, store)
         case "GET" | "HEAD", "/openapi.json":
+            # Imported here, and for /docs, because a function that processes photos starts faster without it.
+            from googly_eyes.api.openapi import document  # noqa: PLC0415
+
             return json_response(document(), request.request_id)
+        case "GET" | "HEAD", "/docs":
+            from googly_eyes.api.docs import CONTENT_SECURITY_POLICY, page  # noqa: PLC0415
+
+            return page_response(page(), CONTENT_SECURITY_POLICY, request.request_id)
     raise _no_such_endpoint(request)
 
 
@@ -80,7 +99,8 @@ def _googly_eyes(
         started = time.perf_counter()
         photo, limits = store.read(key, request.user_id), replace(settings, max_bytes=store.max_bytes)
         log_fields |= {"stored_bytes": len(photo), "store_read_ms": _ms_since(started)}
-    result = googlify(photo, photo_request.options, detector, limits)
+    source = detector if photo_request.placement is None else photo_request.placement
+    result = googlify(photo, photo_request.options, source, limits)
     log_fields |= result_log_fields(result)
     started = time.perf_counter()
     if key is None:
@@ -142,7 +162,8 @@ def _error_response(error: Exception, request: HttpRequest, log_fields: LogField
 def result_log_fields(result: Result) -> LogFields:
     """Return the fields of a result in the log: the milliseconds of each stage, and no content of the photo."""
     fields: LogFields = {f"{stage}_ms": round(ms, 1) for stage, ms in result.timings.items()}
-    fields |= {"faces": len(result.faces), "seed": result.seed, "media_type": result.media_type}
+    fields |= {"faces": len(result.faces), "eyes": len(result.eyes)}
+    fields |= {"seed": result.seed, "media_type": result.media_type}
     fields |= {"fidelity": result.fidelity} if result.fidelity else {}
     return fields | ({"stopped_early": True} if result.stopped_early else {})
 

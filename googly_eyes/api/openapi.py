@@ -1,55 +1,46 @@
-"""The contract of the API as an OpenAPI 3.1 document, generated from the tables of options and of result fields."""
+"""The contract of the API as an OpenAPI 3.1 document, generated from the tables of options and of result fields.
 
-from typing import Any, get_args
+The API accepts each kind of body at both paths. The document divides them, because generators of clients make one
+function of each path: `/` takes a photo as the body or in a form, `/googly_eyes` takes JSON.
+"""
+
+from typing import Any
 
 from googly_eyes import __version__
-from googly_eyes.api.media_types import JSON, OCTET_STREAM
+from googly_eyes.api.media_types import FORM, HTML, JSON, OCTET_STREAM
 from googly_eyes.api.response import FIELDS, REQUEST_ID_HEADER
-from googly_eyes.api.store import STORED
-from googly_eyes.options import TABLE, Option, as_text
-from googly_eyes.types import APPENDED_DATA, DAMAGED_PARTS, LANDMARKS, SECOND_PICTURES, Fidelity, Side
+from googly_eyes.api.schemas import BINARY, PHOTO, RESULT_FIELDS, all_schemas, described, placement_as_text
+from googly_eyes.options import TABLE, Option
 
 Json = dict[str, Any]
 
-COUNT = {"type": "integer", "minimum": 0}
-POINT = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
-FIDELITIES = {"type": "string", "enum": list(get_args(Fidelity))}
-PHOTO = "The photo, in the format of the request's photo; a HEIC comes back as JPEG."
-STORED_PHOTO = {
-    "type": "string",
-    "pattern": f"^{STORED}.",
-    "description": "In place of `image`, the key of a photo in the bucket: `s3:KEY`. `/health` gives a signed request "
-    "the bucket and the prefix of the caller's keys. The result is in the bucket of results under the same key.",
-}
-SEED = "The seed of the random draws."
-FIDELITY = (
-    "The change of the photo outside the eyes. `exact`: none; a JPEG keeps its coefficients. `kept`: a JPEG was "
-    "encoded again with its own quantization tables and chroma subsampling. `re-encoded`: the photo was encoded again "
-    "at a high quality."
-)
-DROPPED = (
-    "Parts of the file, besides metadata, that are not in the result: gain maps, depth maps, thumbnails and other "
-    "second pictures; other data appended to the photo, such as the video of a motion photo; and damaged parts that "
-    "viewers ignore."
-)
-STOPPED_EARLY = "The search reached its limit of candidates or time, so that faces may be missing."
-# The result's fields in headers, by the name in FIELDS.
-HEADERS: dict[str, tuple[str, Json]] = {
-    "faces": ("The number of faces.", COUNT),
-    "seed": (SEED, COUNT),
-    "fidelity": (FIDELITY, FIDELITIES),
-    "dropped": (f"{DROPPED} Separated by commas; absent if there are none.", {"type": "string"}),
-    "stopped_early": (f"{STOPPED_EARLY} Absent otherwise.", {"const": "true"}),
-}
 ERRORS = {
     400: "The request cannot be parsed, or the photo is damaged.",
-    403: "The key in `photo` does not begin with the caller's prefix.",
+    403: "The key in `photo` does not begin with the caller's prefix. From `googly serve`: a page of another origin "
+    "sent the request, or it names another host.",
     404: "The bucket has no object with the key in `photo`.",
-    413: "The photo or the response is over a limit of bytes or pixels.",
+    413: "The photo, a field of the form or the response is over a limit of bytes or pixels.",
     415: "The body is not a photo of a supported format that can be written again without loss.",
-    422: "An option is unknown, of the wrong type, out of range or in the wrong part of the request.",
+    422: "An option is unknown, of the wrong type, out of range or in the wrong part of the request; or faces or eyes "
+    "are malformed, too many, or outside of the photo.",
     500: "An internal error, not caused by the request. The log has the reason under the request id.",
+    503: "Only from `googly serve`: too many photos wait. Send the request again after Retry-After seconds.",
 }
+RAW = {
+    "operationId": "googlyEyes",
+    "summary": "Put googly eyes on every face of a photo that is sent as a file.",
+    "description": "The photo is the body, with the options in the query; or it is the file `image` of a form, with "
+    "the options as fields of the form. The answer is the photo with googly eyes; JSON with `answer=faces`, or if "
+    "`Accept` prefers `application/json`.",
+}
+BASE64 = {
+    "operationId": "googlyEyesJson",
+    "summary": "Put googly eyes on every face of a photo that is sent in JSON.",
+    "description": "The answer is JSON, or the photo if `Accept` prefers `image/*`.",
+}
+ANSWER = {"$ref": "#/components/schemas/Answer"}
+# The JSON of an answer at `/`. If it were named exactly, clients of openapi-python-client would parse photos as JSON.
+ANY_APPLICATION = "application/*"
 
 
 def document() -> Json:
@@ -63,178 +54,91 @@ def document() -> Json:
             "its EXIF orientation applied. A deployed function requires requests signed with AWS Signature Version 4.",
         },
         "paths": {
-            "/": {"post": _googly_eyes("googlyEyes")},
-            "/googly_eyes": {"post": _googly_eyes("googlyEyesByName")},
-            "/health": {"get": _get("health", "The version and the model.", _ref("schemas/Health"))},
-            "/openapi.json": {"get": _get("openapi", "This document.", {"type": "object"})},
+            "/": {"post": _raw()},
+            "/googly_eyes": {"post": _base64()},
+            "/health": {"get": _get("health", "The version and the model.", JSON, _ref("schemas/Health"))},
+            "/openapi.json": {"get": _get("openapi", "This document.", JSON, {"type": "object"})},
+            "/docs": {"get": _get("docs", "This document as a page for people.", HTML, {"type": "string"})},
         },
         "components": {
-            "schemas": {
-                "Request": _request(),
-                "Answer": _answer(),
-                "Face": _face(),
-                "Health": _health(),
-                "Error": _error(),
-            },
+            "schemas": all_schemas(),
             "headers": {
                 "RequestId": _header("The id of this request, also in the log.", {"type": "string"}),
-                **{_header_name(field.name): _header(*HEADERS[field.name]) for field in FIELDS},
+                **{_header_name(field.name): _header(*RESULT_FIELDS[field.name]) for field in FIELDS},
             },
             "responses": {
-                str(status): _response(description, _ref("schemas/Error")) for status, description in ERRORS.items()
+                str(status): _response(description, JSON, _ref("schemas/Error"))
+                for status, description in ERRORS.items()
             },
         },
     }
 
 
-def _googly_eyes(operation: str) -> Json:
+def _raw() -> Json:
+    contents = {OCTET_STREAM: {"schema": BINARY}, "image/*": {"schema": BINARY}, FORM: {"schema": _ref("schemas/Form")}}
+    return RAW | {
+        "parameters": [*map(_parameter, TABLE), *map(_placement_parameter, ("faces", "eyes"))],
+        "requestBody": {"required": True, "content": contents},
+        "responses": _responses({"image/*": BINARY, ANY_APPLICATION: ANSWER}),
+    }
+
+
+def _base64() -> Json:
+    return BASE64 | {
+        "requestBody": {"required": True, "content": {JSON: {"schema": _ref("schemas/Request")}}},
+        "responses": _responses({JSON: ANSWER, "image/*": BINARY}),
+    }
+
+
+def _responses(contents: Json) -> Json:
     headers = {REQUEST_ID_HEADER: _ref("headers/RequestId")}
     headers |= {field.header: _ref(f"headers/{_header_name(field.name)}") for field in FIELDS}
-    content = {JSON: {"schema": _ref("schemas/Answer")}, "image/*": {}}
     return {
-        "operationId": operation,
-        "summary": "Put googly eyes on every face.",
-        "description": "A photo sent as the body is returned as the body; its options are in the query. A photo "
-        "sent in JSON is returned in JSON; its options are fields of the JSON. `Accept` may select the other "
-        "form of the response.",
-        "parameters": [_parameter(option) for option in TABLE],
-        "requestBody": {
-            "required": True,
-            "content": {JSON: {"schema": _ref("schemas/Request")}, "image/*": {}, OCTET_STREAM: {}},
+        "200": {
+            "description": f"{PHOTO} Or the result in JSON.",
+            "headers": headers,
+            "content": {media_type: {"schema": schema} for media_type, schema in contents.items()},
         },
-        "responses": {
-            "200": {
-                "description": f"{PHOTO} Or the result in JSON.",
-                "headers": headers,
-                "content": content,
-            },
-            **{str(status): _ref(f"responses/{status}") for status in ERRORS},
-        },
+        **{str(status): _ref(f"responses/{status}") for status in ERRORS},
     }
 
 
-def _get(operation: str, summary: str, schema: Json) -> Json:
+def _get(operation: str, summary: str, media_type: str, schema: Json) -> Json:
     return {
         "operationId": operation,
         "summary": summary,
-        "responses": {"200": _response(summary, schema), "500": _ref("responses/500")},
+        "responses": {
+            "200": _response(summary, media_type, schema),
+            "403": _ref("responses/403"),
+            "500": _ref("responses/500"),
+        },
     }
 
 
 def _parameter(option: Option) -> Json:
-    schema = option.kind.query_schema()
-    if option.default is not None:
-        schema["default"] = as_text(option.default) if schema["type"] == "string" else option.default
     return {
         "name": option.name,
         "in": "query",
-        "description": f"{option.help} Only for a photo that is sent as the body.",
+        "description": f"{described(option)} Only for a photo that is sent as the body.",
+        "schema": option.kind.query_schema(),
+    }
+
+
+def _placement_parameter(name: str) -> Json:
+    schema = placement_as_text(name)
+    return {
+        "name": name,
+        "in": "query",
+        "description": f"{schema.pop('description')} Only for a photo that is sent as the body.",
         "schema": schema,
     }
 
 
-def _request() -> Json:
-    image = {"type": "string", "contentEncoding": "base64", "description": "The photo."}
-    properties = {"image": image, "photo": STORED_PHOTO} | {option.name: _field(option) for option in TABLE}
-    return _object(properties, required=[]) | {"oneOf": [{"required": ["image"]}, {"required": ["photo"]}]}
-
-
-def _field(option: Option) -> Json:
-    default = {} if option.default is None else {"default": option.default}
-    return option.kind.json_schema() | {"description": option.help} | default
-
-
-def _answer() -> Json:
-    return _object(
-        {
-            "image": {
-                "type": "string",
-                "contentEncoding": "base64",
-                "description": f"{PHOTO} Absent if `answer` is faces, or if the request has `photo`.",
-            },
-            "photo": STORED_PHOTO | {"description": "The key of the result in the bucket of results: `s3:KEY`."},
-            "media_type": {
-                "type": "string",
-                "description": "The media type of the photo. Absent if `answer` is faces.",
-            },
-            "faces": {"type": "array", "items": _ref("schemas/Face"), "description": "In descending order of score."},
-            "seed": COUNT | {"description": SEED},
-            "fidelity": FIDELITIES | {"description": f"{FIDELITY} Absent if `answer` is faces."},
-            "dropped": {
-                "type": "array",
-                "items": {"enum": [SECOND_PICTURES, APPENDED_DATA, DAMAGED_PARTS]},
-                "description": f"{DROPPED} Absent if there are none.",
-            },
-            "stopped_early": {"const": True, "description": f"{STOPPED_EARLY} Absent otherwise."},
-            "request_id": {"type": "string"},
-        },
-        required=["faces", "seed", "request_id"],
-    )
-
-
-def _face() -> Json:
-    corners = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
-    return _object(
-        {
-            "score": {"type": "number", "minimum": 0, "maximum": 1},
-            "bounding_box": corners | {"description": "x0, y0, x1, y1, clipped to the photo."},
-            "landmarks": _object(dict.fromkeys(LANDMARKS, POINT), required=list(LANDMARKS))
-            | {"description": "Right and left are the person's own. Not clipped to the photo."},
-            "eyes": {
-                "type": "array",
-                "items": _eye(),
-                "maxItems": len(get_args(Side)),
-                "description": "The googly eyes of the face, right before left. A profile has one.",
-            },
-        },
-        required=["score", "bounding_box", "landmarks", "eyes"],
-    )
-
-
-def _eye() -> Json:
-    length = {"type": "number", "minimum": 0}
-    values = {"side": {"enum": list(get_args(Side))}, "centre": POINT, "radius": length, "pupil": POINT}
-    return _object({**values, "pupil_radius": length}, required=[*values, "pupil_radius"])
-
-
-def _health() -> Json:
-    model = _object({"name": {"type": "string"}, "sha256": {"type": "string"}}, required=["name", "sha256"])
-    text = {"type": "string"}
-    bucket = _object(
-        {"in": text, "out": text, "region": text, "prefix": text, "max_bytes": COUNT},
-        required=["in", "out", "region", "prefix", "max_bytes"],
-    ) | {
-        "description": "The place for photos that are too large for a request, the prefix of the caller's keys, and "
-        "the limit of a photo in bytes. Absent without buckets, and in answers to requests without a signature."
-    }
-    properties = {"version": text, "model": model, "bucket": bucket, "request_id": text}
-    return _object(properties, required=["version", "model", "request_id"])
-
-
-def _error() -> Json:
-    error = _object(
-        {
-            "code": {"type": "string", "description": "For programs."},
-            "message": {"type": "string", "description": "For people: what is wrong, what is allowed, what to do."},
-            "details": {
-                "type": "object",
-                "description": "Parts of the message: the option and its range, the limit.",
-            },
-        },
-        required=["code", "message"],
-    )
-    return _object({"error": error, "request_id": {"type": "string"}}, required=["error", "request_id"])
-
-
-def _object(properties: Json, *, required: list[str]) -> Json:
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
-
-
-def _response(description: str, schema: Json) -> Json:
+def _response(description: str, media_type: str, schema: Json) -> Json:
     return {
         "description": description,
         "headers": {REQUEST_ID_HEADER: _ref("headers/RequestId")},
-        "content": {JSON: {"schema": schema}},
+        "content": {media_type: {"schema": schema}},
     }
 
 

@@ -1,7 +1,8 @@
-"""Read an HTTP request: the photo, its options and the form of the response.
+"""Read an HTTP request: the photo, its options, faces or eyes to draw, and the form of the response.
 
-The Content-Type selects one of two ways to send a photo: as base64 in a field of a JSON object, with the options as
-other fields; or as the body, with the options in the query.
+The Content-Type selects one of three ways to send a photo: as base64 in a field of a JSON object, with the options as
+other fields; as the body, with the options in the query; or as a file in a form, with the options as text fields.
+`faces` and `eyes`, which replace the detection, are sent like options; in a query or a form their value is JSON text.
 """
 
 import json
@@ -14,18 +15,23 @@ from urllib.parse import parse_qsl
 
 from pybase64 import b64decode
 
-from googly_eyes.api.media_types import JSON, OCTET_STREAM, URL_ENCODED_FORM
+from googly_eyes.api.form import read_form
+from googly_eyes.api.media_types import FORM, JSON, OCTET_STREAM, URL_ENCODED_FORM
 from googly_eyes.api.store import STORED
 from googly_eyes.errors import BadOptionError, BadRequestError, UnsupportedMediaError
-from googly_eyes.options import SHOWN, Options, options_from_json, options_from_query
+from googly_eyes.options import NAMES, SHOWN, Options, options_from_json, options_from_query
+from googly_eyes.placement import Placement, read_placement
 
 IDENTITY = "identity"
 HOW_TO_SEND = (
     "Send the photo as the body with Content-Type image/jpeg (or image/png and so on, or application/octet-stream), "
-    'or as base64 in {"image": ...} with Content-Type application/json.'
+    'as the file field "image" of a multipart/form-data form, or as base64 in {"image": ...} with Content-Type '
+    "application/json."
 )
 # RFC 9110, 12.4.2. A media type with an invalid weight is ignored.
 QUALITY = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
+
+PLACEMENTS = ("faces", "eyes")
 
 T = TypeVar("T")
 Form = Literal["json", "photo"]
@@ -55,6 +61,7 @@ class PhotoRequest:
 
     photo: bytes
     options: Options
+    placement: Placement | None
     response_form: Form
     key: str | None = None
 
@@ -63,8 +70,9 @@ def read_request(request: HttpRequest) -> PhotoRequest:
     """Return the photo, not yet decoded, and the options of a POST request.
 
     Raises BadRequestError if there is no photo or the body cannot be parsed; UnsupportedMediaError for a compressed
-    body or a Content-Type that is neither JSON nor a photo; BadOptionError for an option that is unknown, repeated,
-    out of range or in the wrong part of the request.
+    body or a Content-Type that is neither JSON nor a photo nor a form; BadOptionError for an option that is unknown,
+    repeated, out of range or in the wrong part of the request, and for malformed faces or eyes; TooLargeError for a
+    form whose text fields are too long.
     """
     if not request.body:
         raise BadRequestError(f"The body is empty. {HOW_TO_SEND}", code="no_photo")
@@ -77,6 +85,8 @@ def read_request(request: HttpRequest) -> PhotoRequest:
         return _read_json(request)
     if media_type == OCTET_STREAM or media_type.startswith("image/"):
         return _read_raw(request)
+    if media_type == FORM:
+        return _read_form(request)
     raise _unsupported(media_type)
 
 
@@ -96,24 +106,52 @@ def preferred_form(accept: str, default: Form) -> Form:
 
 def _read_json(request: HttpRequest) -> PhotoRequest:
     fields = _json_object(_body(request))
-    for name, _ in parse_qsl(request.query, keep_blank_values=True):
-        message = f"{name[:SHOWN]} is in the query. With {JSON} the options are fields of the JSON, beside the image."
-        raise BadOptionError(message, option=name[:SHOWN])
+    _reject_query(request, f"With {JSON} the options are fields of the JSON, beside the image.")
+    sent = {name: fields.pop(name) for name in PLACEMENTS if name in fields}
     if "photo" in fields and "image" not in fields:
         key = _stored_key(fields.pop("photo"))
-        return PhotoRequest(b"", options_from_json(fields), "json", key)
+        return PhotoRequest(b"", options_from_json(fields), read_placement(sent), "json", key)
     if "image" not in fields:
         raise BadRequestError('The JSON object has no field "image" with the photo in base64.', code="no_photo")
     photo = _photo_from_base64(fields.pop("image"))
     form = preferred_form(request.headers.get("accept", ""), default="json")
-    return PhotoRequest(photo, options_from_json(fields), form)
+    return PhotoRequest(photo, options_from_json(fields), read_placement(sent), form)
 
 
 def _read_raw(request: HttpRequest) -> PhotoRequest:
-    body = _body(request)
-    photo = body.encode(errors="surrogatepass") if isinstance(body, str) else body
-    options = options_from_query(_reject_duplicates(parse_qsl(request.query, keep_blank_values=True)))
-    return PhotoRequest(photo, options, preferred_form(request.headers.get("accept", ""), default="photo"))
+    fields = _reject_duplicates(parse_qsl(request.query, keep_blank_values=True))
+    return _photo_request(request, _as_bytes(_body(request)), fields)
+
+
+def _read_form(request: HttpRequest) -> PhotoRequest:
+    _reject_query(request, "With a form the options are fields of the form, beside the image.")
+    form = read_form(_as_bytes(_body(request)), request.headers["content-type"], (*NAMES, *PLACEMENTS))
+    return _photo_request(request, form.photo, form.fields)
+
+
+def _photo_request(request: HttpRequest, photo: bytes, fields: dict[str, str]) -> PhotoRequest:
+    """Return the request of a photo whose options, faces and eyes are text."""
+    sent = {name: _json_text(name, fields.pop(name)) for name in PLACEMENTS if name in fields}
+    form = preferred_form(request.headers.get("accept", ""), default="photo")
+    return PhotoRequest(photo, options_from_query(fields), read_placement(sent), form)
+
+
+def _reject_query(request: HttpRequest, advice: str) -> None:
+    for name, _ in parse_qsl(request.query, keep_blank_values=True):
+        raise BadOptionError(f"{name[:SHOWN]} is in the query. {advice}", option=name[:SHOWN])
+
+
+def _json_text(name: str, text: str) -> object:
+    try:
+        return json.loads(text, object_pairs_hook=_reject_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise BadOptionError(
+            f"{name} must be a list as JSON text. It is not JSON{_position(error)}.", option=name
+        ) from error
+
+
+def _as_bytes(body: bytes | str) -> bytes:
+    return body.encode(errors="surrogatepass") if isinstance(body, str) else body
 
 
 def _body(request: HttpRequest) -> bytes | str:
@@ -173,8 +211,6 @@ def _position(error: Exception) -> str:
 def _unsupported(media_type: str) -> UnsupportedMediaError:
     if media_type == URL_ENCODED_FORM:
         reason = f"{URL_ENCODED_FORM} is not supported. curl sends it without -H 'Content-Type: image/jpeg'."
-    elif media_type.startswith("multipart/"):
-        reason = "Forms are not supported. With curl, send the photo with --data-binary @photo.jpg."
     elif media_type:
         reason = f"The Content-Type {media_type[:SHOWN]} is not supported."
     else:

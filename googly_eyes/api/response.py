@@ -11,9 +11,10 @@ from typing import Any, get_args
 
 from pybase64 import b64decode, b64encode
 
-from googly_eyes.api.media_types import JSON
+from googly_eyes.api.media_types import HTML, JSON
 from googly_eyes.api.store import STORED
 from googly_eyes.errors import GooglyError
+from googly_eyes.placement import Placement, SentEye, SentEyes
 from googly_eyes.types import LANDMARKS, Box, Eye, Face, Fidelity, Point, Result, Side, make_face
 
 REQUEST_ID_HEADER = "x-request-id"
@@ -55,6 +56,14 @@ class Field:
 def to_json(result: Result) -> dict[str, object]:
     """Return the JSON object of a result, without the photo and the request id."""
     return {field.name: field.to_json(getattr(result, field.name)) for field in FIELDS if field.present_in(result)}
+
+
+def placement_to_json(placement: Placement) -> dict[str, object]:
+    """Return the field of a request that stands for a placement: `faces` or `eyes`."""
+    if isinstance(placement, SentEyes):
+        return {"eyes": [_eye_to_json(eye) for eye in placement.eyes]}
+    faces = [{**_face_to_json(face), "eyes": [{"side": side} for side in sides]} for face, sides in placement.faces]
+    return {"faces": faces}
 
 
 def from_json(value: Mapping[str, Any], media_type: str, *, has_photo: bool) -> Result:
@@ -104,6 +113,18 @@ def stored_response(result: Result, request_id: str, *, key: str) -> HttpRespons
     return json_response({**photo, **to_json(result), "request_id": request_id}, request_id)
 
 
+def page_response(html: str, content_security_policy: str, request_id: str) -> HttpResponse:
+    """Return a response with a page in ASCII."""
+    headers = {
+        "content-type": f"{HTML}; charset=utf-8",
+        "content-security-policy": content_security_policy,
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        REQUEST_ID_HEADER: request_id,
+    }
+    return HttpResponse(200, headers, html.encode())
+
+
 def result_response(result: Result, request_id: str, *, prefer_photo: bool) -> HttpResponse:
     """Return a response with the result: the photo with the other fields in headers, or all of it in JSON.
 
@@ -141,11 +162,14 @@ def _face_to_json(face: Face) -> dict[str, object]:
     }
 
 
-def _eye_to_json(eye: Eye) -> dict[str, object]:
+def _eye_to_json(eye: Eye | SentEye) -> dict[str, object]:
+    side = {} if eye.side is None else {"side": eye.side}
+    disc = {"centre": _rounded(eye.centre.x, eye.centre.y), "radius": round(eye.radius, 2)}
+    if eye.pupil is None or eye.pupil_radius is None:
+        return {**side, **disc}
     return {
-        "side": eye.side,
-        "centre": _rounded(eye.centre.x, eye.centre.y),
-        "radius": round(eye.radius, 2),
+        **side,
+        **disc,
         "pupil": _rounded(eye.pupil.x, eye.pupil.y),
         "pupil_radius": round(eye.pupil_radius, 2),
     }
@@ -159,11 +183,12 @@ def _face_from_json(value: Mapping[str, Any]) -> Face:
 
 
 def _eye_from_json(value: Mapping[str, Any]) -> Eye:
-    if value["side"] not in get_args(Side):
+    side = value.get("side")
+    if side is not None and side not in get_args(Side):
         raise ValueError("a side other than right and left")
     radius, pupil_radius = _finite([value["radius"], value["pupil_radius"]])
     centre, pupil = Point(*_finite(value["centre"])), Point(*_finite(value["pupil"]))
-    return Eye(value["side"], centre, radius, pupil, pupil_radius)
+    return Eye(side, centre, radius, pupil, pupil_radius)
 
 
 def _rounded(*coordinates: float) -> list[float]:
@@ -187,6 +212,13 @@ FACES = Field(
 )
 FIELDS = (
     FACES,
+    Field(
+        "eyes",
+        to_json=lambda eyes: [_eye_to_json(eye) for eye in eyes],
+        to_header=lambda eyes: str(len(eyes)),
+        from_json=lambda value: tuple(_eye_from_json(eye) for eye in value or ()),  # services before 0.1.0 send none
+        required=True,
+    ),
     Field("seed", to_json=int, to_header=str, from_json=int, from_header=str, required=True),
     Field(
         "fidelity",

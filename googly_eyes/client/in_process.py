@@ -5,6 +5,7 @@ import numpy as np
 from googly_eyes.detection.registry import load_detector
 from googly_eyes.options import Options
 from googly_eyes.pipeline import googlify
+from googly_eyes.placement import Placement
 from googly_eyes.settings import own_settings
 from googly_eyes.types import Result
 
@@ -20,6 +21,6 @@ class InProcessService:
         """Run the model once: its runtime prints messages at its first run."""
         self._detector.scan(np.zeros((32, 32, 3), np.uint8), 1.0)
 
-    def googlify(self, photo: bytes, options: Options) -> Result:
+    def googlify(self, photo: bytes, options: Options, placement: Placement | None = None) -> Result:
         """Implement Service.googlify."""
-        return googlify(photo, options, self._detector, self._settings)
+        return googlify(photo, options, self._detector if placement is None else placement, self._settings)

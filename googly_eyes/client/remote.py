@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 
 from googly_eyes.api.media_types import JSON
 from googly_eyes.api.response import from_headers, from_json
@@ -19,12 +19,11 @@ from googly_eyes.client.connection import FUNCTION, SERVER
 from googly_eyes.client.downscale import scale_to_photo, smaller_copy
 from googly_eyes.client.signing import Signer, function_region
 from googly_eyes.client.transport import Transport, check_url
-from googly_eyes.draw import draw
 from googly_eyes.errors import BadRequestError, ForbiddenError, GooglyError, ServerFailedError, TooLargeError
-from googly_eyes.eyes import painting_order
 from googly_eyes.options import Options
 from googly_eyes.photo.photo import open_photo
-from googly_eyes.pipeline import add_eyes
+from googly_eyes.pipeline import googlify
+from googly_eyes.placement import Placement, placement_of_faces
 from googly_eyes.settings import MAX_MB_ON_LAMBDA, own_settings
 from googly_eyes.types import Result
 
@@ -61,18 +60,19 @@ class RemoteService:
         self._is_signed = signed
         self._lock = threading.Lock()
 
-    def googlify(self, photo: bytes, options: Options) -> Result:
+    def googlify(self, photo: bytes, options: Options, placement: Placement | None = None) -> Result:
         """Implement Service.googlify. `timings` are those of the requests and of the work in this process."""
         if not photo:  # the error of the API is about the body of a request
             raise BadRequestError("The photo is empty. Send the bytes of an image file.", code="empty_photo")
         if self._max_bytes is None or len(photo) <= self._max_bytes:
             with contextlib.suppress(TooLargeError):
-                return self._in_one_step(photo, options)
-        bucket = self._bucket if self._is_signed else None
+                return self._in_one_step(photo, options, placement)
+        # Given eyes are drawn without the service.
+        bucket = self._bucket if self._is_signed and placement is None else None
         if bucket is not None and len(photo) <= bucket.max_bytes:
             with contextlib.suppress(ForbiddenError):  # an older policy for callers does not allow it
                 return self._by_bucket(bucket, photo, options)
-        return self._in_two_steps(photo, options)
+        return self._in_two_steps(photo, options, placement)
 
     @property
     def _bucket(self) -> Bucket | None:
@@ -88,10 +88,10 @@ class RemoteService:
         except GooglyError:  # the request for the copy will show if this is a failure of the whole service
             return None
 
-    def _in_one_step(self, photo: bytes, options: Options) -> Result:
+    def _in_one_step(self, photo: bytes, options: Options, placement: Placement | None) -> Result:
         started = time.perf_counter()
         shape = read_shape(photo)
-        result = self._request(photo, options, shape)
+        result = self._request(photo, options, shape, placement)
         return _checked(result, shape, {"request": _ms_since(started)})
 
     def _by_bucket(self, bucket: Bucket, photo: bytes, options: Options) -> Result:
@@ -109,31 +109,34 @@ class RemoteService:
             timings["download"] = _ms_since(started)
         return _checked(result, shape, timings)
 
-    def _in_two_steps(self, photo: bytes, options: Options) -> Result:
-        settings = own_settings()
-        open_original = partial(open_photo, photo, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
+    def _in_two_steps(self, photo: bytes, options: Options, placement: Placement | None) -> Result:
+        """Request the faces in a smaller copy, unless there is a placement. Then draw on the photo in this process."""
+        timings: dict[str, float] = {}
+        stopped_early = False
+        if placement is None:
+            found, placement = self._find_in_copy(photo, options, timings)
+            options, stopped_early = replace(options, seed=found.seed), found.stopped_early
         started = time.perf_counter()
-        with open_original() as original:
+        drawn = googlify(photo, options, placement, own_settings())
+        timings["draw"] = _ms_since(started)
+        return replace(drawn, timings=timings, stopped_early=stopped_early)
+
+    def _find_in_copy(self, photo: bytes, options: Options, timings: dict[str, float]) -> tuple[Result, Placement]:
+        settings = own_settings()
+        started = time.perf_counter()
+        with open_photo(photo, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels) as original:
             copy = smaller_copy(original, self._max_bytes or FUNCTION_BYTES)
-        timings = {"copy": _ms_since(started)}
+        timings["copy"] = _ms_since(started)
         started = time.perf_counter()
         found = self._request(copy.jpeg, replace(options, answer="faces"), read_shape(copy.jpeg))
         timings["request"] = _ms_since(started)
-        faces = add_eyes(scale_to_photo(found.faces, copy), options, found.seed)
-        found = replace(found, faces=faces, media_type=original.media_type, timings=timings)
-        if options.answer == "faces":
-            return found
-        started = time.perf_counter()
-        with open_original() as original:
-            draw(original, painting_order(faces))
-            encoded = original.encode()
-        timings["draw"] = _ms_since(started)
-        return replace(found, photo=encoded.data, fidelity=encoded.fidelity, dropped=encoded.dropped)
+        return found, placement_of_faces(scale_to_photo(found.faces, copy))
 
-    def _request(self, photo: bytes, options: Options, shape: Shape) -> Result:
+    def _request(self, photo: bytes, options: Options, shape: Shape, placement: Placement | None = None) -> Result:
         media_type = shape.format.media_type
         accept = self._accept if options.answer == "photo" else JSON
-        received = self._transport.send(photo, options, accept=accept, max_bytes=shape.max_answer_bytes)
+        limit = shape.max_answer_bytes
+        received = self._transport.send(photo, options, placement, accept=accept, max_bytes=limit)
         if received.media_type.startswith("image/"):
             return self._read(lambda: from_headers(received.headers, media_type, received.body))
         has_photo = options.answer == "photo"

@@ -1,12 +1,17 @@
 """A photo in, a result out, in this process or at a URL."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from functools import lru_cache
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from googly_eyes.errors import SettingError
+from googly_eyes.errors import BadOptionError, SettingError
 from googly_eyes.options import Options, options_from_json
-from googly_eyes.types import Result
+from googly_eyes.placement import Placement, placement_of_eyes, placement_of_faces
+from googly_eyes.types import Eye, Face, Result
+
+if TYPE_CHECKING:
+    from googly_eyes.client.photo_source import PhotoSource
 
 DEFAULTS = Options()
 
@@ -14,21 +19,39 @@ DEFAULTS = Options()
 class Service(Protocol):
     """Something that processes photos. Safe for use by several threads."""
 
-    def googlify(self, photo: bytes, options: Options) -> Result:
-        """Put googly eyes on every face of a photo.
+    def googlify(self, photo: bytes, options: Options, placement: Placement | None = None) -> Result:
+        """Put googly eyes on every face of a photo, or where `placement` says.
 
         Raises GooglyError. Its subclass ServiceError is a failure of the service, all others are errors of the photo.
         """
 
 
-def googlify(photo: bytes, options: Options = DEFAULTS, *, url: str | None = None) -> Result:
-    """Put googly eyes on every face of a photo: `googlify(photo, Options(seed=7)).photo`.
+def googlify(
+    photo: "PhotoSource",
+    options: Options = DEFAULTS,
+    *,
+    url: str | None = None,
+    faces: Iterable[Face] | None = None,
+    eyes: Iterable[Eye] | None = None,
+    **changes: Any,
+) -> Result:
+    """Put googly eyes on every face of a photo: `googlify("photo.jpg", seed=7).save("googly.jpg")`.
 
-    `url` is the address of a deployed function or a server; None processes the photo in this process. Raises
-    BadOptionError for an option out of range, and the errors of Service.googlify.
+    `photo` is the bytes of an image file, its path, a Pillow image or a numpy array of uint8 (RGB); the last two give a
+    PNG. `changes` are options by name, which replace those of `options`. `faces` or `eyes`, for example those of an
+    earlier result, are drawn in place of detection: faces with new eyes, eyes exactly as they are. `url` is the address
+    of a deployed function or a server; None processes the photo in this process.
+
+    Raises BadOptionError for an option that is unknown or out of range, OSError for a file that cannot be read, and the
+    errors of Service.googlify.
     """
-    given = {name: value for name, value in asdict(options).items() if value is not None}
-    return _cached_service(url).googlify(photo, options_from_json(given))
+    # Imported here, so that importing the package does not load Pillow.
+    from googly_eyes.client.photo_source import photo_bytes  # noqa: PLC0415
+
+    given = {name: value for name, value in {**asdict(options), **changes}.items() if value is not None}
+    checked = options_from_json(given)
+    placement = _placement(faces, eyes)
+    return _cached_service(url).googlify(photo_bytes(photo), checked, placement)
 
 
 def service_at(
@@ -53,6 +76,14 @@ def service_at(
         ) from error
 
     return RemoteService(url, sign=sign, region=region, list_faces=list_faces)
+
+
+def _placement(faces: Iterable[Face] | None, eyes: Iterable[Eye] | None) -> Placement | None:
+    if faces is not None and eyes is not None:
+        raise BadOptionError("Pass faces or eyes, not both.", option="eyes")
+    if eyes is not None:
+        return placement_of_eyes(eyes)
+    return None if faces is None else placement_of_faces(faces)
 
 
 @lru_cache(maxsize=4)

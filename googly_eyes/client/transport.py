@@ -20,7 +20,9 @@ from tenacity import (
 )
 from urllib3.exceptions import HTTPError
 
+from googly_eyes.api.form import PHOTO_FIELD
 from googly_eyes.api.media_types import JSON, OCTET_STREAM
+from googly_eyes.api.response import placement_to_json
 from googly_eyes.api.store import STORED
 from googly_eyes.client.connection import CONNECT_S, DeadlineAdapter, Limits
 from googly_eyes.client.signing import Signer
@@ -41,6 +43,7 @@ from googly_eyes.errors import (
     UnsupportedMediaError,
 )
 from googly_eyes.options import Options, as_text
+from googly_eyes.placement import Placement
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 ATTEMPTS = 5
@@ -49,6 +52,7 @@ BACKOFF_S = 1.0  # the most before the second attempt; doubled before each later
 MAX_WAIT_S = 30.0  # also if the service requests a longer delay
 MAX_BUSY_S = 300.0  # with no other response than 429 or 503, to any photo; then the rest of a batch is not sent
 CONNECTIONS = 64
+IDENTITY = "identity"  # the content coding of all responses
 MAX_HEALTH = 2**16  # bytes of the answer of /health
 PIECE = 2**16  # bytes received in one operation
 # Windows and macOS do not have all of these.
@@ -74,17 +78,6 @@ class Received:
         return _json_object(self.body)
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A request. `path` None is that of the service's URL; any other one is on the same host."""
-
-    method: str
-    headers: Mapping[str, str]
-    body: bytes = b""
-    path: str | None = None
-    query: str = ""
-
-
 class Transport:
     """Sends photos to a URL, signed if there is a signer. Safe for use by several threads.
 
@@ -104,23 +97,28 @@ class Transport:
             self._session.mount(scheme, DeadlineAdapter(limits, pool_maxsize=CONNECTIONS))
         self._busy = _BusyTime()
 
-    def send(self, photo: bytes, options: Options, *, accept: str, max_bytes: int) -> Received:
+    def send(
+        self, photo: bytes, options: Options, placement: Placement | None = None, *, accept: str, max_bytes: int
+    ) -> Received:
         """Return a response with status 200 to a photo. `accept` is the Accept header. Raises as `request`."""
-        headers = {"Content-Type": OCTET_STREAM, "Accept": accept}
-        return self.request(Outgoing("POST", headers, photo, query=_query(options)), max_bytes=max_bytes)
+        return self.request(self._content(photo, options, placement, accept), max_bytes=max_bytes)
 
     def send_key(self, key: str, options: Options, *, max_bytes: int) -> Received:
         """Return a response with status 200 to the key of a photo in the bucket. Raises as `request`."""
         given = {name: value for name, value in asdict(options).items() if value is not None}
         body = json.dumps({"photo": STORED + key, **given}).encode()
-        return self.request(Outgoing("POST", {"Content-Type": JSON, "Accept": JSON}, body), max_bytes=max_bytes)
+        headers = {"Content-Type": JSON, "Accept": JSON, "Accept-Encoding": IDENTITY}
+        content = {"method": "POST", "url": self._url, "data": body, "headers": headers}
+        return self.request(content, max_bytes=max_bytes)
 
     def health(self) -> Mapping[str, Any]:
         """Return the JSON object of /health. Raises as `request`."""
-        return self.request(Outgoing("GET", {"Accept": JSON}, path="/health"), max_bytes=MAX_HEALTH).json_object()
+        headers = {"Accept": JSON, "Accept-Encoding": IDENTITY}
+        content = {"method": "GET", "url": urljoin(self._url, "/health"), "headers": headers}
+        return self.request(content, max_bytes=MAX_HEALTH).json_object()
 
-    def request(self, outgoing: Outgoing, *, max_bytes: int) -> Received:
-        """Return a response with status 200.
+    def request(self, content: Mapping[str, Any], *, max_bytes: int) -> Received:
+        """Return a response with status 200. `content` are the arguments of requests for method, URL and body.
 
         BusyError, ServerFailedError and UnreachableError are raised after all attempts, any other error at once. The
         last attempt begins within the total limit and MAX_WAIT_S, and takes the total limit at most. StillBusyError is
@@ -128,7 +126,7 @@ class Transport:
         `max_bytes`.
         """
         try:
-            received = self._send_repeatedly(outgoing, max_bytes)
+            received = self._send_repeatedly(content, max_bytes)
         except BusyError as error:
             if self._busy.add() < MAX_BUSY_S:
                 raise
@@ -142,14 +140,14 @@ class Transport:
         self._busy.end()
         return received
 
-    def _send_repeatedly(self, outgoing: Outgoing, max_bytes: int) -> Received:
+    def _send_repeatedly(self, content: Mapping[str, Any], max_bytes: int) -> Received:
         attempts = Retrying(
             stop=self._was_last,
             wait=_wait_s,
             retry=retry_if_exception_type((BusyError, ServerFailedError, UnreachableError)),
             reraise=True,
         )
-        return attempts(self._send_once, outgoing, max_bytes)
+        return attempts(self._send_once, content, max_bytes)
 
     def _was_last(self, state: RetryCallState) -> bool:
         is_busy = state.outcome is not None and isinstance(state.outcome.exception(), BusyError)
@@ -160,9 +158,9 @@ class Transport:
         """Return the error for a response that does not follow this API."""
         return NotGooglyError(f"{self._url} is not a googly-eyes service: {reason}. Check the address.")
 
-    def _send_once(self, outgoing: Outgoing, max_bytes: int) -> Received:
+    def _send_once(self, content: Mapping[str, Any], max_bytes: int) -> Received:
         try:
-            with self._open(outgoing) as response:
+            with self._open(content) as response:
                 body = self._read(response, max_bytes)
         except (requests.exceptions.SSLError, requests.exceptions.InvalidURL) as error:
             raise BadUrlError(f"{self._url} cannot be called: {_reason(error)}.") from error
@@ -176,13 +174,24 @@ class Transport:
             raise self._error(response, _json_object(body))
         return Received(response.headers, body)
 
-    def _open(self, outgoing: Outgoing) -> requests.Response:
-        url = self._url if outgoing.path is None else urljoin(self._url, outgoing.path)
+    def _content(self, photo: bytes, options: Options, placement: Placement | None, accept: str) -> Mapping[str, Any]:
+        """Return URL and body of a request: the photo as the body, or in a form if there is a placement.
+
+        A placement may be too long for a query.
+        """
+        texts = _fields(options)
+        headers = {"Accept": accept, "Accept-Encoding": IDENTITY}
+        if placement is None:
+            # No character needs encoding, and the fields are sorted: other queries have several valid signatures.
+            url = f"{self._url}?{urlencode(sorted(texts.items()))}"
+            return {"method": "POST", "url": url, "data": photo, "headers": headers | {"Content-Type": OCTET_STREAM}}
+        texts |= {name: json.dumps(value) for name, value in placement_to_json(placement).items()}
+        file = (PHOTO_FIELD, photo, OCTET_STREAM)
+        return {"method": "POST", "url": self._url, "data": texts, "files": {PHOTO_FIELD: file}, "headers": headers}
+
+    def _open(self, content: Mapping[str, Any]) -> requests.Response:
         return self._session.request(
-            outgoing.method,
-            f"{url}?{outgoing.query}" if outgoing.query else url,
-            data=outgoing.body,
-            headers={**outgoing.headers, "Accept-Encoding": "identity"},
+            **content,
             auth=self._signer or _no_credentials,  # a new signature for each attempt, because signatures expire
             timeout=(CONNECT_S, self._limits.read_s),
             allow_redirects=False,  # a redirect would send the photo to an address that the user did not name
@@ -203,7 +212,7 @@ class Transport:
         error = value.get("error")
         api_error = error if isinstance(error, dict) and "message" in error else None
         if status in {401, 403}:
-            return self._forbidden(response, str(value.get("Message") or value.get("message") or ""))
+            return self._forbidden(response, value)
         if status in {429, 503}:
             message = f"{self._url} is busy ({status}). Try again later, or send fewer photos at a time (--jobs)."
             return BusyError(message, retry_after=_retry_after_s(response))
@@ -216,7 +225,10 @@ class Transport:
             return _photo_error(status, api_error)
         return self.not_googly(f"it answers with status {status}")
 
-    def _forbidden(self, response: requests.Response, aws_message: str) -> ForbiddenError:
+    def _forbidden(self, response: requests.Response, value: Mapping[str, Any]) -> ForbiddenError:
+        if isinstance(value.get("error"), dict):  # from `googly serve`, not from AWS
+            return ForbiddenError(f"{self._url} refuses the request: {value['error'].get('message')}")
+        aws_message = str(value.get("Message") or value.get("message") or "")
         if self._signer is not None:
             return self._signer.explain(response, aws_message)
         return ForbiddenError(
@@ -276,13 +288,10 @@ def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedReque
     return request
 
 
-def _query(options: Options) -> str:
-    """Return all options but unset ones as a query, sorted by name, as every signature needs it.
-
-    No character needs encoding, which would change the signature.
-    """
-    values = {name: getattr(options, name) for name in sorted(field.name for field in fields(options))}
-    return urlencode({name: as_text(value) for name, value in values.items() if value is not None})
+def _fields(options: Options) -> dict[str, str]:
+    """Return all options but unset ones as text."""
+    values = {field.name: getattr(options, field.name) for field in fields(options)}
+    return {name: as_text(value) for name, value in values.items() if value is not None}
 
 
 def _photo_error(status: int, api_error: Mapping[str, Any]) -> GooglyError:

@@ -65,14 +65,26 @@ def concatenate(parts: Iterable[Candidates]) -> Candidates:
     )
 
 
-def iou(box: Floats, boxes: Floats) -> Floats:
-    """Return the intersection over union (n,) of one box (4,) with many (n, 4), in 0..1; 0 if both are empty."""
-    top_left = np.maximum(box[:2], boxes[:, :2])
-    bottom_right = np.minimum(box[2:], boxes[:, 2:])
-    intersection = np.prod(np.maximum(bottom_right - top_left, 0), axis=1)
-    union = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) + np.prod(box[2:] - box[:2]) - intersection
-    ratios: Floats = np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
+def iou(boxes: Floats, others: Floats) -> Floats:
+    """Return the intersection over union of boxes (..., 4), in 0..1; 0 if both are empty. The shapes broadcast."""
+    overlap = intersections(boxes, others)
+    union = areas(others) + areas(boxes) - overlap
+    ratios: Floats = np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
     return ratios
+
+
+def intersections(boxes: Floats, others: Floats) -> Floats:
+    """Return the areas of the intersections of boxes (..., 4). The shapes broadcast."""
+    sides = np.maximum(np.minimum(boxes[..., 2:], others[..., 2:]) - np.maximum(boxes[..., :2], others[..., :2]), 0)
+    overlap: Floats = sides[..., 0] * sides[..., 1]  # np.prod takes five times as long
+    return overlap
+
+
+def areas(boxes: Floats) -> Floats:
+    """Return the areas (...) of boxes (..., 4)."""
+    sides = boxes[..., 2:] - boxes[..., :2]
+    products: Floats = sides[..., 0] * sides[..., 1]
+    return products
 
 
 def nms(boxes: Floats, scores: Floats, threshold: float) -> Indices:

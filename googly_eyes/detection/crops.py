@@ -80,16 +80,18 @@ class Crops:
 
     def _inspect_batch(self, maps: Sequence[Matrix], seen: Candidates, opinions: Candidates, start: int) -> None:
         """Write the detections in the crops of these maps to the lists, from index `start` on."""
-        crops = self._cut(maps)
-        for offset, (found, to_photo) in enumerate(zip(self._detector.inspect(crops, NOISE_FLOOR), maps, strict=True)):
+        crops, to_photo = self._cut(maps), np.stack(maps)
+        faces = blank_candidates(len(crops))  # each in pixels of its crop
+        for index, found in enumerate(self._detector.inspect(crops, NOISE_FLOOR)):
             face = _central(found)
-            if not len(face):
-                continue
-            index = np.array([start + offset])
-            seen.put(index, transform_candidates(face, to_photo))
-            if self._detector.witness is not None and face.scores[0] >= HIGH_CONFIDENCE:
-                opinion = self._detector.witness.judge(crops[offset], face.boxes, rolls(face))
-                opinions.put(index, transform_candidates(opinion, to_photo))
+            faces.put(np.arange(index, index + len(face)), face)
+        shown = np.flatnonzero(faces.scores > 0)
+        seen.put(start + shown, transform_candidates(faces.take(shown), to_photo[shown]))
+        if self._detector.witness is not None:
+            sure = np.flatnonzero(faces.scores >= HIGH_CONFIDENCE)
+            doubted = faces.take(sure)
+            judged = self._detector.witness.judge(crops[sure], doubted.boxes, rolls(doubted))
+            opinions.put(start + sure, transform_candidates(judged, to_photo[sure]))
 
     def _cut(self, maps: Sequence[Matrix]) -> Pixels:
         return np.stack([crop(self._photo, to_photo, CROP_SIDE) for to_photo in maps])

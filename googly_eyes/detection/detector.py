@@ -10,7 +10,10 @@ class Witness(Protocol):
     """A second network that judges faces which a detector doubts. Must be thread-safe."""
 
     def estimate(self, pixels: Pixels, boxes: Floats, angles: Floats) -> Candidates:
-        """Return one candidate for each of the boxes (n, 4) with rolls (n,) in pixels (height, width, 3), in order."""
+        """Return one candidate for each of the boxes (n, 4) with rolls (n,), in order.
+
+        `pixels` (height, width, 3) are one image with all boxes, or (n, height, width, 3) an image for each.
+        """
 
     def judge(self, pixels: Pixels, boxes: Floats, angles: Floats) -> Candidates:
         """Return candidates as estimate, more reliable, in twice the time."""

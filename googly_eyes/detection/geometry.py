@@ -8,8 +8,9 @@ from dataclasses import replace
 from math import cos, hypot, pi, radians, sin, sqrt
 
 import numpy as np
+import numpy.typing as npt
 
-from googly_eyes.detection.candidates import Candidates, Indices
+from googly_eyes.detection.candidates import Candidates, Indices, areas, intersections
 from googly_eyes.types import Floats, Matrix
 
 CROP_CONTEXT = 1.6  # side of a refinement crop, over the longer side of the candidate at its centre
@@ -56,19 +57,25 @@ def rotated_square(box: Floats, roll: float, side: int, *, context: float = 1.0)
 
     The square is centred on the box, `context` times as large as its longer side, and rotated by `roll`.
     """
-    centre = (box[:2] + box[2:]) / 2
-    scale = context * max(box[2:] - box[:2]) / side
-    linear = scale * np.array([[cos(roll), -sin(roll)], [sin(roll), cos(roll)]])
-    return np.column_stack([linear, centre - linear @ (side / 2, side / 2)])
+    # Plain numbers: one call of numpy on such small arrays takes as long as all of this.
+    x0, y0, x1, y1 = box.tolist()
+    scale = context * max(x1 - x0, y1 - y0) / side
+    cosine, sine, half = scale * cos(roll), scale * sin(roll), side / 2
+    x, y = (x0 + x1) / 2 - (cosine - sine) * half, (y0 + y1) / 2 - (sine + cosine) * half
+    return np.array([[cosine, -sine, x], [sine, cosine, y]])
 
 
-def transform_candidates(candidates: Candidates, matrix: Matrix) -> Candidates:
-    """Map candidates by an affine map (2, 3); a rotated box becomes the bounding box of the ellipse inscribed in it."""
-    linear, shift = matrix[:, :2], matrix[:, 2]
-    centres = (candidates.boxes[:, :2] + candidates.boxes[:, 2:]) / 2 @ linear.T + shift
-    half_sizes = np.sqrt(((candidates.boxes[:, 2:] - candidates.boxes[:, :2]) / 2) ** 2 @ (linear.T**2))
-    boxes = np.concatenate([centres - half_sizes, centres + half_sizes], axis=1)
-    landmarks = candidates.landmarks @ linear.T + shift
+def transform_candidates(candidates: Candidates, matrices: Matrix) -> Candidates:
+    """Map candidates by one affine map (2, 3), or each by its own (n, 2, 3).
+
+    A rotated box becomes the bounding box of the ellipse inscribed in it.
+    """
+    linear, shift = np.swapaxes(matrices[..., :2], -1, -2), matrices[..., None, :, 2]
+    corners = candidates.boxes.reshape(-1, 2, 2)
+    centres = corners.mean(axis=1, keepdims=True) @ linear + shift
+    half_sizes = np.sqrt(((corners[:, 1:] - corners[:, :1]) / 2) ** 2 @ linear**2)
+    boxes = np.concatenate([centres - half_sizes, centres + half_sizes], axis=2).reshape(-1, 4)
+    landmarks = candidates.landmarks @ linear + shift
     return Candidates(candidates.scores, boxes.astype(np.float32), landmarks.astype(np.float32))
 
 
@@ -123,23 +130,27 @@ def separate_faces(faces: Candidates) -> Indices:
 
     Such pairs are one face, or a face between two neighbours.
     """
+    same = _share_an_eye(faces) | (_overlap_ratios(faces.boxes[:, None], faces.boxes) > NESTED)
     kept: list[int] = []
-    eye_distances = np.hypot(*np.moveaxis(faces.landmarks[:, 1] - faces.landmarks[:, 0], 1, 0))
     for index in range(len(faces)):
-        others = np.array(kept, np.intp)
-        gaps = faces.landmarks[others, :2][:, :, None] - faces.landmarks[index, :2]
-        distances = np.hypot(gaps[..., 0], gaps[..., 1]).min(axis=(1, 2), initial=np.inf)
-        shared = distances < SHARED_EYE * np.minimum(eye_distances[others], eye_distances[index])
-        nested = overlap_ratios(faces.boxes[index], faces.boxes[others]) > NESTED
-        if not np.any(shared | nested):
+        if not same[index, kept].any():
             kept.append(index)
     return np.array(kept, np.intp)
 
 
-def overlap_ratios(box: Floats, boxes: Floats) -> Floats:
-    """Return the intersection of one box (4,) with many (n, 4), over the smaller area of the two, in 0..1."""
-    sides = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
-    intersection = np.prod(np.maximum(sides, 0), axis=1)
-    smaller = np.minimum(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), np.prod(box[2:] - box[:2]))
-    ratios: Floats = intersection / np.maximum(smaller, 1e-6)
+def _share_an_eye(faces: Candidates) -> npt.NDArray[np.bool_]:
+    """Return (n, n) True for pairs of faces with eyes nearer than SHARED_EYE."""
+    eyes = faces.landmarks[:, :2]
+    sizes = np.hypot(*(eyes[:, 1] - eyes[:, 0]).T)
+    limits = SHARED_EYE * np.minimum(sizes[:, None], sizes)
+    gaps = (eyes[:, None, one] - eyes[:, other] for one in (0, 1) for other in (0, 1))
+    near = [np.hypot(gap[..., 0], gap[..., 1]) < limits for gap in gaps]
+    shared: npt.NDArray[np.bool_] = np.logical_or.reduce(near)
+    return shared
+
+
+def _overlap_ratios(boxes: Floats, others: Floats) -> Floats:
+    """Return the intersections of boxes (..., 4) over the smaller areas, in 0..1. The shapes broadcast."""
+    smaller: Floats = np.maximum(np.minimum(areas(boxes), areas(others)), 1e-6)
+    ratios: Floats = intersections(boxes, others) / smaller
     return ratios

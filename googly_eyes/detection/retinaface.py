@@ -1,6 +1,7 @@
 """RetinaFace in a TFLite session: RGB pixels in, candidates in the same pixels out."""
 
 import threading
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -76,20 +77,21 @@ def _pad(pixels: Pixels) -> Pixels:
 
 
 def anchors_at(indices: Indices, height: int, width: int) -> Floats:
-    """Return the anchors with these indices, (n, 4) as centre x, centre y, width, height, for an input of this size.
+    """Return the anchors with these indices, (n, 4) as centre x, centre y, width, height, for an input of this size."""
+    return _anchors(height, width)[indices]
 
-    Only the requested anchors are computed: a photo has tens of thousands, and a handful above the threshold.
-    """
-    anchors = np.empty((len(indices), 4), np.float32)
-    first = 0
+
+@lru_cache(maxsize=4)  # all crops have one size; the largest pass has 2 MB of anchors
+def _anchors(height: int, width: int) -> Floats:
+    """Return all anchors (n, 4), in the order of the network's outputs."""
+    levels = []
     for stride, sizes in zip(STRIDES, ANCHOR_SIZES, strict=True):
-        grid = (height // stride, width // stride, len(sizes))
-        here = (indices >= first) & (indices < first + np.prod(grid))
-        row, column, size = np.unravel_index(indices[here] - first, grid)
-        side = np.asarray(sizes, np.float32)[size]
-        anchors[here] = np.stack([(column + 0.5) * stride, (row + 0.5) * stride, side, side], axis=1)
-        first += int(np.prod(grid))
-    return anchors
+        level = np.empty((height // stride, width // stride, len(sizes), 4), np.float32)
+        level[..., 0] = ((np.arange(width // stride) + 0.5) * stride)[:, None]
+        level[..., 1] = ((np.arange(height // stride) + 0.5) * stride)[:, None, None]
+        level[..., 2:] = np.reshape(sizes, (-1, 1))
+        levels.append(level.reshape(-1, 4))
+    return np.concatenate(levels)
 
 
 def decode_boxes(offsets: Floats, anchors: Floats) -> Floats:

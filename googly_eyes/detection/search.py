@@ -268,7 +268,7 @@ class Search:
         seen = seen.take(np.flatnonzero(seen.scores >= CANDIDATE_THRESHOLD))
         seen = seen.take(nms(seen.boxes, seen.scores, NMS_IOU))
         faces = self._high_confidence()
-        return seen.take(np.flatnonzero([not np.any(iou(box, faces.boxes) > NMS_IOU) for box in seen.boxes]))
+        return seen.take(np.flatnonzero(~np.any(iou(seen.boxes[:, None], faces.boxes) > NMS_IOU, axis=1)))
 
     def _high_confidence(self) -> Candidates:
         distinct = self.distinct()
@@ -282,11 +282,6 @@ class Search:
 
 def _overlap_any(candidates: Candidates, faces: Candidates, max_difference: float) -> Mask:
     """Return (n,) True for candidates that overlap a face with a roll that differs by at most `max_difference`."""
-    angles = rolls(faces)
-    return np.array(
-        [
-            np.any((iou(box, faces.boxes) > NMS_IOU) & (roll_differences(angles, roll) <= max_difference))
-            for box, roll in zip(candidates.boxes, rolls(candidates).tolist(), strict=True)
-        ],
-        bool,
-    )
+    similar = roll_differences(rolls(faces), rolls(candidates)[:, None]) <= max_difference
+    overlap: Mask = np.any((iou(candidates.boxes[:, None], faces.boxes) > NMS_IOU) & similar, axis=1)
+    return overlap

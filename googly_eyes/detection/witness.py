@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from googly_eyes.detection.candidates import NO_CANDIDATES, Candidates, concatenate
+from googly_eyes.detection.candidates import NO_CANDIDATES, Candidates
 from googly_eyes.detection.geometry import rotated_square, transform_candidates
 from googly_eyes.detection.onet import ONET_SIDE, run_onet, squares_around
 from googly_eyes.detection.tflite import Session, require_model, wrong_model
@@ -28,7 +28,7 @@ class OnetWitness:
         self._local = threading.local()
 
     def estimate(self, pixels: Pixels, boxes: Floats, angles: Floats) -> Candidates:
-        """Return one candidate for each of the boxes (n, 4) with rolls (n,) in pixels (height, width, 3), in order.
+        """Return one candidate for each of the boxes (n, 4) with rolls (n,), in order, as Witness.estimate.
 
         O-net judges the level square around the box, plain and mirrored. The score is the lower one; boxes and
         landmarks are the means.
@@ -36,8 +36,9 @@ class OnetWitness:
         if len(boxes) == 0:
             return NO_CANDIDATES
         squares = squares_around(boxes)
-        maps = [rotated_square(*each, ONET_SIDE) for each in zip(squares, angles, strict=True)]
-        crops = np.stack([crop_pixels(pixels, to_pixels, ONET_SIDE) for to_pixels in maps])
+        maps = [rotated_square(*each, ONET_SIDE) for each in zip(squares, angles.tolist(), strict=True)]
+        images = np.broadcast_to(pixels, (len(maps), *pixels.shape[-3:]))
+        crops = np.stack([crop_pixels(*each, ONET_SIDE) for each in zip(images, maps, strict=True)])
         both = np.concatenate([crops, crops[:, :, ::-1]])
         seen = run_onet(self._session(), both, np.repeat(INPUT_SQUARE, len(both), axis=0))
         plain, mirrored = seen.take(np.arange(len(maps))), _mirror(seen.take(np.arange(len(maps), len(both))))
@@ -46,9 +47,7 @@ class OnetWitness:
             (plain.boxes + mirrored.boxes) / np.float32(2),
             (plain.landmarks + mirrored.landmarks) / np.float32(2),
         )
-        return concatenate(
-            transform_candidates(mean.take(np.array([index])), to_pixels) for index, to_pixels in enumerate(maps)
-        )
+        return transform_candidates(mean, np.stack(maps))
 
     def judge(self, pixels: Pixels, boxes: Floats, angles: Floats) -> Candidates:
         """Return candidates as estimate, of the square around the box and then of that around O-net's own box.

@@ -8,6 +8,7 @@ continuous: pixel i covers i to i + 1. A JPEG is edited in its coefficients if p
 
 import importlib
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -35,6 +36,11 @@ if not Image.core.get_blocks_max():  # type: ignore[attr-defined]
 # in base64 or not. Measured: bench/memory.py and bench/one_event.py.
 BASE_MEMORY = 150 * 2**20
 COPIES_OF_FILE = 6
+
+
+# Greys (0 black to 1 white) and their coverage (0 to 1), both (y1 - y0, x1 - x0). A function, so that a photo can keep
+# what was painted on it without keeping its pixels.
+Patch = Callable[[], tuple[Floats, Floats]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +87,8 @@ class Photo(ABC):
         """Return the smallest area around `area`, in sensor order, that can be painted on."""
 
     @abstractmethod
-    def mix(self, area: Area, grey: Floats, coverage: Floats) -> None:
-        """Paint greys (0 black to 1 white) by their coverage (0 to 1), both (y1 - y0, x1 - x0), on an aligned area."""
+    def mix(self, area: Area, patch: Patch) -> None:
+        """Paint a patch on an aligned area."""
 
     @abstractmethod
     def encode(self) -> Encoded:
@@ -98,8 +104,8 @@ class DecodedPhoto(Photo):
     def align(self, area: Area) -> Area:
         return area
 
-    def mix(self, area: Area, grey: Floats, coverage: Floats) -> None:
-        pixels.mix(self.image, area, grey, coverage)
+    def mix(self, area: Area, patch: Patch) -> None:
+        pixels.mix(self.image, area, *patch())
 
     def encode(self) -> Encoded:
         return Encoded(self.source.write(self.image), self.source.fidelity, self.source.dropped)
@@ -111,14 +117,14 @@ class CoefficientPhoto(Photo):
 
     image: Coefficients
     _editor: JpegEditor
-    _painted: list[tuple[Area, Floats, Floats]] = field(default_factory=list)
+    _painted: list[tuple[Area, Patch]] = field(default_factory=list)
 
     def align(self, area: Area) -> Area:
         return self.image.align(area)
 
-    def mix(self, area: Area, grey: Floats, coverage: Floats) -> None:
-        self.image.mix(area, grey, coverage)
-        self._painted.append((area, grey, coverage))
+    def mix(self, area: Area, patch: Patch) -> None:
+        self.image.mix(area, *patch())
+        self._painted.append((area, patch))
 
     def encode(self) -> Encoded:
         try:
@@ -126,8 +132,8 @@ class CoefficientPhoto(Photo):
         except CannotTransformError:
             # The headers of the JPEG gave no reason to expect this. Paint the same on its pixels.
             decoded = _decode(self.source)
-            for patch in self._painted:
-                decoded.mix(*patch)
+            for area, patch in self._painted:
+                decoded.mix(area, patch)
             return decoded.encode()
 
 

@@ -106,15 +106,19 @@ def upright_to_sensor(photo: Photo) -> Matrix:
 
 def _pixels_per_crop_pixel(to_pixels: Matrix) -> int:
     """Return the whole number of pixels that one pixel of a crop covers in one direction, at least 1."""
-    return max(1, int(abs(np.linalg.det(to_pixels[:, :2])) ** 0.5))
+    (a, b, _), (c, d, _) = to_pixels.tolist()
+    return max(1, int(abs(a * d - b * c) ** 0.5))
 
 
 def _covered_area(size: tuple[int, int], to_sensor: Matrix, side: int, step: int) -> Area | None:
     """Return the area of a picture (width, height) that a crop needs; None if there is none."""
-    corners = to_sensor @ [[0, side, 0, side], [0, 0, side, side], [1, 1, 1, 1]]
-    # `step` more on every side, for the interpolation.
-    left, top = (max(0, floor(low) - step) for low in corners.min(axis=1))
-    right, bottom = (min(end, ceil(high) + step) for end, high in zip(size, corners.max(axis=1), strict=True))
+    starts, ends = [], []
+    for (across, down, first), length in zip(to_sensor.tolist(), size, strict=True):
+        reach = (first, first + side * across, first + side * down, first + side * (across + down))  # of the corners
+        # `step` more on every side, for the interpolation.
+        starts.append(max(0, floor(min(reach)) - step))
+        ends.append(min(length, ceil(max(reach)) + step))
+    (left, top), (right, bottom) = starts, ends
     return (left, top, right, bottom) if left < right and top < bottom else None
 
 

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 
 from flask import Flask, Request, Response, request
@@ -13,26 +13,43 @@ from googly_eyes.api.response import HttpResponse, error_response
 from googly_eyes.detection.detector import Detector
 from googly_eyes.detection.registry import load_detector
 from googly_eyes.errors import GooglyError
+from googly_eyes.server.origin import OWN_PAGES, ForbiddenHostError, ForbiddenOriginError, OriginPolicy
 from googly_eyes.server.worker_pool import WorkerLostError
 from googly_eyes.server.worker_queue import QueueFullError, WorkerQueue
 from googly_eyes.settings import Settings
 
 
-def create_app(answer: Callable[[HttpRequest], HttpResponse], queue: WorkerQueue) -> Flask:
-    """Return the WSGI application: `answer` runs in a worker for POST requests, and in this process for others."""
+def create_app(
+    answer: Callable[[HttpRequest], HttpResponse], queue: WorkerQueue, origins: OriginPolicy = OWN_PAGES
+) -> Flask:
+    """Return the WSGI application: `answer` runs in a worker for POST requests, and in this process for others.
+
+    Requests that `origins` forbids get status 403 before their body is copied.
+    """
     app = _App(__name__, static_folder=None)
 
     @app.before_request
     def handle() -> Response:
         request_id = str(uuid.uuid4())
-        if request.method != "POST":
-            return _flask_response(answer(_http_request(request_id)))
         try:
-            with queue.place():
-                # The body is copied here, so that a request without a place does not use memory for it.
-                return _flask_response(queue.run(partial(answer, _http_request(request_id))))
-        except (QueueFullError, WorkerLostError) as error:
-            return _flask_response(_error_response(error, request_id))
+            response = _respond(request_id)
+        except (ForbiddenHostError, ForbiddenOriginError, QueueFullError, WorkerLostError) as error:
+            response = _error_response(error, request_id)
+        headers = {**response.headers, **origins.response_headers(request.headers.get("origin", ""))}
+        # A list: Flask would replace the Content-Length of a response to HEAD by that of its body.
+        return Response([response.body], response.status, headers)
+
+    def _respond(request_id: str) -> HttpResponse:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        origins.check(request.method, headers)
+        preflight = origins.preflight(request.method, headers)
+        if preflight is not None:
+            return preflight
+        if request.method != "POST":
+            return answer(_http_request(request_id, headers))
+        with queue.place():
+            # The body is copied here, so that a request without a place does not use memory for it.
+            return queue.run(partial(answer, _http_request(request_id, headers)))
 
     return app
 
@@ -57,20 +74,15 @@ class _App(Flask):
         """
 
 
-def _http_request(request_id: str) -> HttpRequest:
+def _http_request(request_id: str, headers: Mapping[str, str]) -> HttpRequest:
     return HttpRequest(
         method=request.method,
         path=request.path,
         request_id=request_id,
-        headers={name.lower(): value for name, value in request.headers.items()},
+        headers=headers,
         query=request.query_string.decode("latin-1"),
         body=request.get_data(cache=False),
     )
-
-
-def _flask_response(response: HttpResponse) -> Response:
-    # A list: Flask would replace the Content-Length of a response to HEAD by that of its body.
-    return Response([response.body], response.status, dict(response.headers))
 
 
 def _error_response(error: GooglyError, request_id: str) -> HttpResponse:

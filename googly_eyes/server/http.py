@@ -16,12 +16,14 @@ from waitress.server import BaseWSGIServer
 from waitress.task import ErrorTask
 from waitress.utilities import RequestEntityTooLarge
 
+from googly_eyes.api.form import MAX_TEXT
 from googly_eyes.api.response import error_response
 from googly_eyes.errors import BadRequestError, GooglyError, TooLargeError
+from googly_eyes.server.origin import OWN_PAGES, OriginPolicy
 
-# A JSON body holds the photo in base64, with a line end after every 76 characters, and the options.
+# A JSON body holds the photo in base64, with a line end after every 76 characters, the options, and faces or eyes.
 BODY_PER_PHOTO = 4 / 3 * 78 / 76
-BODY_BESIDE_PHOTO = 2**16
+BODY_BESIDE_PHOTO = MAX_TEXT + 2**16
 RECEIVE_BYTES = 2**18
 MAX_BUFFERED_RESPONSE = 2**30  # bytes in memory for a slow client; Waitress would write more than this to a file
 POLL_S = 0.25
@@ -40,7 +42,15 @@ class HttpServer:
     A body that is too long for a photo of `max_photo` bytes is refused as soon as its length is known.
     """
 
-    def __init__(self, app: Flask, listener: socket.socket, *, threads: int, max_photo: int) -> None:
+    def __init__(
+        self,
+        app: Flask,
+        listener: socket.socket,
+        *,
+        threads: int,
+        max_photo: int,
+        origins: OriginPolicy = OWN_PAGES,
+    ) -> None:
         max_body = int(max_photo * BODY_PER_PHOTO) + BODY_BESIDE_PHOTO
         self._sockets: dict[int, Any] = {}
         self._server: BaseWSGIServer = waitress.create_server(
@@ -59,6 +69,7 @@ class HttpServer:
             outbuf_high_watermark=MAX_BUFFERED_RESPONSE,
         )
         self._server.channel_class = _Channel
+        self._server.origins = origins
 
     def poll(self) -> None:
         """Handle the connections that are ready; wait for at most POLL_S. Close those that send too slowly."""
@@ -99,7 +110,10 @@ class _ErrorTask(ErrorTask):  # type: ignore[misc]
             error = BadRequestError(f"This is not a valid HTTP request: {found.body}.", code="bad_http")
         response = error_response(error, str(uuid.uuid4()))
         self.status = f"{response.status} {HTTPStatus(response.status).phrase}"
-        self.response_headers.extend(response.headers.items())
+        origin = self.request.headers.get("ORIGIN", "")
+        self.response_headers.extend(
+            {**response.headers, **self.channel.server.origins.response_headers(origin)}.items()
+        )
         self.set_close_on_finish()
         self.content_length = len(response.body)
         self.write(response.body)

@@ -11,18 +11,24 @@ import os
 import signal
 import socket
 import sys
+import webbrowser
 from functools import partial
-from threading import Event
+from ipaddress import ip_address
+from threading import Event, Thread
 from types import FrameType
 
 from googly_eyes.errors import SettingError
+from googly_eyes.memory import return_large_blocks
 from googly_eyes.server.app import answer_with_model, create_app, detector_of_process
 from googly_eyes.server.http import HttpServer
+from googly_eyes.server.origin import OriginPolicy, names_of_this_machine
 from googly_eyes.server.worker_pool import WorkerPool
 from googly_eyes.server.worker_queue import WorkerQueue
-from googly_eyes.settings import Settings, count_processors, load_settings
+from googly_eyes.settings import Settings, allowed_origins, count_processors, load_settings
 
 HOST, PORT = "127.0.0.1", 8000
+ALL_ADDRESSES = "0.0.0.0"  # noqa: S104
+ELSEWHERE = "192.0.2.1"  # of no network (RFC 5737); the way there starts at the address that other devices can reach
 MAX_PORT = 65535
 WAITING = 30  # photos; with those in work, about ten seconds of work for two processors
 SPARE_THREADS = 4  # of Waitress, for /health and status 503 while all other threads wait for photos
@@ -35,20 +41,28 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parse_arguments(argv)
     try:
         settings = _settings()
+        origins = OriginPolicy(allowed_origins(), names_of_this_machine(arguments.host))
         detector_of_process(settings)
         listener = _listen(arguments.host, arguments.port)
     except SettingError as error:
         return _fail(error.message)
     except OSError as error:
         return _fail(_cannot_listen(arguments.host, arguments.port, error))
+    return_large_blocks()
     places = arguments.workers + arguments.waiting
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited by the workers, until they set it themselves
     pool = WorkerPool(arguments.workers, partial(detector_of_process, settings))
     with listener, WorkerQueue(pool, places) as queue:
-        app = create_app(partial(answer_with_model, settings=settings), queue)
-        server = HttpServer(app, listener, threads=places + SPARE_THREADS, max_photo=settings.max_bytes)
+        app = create_app(partial(answer_with_model, settings=settings), queue, origins)
+        server = HttpServer(
+            app, listener, threads=places + SPARE_THREADS, max_photo=settings.max_bytes, origins=origins
+        )
         stop = _stop_event()
-        print(_greeting(*listener.getsockname()[:2]), flush=True)
+        host, port = listener.getsockname()[:2]
+        print(greeting(host, port), flush=True)
+        if arguments.open:
+            # A browser in the terminal would return only at its end.
+            Thread(target=_open_browser, args=(_url(host, port),), daemon=True).start()
         while not stop.is_set():
             server.poll()
         queue.close()
@@ -74,21 +88,56 @@ def _stop_event() -> Event:
     return event
 
 
-def _greeting(host: str, port: int) -> str:
-    url = f"http://{host}:{port}"
-    return (
-        f"Googly eyes at {url} (stop with Ctrl-C). Put them on photo.jpg:\n"
-        "  curl --fail-with-body -H 'Content-Type: image/jpeg' --data-binary @photo.jpg -o googly.jpg"
-        f" {url}/googly_eyes"
-    )
+def greeting(host: str, port: int) -> str:
+    """Return the text for a server that listens on an address: its URL, an example, and who else can reach it."""
+    url = _url(host, port)
+    curl = "curl --fail-with-body -H 'Content-Type: image/jpeg' --data-binary @photo.jpg -o googly.jpg"
+    lines = [
+        f"Googly eyes at {url} (stop with Ctrl-C). Put them on photo.jpg:",
+        f"  {curl} {url}/googly_eyes",
+    ]
+    if not ip_address(host).is_loopback:
+        address = _network_address() if host == ALL_ADDRESSES else host
+        reach = f" at http://{address}:{port}" if address else ""
+        lines.append(
+            f"Other devices in the network, such as a phone, reach it{reach}. So can anybody else there: nothing asks "
+            "for a password, and photos travel without encryption."
+        )
+    return "\n".join(lines)
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://{HOST if host == ALL_ADDRESSES else host}:{port}"
+
+
+def _network_address() -> str | None:
+    """Return the address of this machine in its network; None if it has none. Sends nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((ELSEWHERE, 9))
+        except OSError:
+            return None
+        address: str = probe.getsockname()[0]
+        return address
+
+
+def _open_browser(url: str) -> None:
+    if not webbrowser.open(url):
+        print(f"No browser was found. Open {url} in one.", file=sys.stderr, flush=True)
 
 
 def _parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         "googly serve", description="Serve the HTTP API on this machine.", allow_abbrev=False
     )
-    parser.add_argument("--host", default=HOST, help="the address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--host",
+        default=HOST,
+        help=f"the address to listen on (default: %(default)s, for this machine only). {ALL_ADDRESSES} lets every "
+        "device in the network send photos, without password and encryption",
+    )
     parser.add_argument("--port", type=_port, default=PORT, help="0 selects a free port (default: %(default)s)")
+    parser.add_argument("--open", action="store_true", help="open the address in a browser")
     parser.add_argument(
         "--workers",
         type=_count,

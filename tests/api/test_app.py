@@ -1,10 +1,14 @@
 import base64
+import io
 import json
 import re
 from datetime import UTC, datetime, timedelta
 from random import Random
+from urllib.parse import urlencode
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from googly_eyes import __version__
 from googly_eyes.api import app
@@ -14,6 +18,7 @@ from googly_eyes.errors import SettingError, TooLargeError
 from googly_eyes.settings import load_settings
 from googly_eyes.types import Result
 from testing import people
+from testing.forms import form_body
 
 SETTINGS = load_settings({})
 FINGERPRINT = re.compile(r"[0-9a-f]{12}")
@@ -48,6 +53,20 @@ def failing_googlify(error):
         raise error
 
     return googlify
+
+
+def json_photo(photo):
+    return {"image": base64.b64encode(photo).decode()}
+
+
+def pixels(data):
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+
+
+def assert_similar(one, other):
+    """Assert that photos differ only by the rounding of coordinates in answers."""
+    difference = abs(pixels(one) - pixels(other)).max(axis=2)
+    assert (difference > 24).mean() < 0.0002
 
 
 def error_of(response):
@@ -95,6 +114,53 @@ def test_each_request_without_a_seed_gets_a_new_one(send, photo):
     assert len({send(body=photo, query="answer=faces").body for _ in range(3)}) == 3
 
 
+def test_a_form_gets_the_same_answers_as_a_photo_in_the_body(send, photo):
+    body, content_type = form_body({"seed": "5", "pupil_size_range": "0.2-0.3"}, photo)
+    raw = send(body=photo, query="pupil_size_range=0.2-0.3&seed=5")
+    form = send(body=body, content_type=content_type)
+    assert (form.status, form.headers, form.body) == (200, raw.headers, raw.body)
+    assert json.loads(send(body=body, content_type=content_type, accept="application/json").body)["image"]
+
+
+def test_the_eyes_of_an_answer_draw_the_same_photo_again(send, photo):
+    answer = json.loads(send(body=photo, query="seed=5", accept="application/json").body)
+    eyes = json.dumps(answer["eyes"])
+    body, content_type = form_body({"eyes": eyes}, photo)
+    drawn = [
+        send(body=body, content_type=content_type),
+        send(body=photo, query=urlencode({"eyes": eyes})),
+        send(
+            body=json.dumps({**json_photo(photo), "eyes": answer["eyes"]}),
+            content_type="application/json",
+            accept="image/*",
+        ),
+    ]
+    assert {response.body for response in drawn} == {drawn[0].body}
+    assert drawn[0].headers["x-googly-faces"] == "0"
+    assert int(drawn[0].headers["x-googly-eyes"]) == len(answer["eyes"]) >= 2
+    assert_similar(drawn[0].body, base64.b64decode(answer["image"]))
+
+
+def test_the_faces_of_an_answer_draw_nearly_the_same_photo_with_the_same_seed(send, photo):
+    answer = json.loads(send(body=photo, query="seed=5", accept="application/json").body)
+    body = json.dumps({**json_photo(photo), "faces": answer["faces"], "seed": 5})
+    again = json.loads(send(body=body, content_type="application/json").body)
+    assert_similar(base64.b64decode(again["image"]), base64.b64decode(answer["image"]))
+    assert [face["landmarks"] for face in again["faces"]] == [face["landmarks"] for face in answer["faces"]]
+
+
+def test_an_empty_list_of_eyes_returns_the_photo_without_eyes(send, photo):
+    response = send(body=photo, query="eyes=[]")
+    assert (response.status, response.headers["x-googly-eyes"]) == (200, "0")
+    assert np.array_equal(pixels(response.body), pixels(photo))
+
+
+def test_eyes_that_do_not_fit_the_photo_get_422(send, photo):
+    response = send(body=photo, query=urlencode({"eyes": '[{"centre": [5, 5], "radius": 5000}]'}))
+    assert response.status == 422
+    assert error_of(response)["details"] == {"option": "eyes", "index": 0, "member": "radius"}
+
+
 def test_health_returns_the_version_and_the_model(send):
     health = json.loads(send("GET", "/health").body)
     assert health["version"] == __version__
@@ -103,7 +169,7 @@ def test_health_returns_the_version_and_the_model(send):
     assert health["request_id"] == "the-id"
 
 
-@pytest.mark.parametrize("path", ["/health", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/health", "/openapi.json", "/docs"])
 def test_head_returns_the_headers_of_get_without_a_body(send, path):
     head, get = send("HEAD", path), send("GET", path)
     assert get.body
@@ -133,7 +199,7 @@ def test_a_wrong_method_gets_405_with_the_allowed_methods(send, method, path, al
 def test_an_unknown_path_gets_404_with_the_known_paths(send, path):
     response = send("GET", path)
     assert response.status == 404
-    assert error_of(response)["details"]["paths"] == ["/", "/googly_eyes", "/health", "/openapi.json"]
+    assert error_of(response)["details"]["paths"] == ["/", "/googly_eyes", "/health", "/openapi.json", "/docs"]
 
 
 def test_a_response_that_the_transport_cannot_send_becomes_413_with_advice(send, photo):
@@ -264,14 +330,14 @@ def test_the_log_contains_nothing_of_the_photo_in_the_response(send, photo, log)
     assert len(json.dumps(line)) < 1000
 
 
-def test_the_pipeline_gets_the_options_and_settings(send, monkeypatch):
+def test_the_pipeline_gets_the_options_the_detector_and_the_settings(send, detector, monkeypatch):
     seen = []
 
-    def googlify(data, options, detector, settings):
-        seen.append((data, options.eye_size, settings))
+    def googlify(data, options, source, settings):
+        seen.append((data, options.eye_size, source, settings))
         return Result(faces=(), seed=1, media_type="image/png", photo=b"answer", timings={"read": 1.0})
 
     monkeypatch.setattr(app, "googlify", googlify)
     response = send(body=b"photo", query="eye_size=0.25")
-    assert seen == [(b"photo", 0.25, SETTINGS)]
+    assert seen == [(b"photo", 0.25, detector, SETTINGS)]
     assert (response.headers["content-type"], response.body) == ("image/png", b"answer")

@@ -9,9 +9,12 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from googly_eyes.api.openapi import ERRORS
+from googly_eyes.api.response import error_response
 from googly_eyes.detection import crops
 from googly_eyes.errors import KeyNotAllowedError, NotFoundError
-from googly_eyes.options import NAMES, TABLE
+from googly_eyes.options import NAMES, TABLE, as_text
+from googly_eyes.server.origin import ForbiddenOriginError
+from googly_eyes.server.worker_queue import QueueFullError
 from lambda_fn.handler import handler
 from testing import people
 from testing.events import event, json_event, raw_event
@@ -46,25 +49,15 @@ def test_the_contract_is_valid_openapi(contract):
     validate(contract)
 
 
-@pytest.mark.parametrize("path", ["/", "/googly_eyes"])
-def test_every_option_is_a_parameter_and_a_field_with_its_help(contract, path):
-    parameters = {parameter["name"]: parameter for parameter in contract["paths"][path]["post"]["parameters"]}
-    fields = contract["components"]["schemas"]["Request"]["properties"]
-    assert list(parameters) == list(NAMES)
-    assert list(fields) == ["image", "photo", *NAMES]
-    for option in TABLE:
-        assert option.help in parameters[option.name]["description"]
-        assert fields[option.name]["description"] == option.help
-
-
-def test_every_default_is_valid_for_its_schema(contract):
-    parameters = contract["paths"]["/"]["post"]["parameters"]
-    fields = contract["components"]["schemas"]["Request"]["properties"]
-    schemas = [parameter["schema"] for parameter in parameters] + list(fields.values())
-    defaults = [schema for schema in schemas if "default" in schema]
-    assert len(defaults) == 2 * sum(option.default is not None for option in TABLE)
-    for schema in defaults:
-        jsonschema.validate(schema["default"], schema)
+def test_every_option_is_a_parameter_and_a_field_with_its_help_and_default(contract):
+    parameters = {parameter["name"]: parameter for parameter in contract["paths"]["/"]["post"]["parameters"]}
+    schemas = contract["components"]["schemas"]
+    assert list(parameters) == [*NAMES, "faces", "eyes"]
+    for fields in (schemas["Request"]["properties"], schemas["Form"]["properties"], parameters):
+        assert list(fields)[-len(NAMES) - 2 :] == [*NAMES, "faces", "eyes"]
+        for option in TABLE:
+            default = "random" if option.default is None else as_text(option.default)
+            assert fields[option.name]["description"].startswith(f"{option.help} Default: {default}.")
 
 
 def test_the_contract_has_exactly_the_paths_of_the_service(contract):
@@ -75,7 +68,15 @@ def test_the_contract_has_exactly_the_paths_of_the_service(contract):
             assert handler(event(method.upper(), path), None)["statusCode"] not in {404, 405}
 
 
-@pytest.mark.parametrize("options", [{}, {"answer": "faces"}, {"seed": 5, "eye_size": 1}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"answer": "faces"},
+        {"seed": 5, "eye_size": 1},
+        {"faces": [{"landmarks": {"right_eye": [40, 50], "left_eye": [80, 50]}, "more": 1}]},
+    ],
+)
 def test_a_json_result_is_valid_for_the_contract(validator, photo, options):
     request_event = json_event(photo, **options)
     validator("components/schemas/Request").validate(json.loads(request_event["body"]))
@@ -93,6 +94,18 @@ def test_the_contract_has_exactly_the_headers_of_a_photo_response(contract, phot
     monkeypatch.undo()
     plain = set(handler(raw_event(photo), None)["headers"])
     assert set(named) - plain == {"x-googly-dropped", "x-googly-stopped-early"}
+
+
+def test_the_faces_and_eyes_of_an_answer_are_valid_for_a_request(validator, photo):
+    answer = json.loads(handler(json_event(photo, answer="faces"), None)["body"])
+    for name in ("faces", "eyes"):
+        validator("components/schemas/Request").validate({"image": "", name: answer[name]})
+
+
+def test_eyes_without_a_face_are_valid_for_the_contract(validator, photo):
+    answer = json.loads(handler(json_event(photo, eyes=[{"centre": [40, 50], "radius": 9}]), None)["body"])
+    assert "side" not in answer["eyes"][0]
+    validator("components/schemas/Answer").validate(answer)
 
 
 def test_stopped_early_is_valid_for_the_contract(validator, photo, monkeypatch):
@@ -163,9 +176,10 @@ ERROR_EVENTS = {
     415: raw_event(b"text"),
     422: raw_event(b"x", query="eyes=1"),
 }
+SERVER_ERRORS = {403: ForbiddenOriginError("A page."), 503: QueueFullError()}
 
 
-@pytest.mark.parametrize("status", ERRORS)
+@pytest.mark.parametrize("status", sorted(ERRORS.keys() - {503}))
 def test_every_error_is_valid_for_the_contract(validator, monkeypatch, status):
     if status == 500:
         monkeypatch.setattr("googly_eyes.api.app.googlify", None)
@@ -173,6 +187,13 @@ def test_every_error_is_valid_for_the_contract(validator, monkeypatch, status):
     result = handler(ERROR_EVENTS.get(status, raw_event(b"x")), None)
     assert result["statusCode"] == status
     validator("components/schemas/Error").validate(json.loads(result["body"]))
+
+
+@pytest.mark.parametrize("status", SERVER_ERRORS)
+def test_every_error_of_the_server_is_valid_for_the_contract(validator, status):
+    response = error_response(SERVER_ERRORS[status], "id")
+    assert response.status == status
+    validator("components/schemas/Error").validate(json.loads(response.body))
 
 
 @pytest.mark.parametrize("request_event", [event("GET", "/nothing"), event("GET", "/"), {}])
@@ -190,6 +211,15 @@ def test_errors_for_other_paths_and_methods_are_valid_for_the_contract(validator
         {"photo": "s3:"},
         {"photo": 5},
         {"image": "", "eyes": 1},
+        {"image": "", "eyes": [{"centre": [1, 2]}]},
+        {"image": "", "eyes": [{"centre": [1, 2], "radius": 0}]},
+        {"image": "", "eyes": [{"centre": [1, 2], "radius": 3, "pupil": [1, 2]}]},
+        {"image": "", "eyes": [{"centre": [1, 2], "radius": 3, "side": None}]},
+        {"image": "", "eyes": [{"centre": [1, 2], "radius": 3}] * 2001},
+        {"image": "", "faces": None},
+        {"image": "", "faces": [{"landmarks": {"right_eye": [1, 2]}}]},
+        {"image": "", "faces": [{"landmarks": {"right_eye": [1, 2], "left_eye": [1, 2, 3]}}]},
+        {"image": "", "faces": [{"landmarks": {"right_eye": [1, 2], "left_eye": [3, 2]}, "eyes": [{"side": "up"}]}]},
         {"image": "", "eye_size": 0},
         {"image": "", "pupil_size_range": [0.5]},
     ],

@@ -1,11 +1,14 @@
 import base64
 import json
+from urllib.parse import urlencode
 
 import pytest
 
 from googly_eyes.api.request import HttpRequest, preferred_form, read_request
 from googly_eyes.errors import BadOptionError, BadRequestError, UnsupportedMediaError
 from googly_eyes.options import Options
+from googly_eyes.placement import read_placement
+from testing.forms import form_body
 
 PHOTO = b"\xff\xd8\xff" + bytes(range(256))
 BASE64 = base64.b64encode(PHOTO).decode()
@@ -66,7 +69,7 @@ def test_a_repeated_option_in_the_query_is_refused_by_name(query):
     assert "more than once" in error.message
 
 
-@pytest.mark.parametrize("query", ["eyes=1", "eye_size=2", "eye_size", "eye_size=", "=1", "eye_size=0.5+"])
+@pytest.mark.parametrize("query", ["eye=1", "eyes=1", "eye_size=2", "eye_size", "eye_size=", "=1", "eye_size=0.5+"])
 def test_a_query_with_an_invalid_option_is_refused(query):
     error_of(BadOptionError, http_request(PHOTO, "image/jpeg", query=query))
 
@@ -141,7 +144,7 @@ def test_a_repeated_field_is_refused_by_name():
     assert error_of(BadOptionError, json_request('{"seed": 1, "seed": 2}')).details["option"] == "seed"
 
 
-@pytest.mark.parametrize("field", ["eyes", "Image", "images", "photo"])
+@pytest.mark.parametrize("field", ["eye", "Image", "images", "photo"])
 def test_an_unknown_field_is_refused_by_name(field):
     assert error_of(BadOptionError, json_request({"image": BASE64, field: 1})).details["option"] == field
 
@@ -150,6 +153,70 @@ def test_an_option_in_the_query_of_a_json_request_is_refused():
     error = error_of(BadOptionError, json_request({"image": BASE64}, query="eye_size=0.7"))
     assert error.details["option"] == "eye_size"
     assert "beside the image" in error.message
+
+
+# ---- form ------------------------------------------------------------------------------------------------------------
+
+
+def form_request(fields=None, photo=PHOTO, **rest):
+    body, content_type = form_body(fields or {}, photo)
+    return http_request(body, content_type, **rest)
+
+
+def test_a_form_has_the_photo_and_its_options_and_gets_a_photo_response():
+    request = read_request(form_request({"eye_size": "0.7", "pupil_size_range": "0.2-0.3"}))
+    assert request.photo == PHOTO
+    assert request.options == Options(eye_size=0.7, pupil_size_range=(0.2, 0.3))
+    assert request.response_form == "photo"
+    assert read_request(form_request(accept="application/json")).response_form == "json"
+
+
+def test_a_form_that_the_transport_encoded_as_base64_is_decoded():
+    body, content_type = form_body({"seed": "5"}, PHOTO)
+    request = http_request(base64.b64encode(body).decode(), content_type, base64_flag=True)
+    assert read_request(request).photo == PHOTO
+
+
+def test_an_option_in_the_query_of_a_form_is_refused():
+    error = error_of(BadOptionError, form_request(query="seed=5"))
+    assert error.details["option"] == "seed"
+    assert "fields of the form" in error.message
+
+
+@pytest.mark.parametrize("fields", [{"seed": "x"}, {"eye_size": "2"}, {"answer": ""}])
+def test_an_option_of_a_form_out_of_range_is_refused_by_name(fields):
+    assert error_of(BadOptionError, form_request(fields)).details["option"] in fields
+
+
+# ---- faces and eyes --------------------------------------------------------------------------------------------------
+
+EYE = {"centre": [1, 2], "radius": 3}
+
+
+def test_eyes_are_read_from_json_from_a_form_and_from_the_query():
+    text = json.dumps([EYE])
+    requests = [
+        json_request({"image": BASE64, "eyes": [EYE]}),
+        form_request({"eyes": text}),
+        http_request(PHOTO, "image/jpeg", query=urlencode({"eyes": text})),
+    ]
+    placements = [read_request(request).placement for request in requests]
+    assert placements == [read_placement({"eyes": [EYE]})] * 3
+
+
+def test_a_request_without_faces_and_eyes_has_no_placement():
+    assert read_request(form_request()).placement is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[NaN", "[" * 100_000])
+def test_eyes_that_are_not_json_are_refused_with_their_name(text):
+    error = error_of(BadOptionError, form_request({"eyes": text}))
+    assert error.details == {"option": "eyes"}
+    assert "not JSON" in error.message
+
+
+def test_a_repeated_member_of_an_eye_is_refused():
+    error_of(BadOptionError, form_request({"eyes": '[{"radius": 1, "radius": 2}]'}))
 
 
 # ---- other -----------------------------------------------------------------------------------------------------------
@@ -171,7 +238,7 @@ def test_a_compressed_body_is_refused_with_the_name_of_its_coding(coding):
 
 
 @pytest.mark.parametrize(
-    "content_type", ["text/plain", "multipart/form-data; boundary=x", "video/mp4", "image", "json", ""]
+    "content_type", ["text/plain", "multipart/mixed; boundary=x", "video/mp4", "image", "json", ""]
 )
 def test_the_error_for_another_content_type_explains_how_to_send_a_photo(content_type):
     error = error_of(UnsupportedMediaError, http_request(PHOTO, content_type))

@@ -32,7 +32,7 @@ FACE = Face(
 HUNDREDTHS = st.integers(-10_000, 1_000_000).map(lambda number: number / 100)
 POINTS = st.builds(Point, HUNDREDTHS, HUNDREDTHS)
 LENGTHS = st.integers(0, 10_000).map(lambda number: number / 100)
-EYES = st.builds(Eye, st.sampled_from(["right", "left"]), POINTS, LENGTHS, POINTS, LENGTHS)
+EYES = st.builds(Eye, st.sampled_from(["right", "left", None]), POINTS, LENGTHS, POINTS, LENGTHS)
 FACES = st.builds(
     Face,
     st.floats(0, 1),
@@ -49,6 +49,7 @@ RESULTS = st.builds(
     fidelity=st.sampled_from([None, "exact", "kept", "re-encoded"]),
     dropped=st.sampled_from([(), ("second_pictures",), ("second_pictures", "appended_data")]),
     stopped_early=st.booleans(),
+    eyes=st.lists(EYES, max_size=5).map(tuple),
 )
 
 
@@ -57,7 +58,15 @@ def result(**values):
 
 
 def test_a_json_response_has_the_photo_the_faces_the_seed_and_the_request_id():
-    values = {"faces": (FACE,), "seed": 7, "fidelity": "exact", "dropped": ("second_pictures",), "stopped_early": True}
+    eyes = (Eye(None, Point(5, 6.126), 4, Point(5, 7), 2),)
+    values = {
+        "faces": (FACE,),
+        "eyes": eyes,
+        "seed": 7,
+        "fidelity": "exact",
+        "dropped": ("second_pictures",),
+        "stopped_early": True,
+    }
     response = result_response(result(photo=b"\xff\xd8 photo", **values), "some-id", prefer_photo=False)
     assert response.status == 200
     assert response.headers == {"content-type": "application/json", "x-request-id": "some-id"}
@@ -80,6 +89,7 @@ def test_a_json_response_has_the_photo_the_faces_the_seed_and_the_request_id():
                 ],
             }
         ],
+        "eyes": [{"centre": [5, 6.13], "radius": 4, "pupil": [5, 7], "pupil_radius": 2}],
         "seed": 7,
         "fidelity": "exact",
         "dropped": ["second_pictures"],
@@ -91,7 +101,7 @@ def test_a_json_response_has_the_photo_the_faces_the_seed_and_the_request_id():
 @pytest.mark.parametrize("prefer_photo", [True, False])
 def test_a_result_without_a_photo_is_sent_as_json_without_an_image(prefer_photo):
     response = result_response(result(photo=None, seed=7), "id", prefer_photo=prefer_photo)
-    assert json.loads(response.body) == {"faces": [], "seed": 7, "request_id": "id"}
+    assert json.loads(response.body) == {"faces": [], "eyes": [], "seed": 7, "request_id": "id"}
 
 
 @pytest.mark.parametrize("size", range(7))
@@ -102,12 +112,19 @@ def test_a_photo_of_any_length_is_encoded_in_json(size):
 
 
 def test_a_photo_response_has_the_other_fields_in_headers():
-    values = {"faces": (FACE,) * 3, "fidelity": "kept", "dropped": ("one", "other"), "stopped_early": True}
+    values = {
+        "faces": (FACE,) * 3,
+        "eyes": FACE.eyes,
+        "fidelity": "kept",
+        "dropped": ("one", "other"),
+        "stopped_early": True,
+    }
     response = result_response(result(**values), "id", prefer_photo=True)
     assert (response.status, response.body) == (200, b"photo")
     assert response.headers == {
         "content-type": "image/png",
         "x-googly-faces": "3",
+        "x-googly-eyes": "1",
         "x-googly-seed": "9",
         "x-googly-fidelity": "kept",
         "x-googly-dropped": "one, other",
@@ -118,7 +135,13 @@ def test_a_photo_response_has_the_other_fields_in_headers():
 
 def test_headers_of_empty_fields_are_absent():
     response = result_response(result(), "id", prefer_photo=True)
-    assert set(response.headers) == {"content-type", "x-googly-faces", "x-googly-seed", "x-request-id"}
+    assert set(response.headers) == {
+        "content-type",
+        "x-googly-faces",
+        "x-googly-eyes",
+        "x-googly-seed",
+        "x-request-id",
+    }
 
 
 @given(RESULTS)
@@ -128,11 +151,11 @@ def test_from_json_is_the_inverse_of_a_json_response(sent):
 
 
 @given(RESULTS)
-def test_from_headers_is_the_inverse_of_a_photo_response_except_for_the_list_of_faces(sent):
+def test_from_headers_is_the_inverse_of_a_photo_response_except_for_faces_and_eyes(sent):
     sent = replace(sent, photo=b"photo", dropped=tuple(name for name in sent.dropped if name and "," not in name))
     response = result_response(sent, "id", prefer_photo=True)
     found = from_headers(response.headers, sent.media_type, response.body)
-    assert found == replace(sent, faces=(), unlisted_faces=len(sent.faces))
+    assert found == replace(sent, faces=(), eyes=(), unlisted_faces=len(sent.faces))
     assert found.face_count == sent.face_count
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import random
 import socket
 import time
@@ -9,6 +10,7 @@ import time
 import pytest
 from PIL import Image
 
+from googly_eyes.api.form import read_form
 from googly_eyes.api.response import to_json
 from googly_eyes.client import connection, remote, transport
 from googly_eyes.client.in_process import InProcessService
@@ -27,9 +29,10 @@ from googly_eyes.errors import (
     UnreachableError,
     UnsupportedMediaError,
 )
-from googly_eyes.options import Options
+from googly_eyes.options import NAMES, Options
 from googly_eyes.photo.photo import open_photo
 from googly_eyes.pipeline import googlify
+from googly_eyes.placement import read_placement
 from googly_eyes.settings import load_settings
 from googly_eyes.types import Box, Point, Result
 from testing.faces import FACE
@@ -75,6 +78,33 @@ def test_the_result_of_a_heic_is_a_jpeg():
     with scripted(Answer(200, {**FACES, "image": base64.b64encode(jpeg).decode()})) as server:
         result = RemoteService(server.url).googlify(drawn("people.heic"), Options())
     assert (result.media_type, result.photo) == ("image/jpeg", jpeg)
+
+
+def test_the_query_is_sorted_because_other_ones_have_several_signatures():
+    with scripted(DONE) as server:
+        RemoteService(server.url).googlify(PHOTO, Options(seed=7))
+    names = [pair.partition("=")[0] for pair in server.requests[0].path[2:].split("&")]
+    assert names == sorted(names)
+    assert len(names) == 6
+
+
+def test_given_eyes_are_sent_in_a_form_with_the_options():
+    eye = {"centre": [10, 12], "radius": 3}
+    with scripted(DONE) as server:
+        RemoteService(server.url).googlify(PHOTO, Options(seed=7), read_placement({"eyes": [eye]}))
+    asked = server.requests[0]
+    form = read_form(asked.body, asked.headers["content-type"], (*NAMES, "eyes"))
+    assert (asked.path, form.photo, form.fields["seed"]) == ("/", PHOTO, "7")
+    assert json.loads(form.fields["eyes"]) == [eye]
+
+
+def test_given_eyes_on_a_photo_that_is_too_large_are_drawn_without_the_service(monkeypatch):
+    placement = read_placement({"eyes": [{"centre": [10, 12], "radius": 3}]})
+    with scripted(refusal(413, "too_large")) as server:
+        service = RemoteService(server.url)
+        result = service.googlify(PHOTO, Options(seed=7), placement)
+        assert len(server.requests) == 1
+    assert result.photo == googlify(PHOTO, Options(seed=7), placement, load_settings({})).photo
 
 
 def test_requests_to_this_machine_do_not_use_a_proxy(monkeypatch):

@@ -1,3 +1,4 @@
+import time
 from dataclasses import astuple, replace
 
 import numpy as np
@@ -249,7 +250,8 @@ def test_six_hundred_faces_are_searched_without_reaching_a_limit(detector):
     sheet = Image.new("RGB", (30 * 96, 20 * 96))
     for number in range(600):
         sheet.paste(image, (number % 30 * 96, number // 30 * 96))
-    found = find(photo_from(as_jpeg(sheet)), detector, min_score=0.9)
+    # The other workers of the tests use the processors too, so that only the time of this process counts.
+    found = find(photo_from(as_jpeg(sheet)), detector, min_score=0.9, clock=time.process_time)
     assert not found.stopped_early
     assert len(found.faces) >= 590
 

@@ -163,6 +163,17 @@ def test_a_judgement_scores_no_higher_than_the_estimate_that_it_starts_with(witn
     assert np.allclose(judged.landmarks, (first.landmarks + second.landmarks) / 2)
 
 
+def test_judging_an_image_for_each_box_is_as_judging_them_one_by_one(witness):
+    images = np.stack([np.array(face(300, seed=seed, roll=20 * seed)[0].convert("RGB")) for seed in (3, 4)])
+    boxes, angles = np.float32([[40, 50, 220, 260], [60, 40, 240, 250]]), np.float32([0, 0.5])
+    together = witness.judge(images, boxes, angles)
+    for index, image in enumerate(images):
+        alone = witness.judge(image, boxes[[index]], angles[[index]])
+        assert together.scores[index] == pytest.approx(alone.scores[0], abs=1e-4)
+        assert together.boxes[index] == pytest.approx(alone.boxes[0], abs=0.01)
+        assert together.landmarks[index] == pytest.approx(alone.landmarks[0], abs=0.01)
+
+
 def test_a_profile_of_low_confidence_is_accepted_if_the_second_opinion_agrees():
     narrow = LANDMARKS.copy()
     narrow[:2, 0] = 0.45, 0.55

@@ -30,9 +30,6 @@ READY = (".venv/infra.installed", "node_modules/.package-lock.json", "models/ret
 # conftest.py has replaced the machine's AWS settings; the other variables are those of the container engine.
 PASSED_ON = ("AWS_", "BOTO_", "CONTAINER", "DOCKER_", "XDG_")
 
-# Error codes of npm if it cannot reach the registry, as opposed to an error in the download.
-NPM_OFFLINE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ENETUNREACH", "ETIMEDOUT", "ENOTCACHED")
-
 # moto warns about resources that its CloudFormation does not support.
 pytestmark = [pytest.mark.process, pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")]
 
@@ -106,23 +103,7 @@ class Deployed:
 
 
 @pytest.fixture(scope="module")
-def command_line() -> None:
-    """Install the locked CDK command line in node_modules if it is missing there."""
-    installed = ROOT / "node_modules/aws-cdk/package.json"
-    wanted = json.loads((ROOT / "package.json").read_text())["devDependencies"]["aws-cdk"]
-    if installed.is_file() and json.loads(installed.read_text())["version"] == wanted:
-        return
-    npm = Path(sys.executable).with_name("npm")
-    done = subprocess.run(
-        [npm, "ci", "--ignore-scripts", "--fetch-retries=1"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    if done.returncode and (code := next((code for code in NPM_OFFLINE if code in done.stderr), None)):
-        pytest.skip(f"not proven: the CDK command line is not installed, and npm's registry is out of reach ({code})")
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.fixture(scope="module")
-def account(command_line: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+def account(node_modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     folder = tmp_path_factory.mktemp("account")
     docker = folder / "docker"
     # The container engine keeps its images and settings in the real home.

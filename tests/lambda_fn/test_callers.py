@@ -58,7 +58,7 @@ def code_of(answer):
 def test_the_answer_has_the_faces_and_the_key_of_the_result(aws, photo, accept):
     status, answer = ask({"photo": f"s3:{USER}/a.jpg", "seed": 5, "eye_size": 0.9}, accept=accept)
     assert status == 200
-    assert answer.keys() == {"photo", "media_type", "faces", "seed", "fidelity", "request_id"}
+    assert answer.keys() == {"photo", "media_type", "faces", "eyes", "seed", "fidelity", "request_id"}
     assert (answer["photo"], answer["seed"]) == (f"s3:{USER}/a.jpg", 5)
     result = aws.s3.get_object(Bucket=OUT, Key=f"{USER}/a.jpg")
     assert result["ContentType"] == "image/jpeg"

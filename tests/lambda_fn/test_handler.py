@@ -20,6 +20,7 @@ from lambda_fn import handler as handler_module
 from lambda_fn.handler import MAX_RESULT, handler, result_size
 from testing import people
 from testing.events import event, json_event, raw_event
+from testing.forms import form_body
 from testing.paths import ROOT
 
 CONTEXT = SimpleNamespace(aws_request_id="11111111-2222-4333-8444-555555555555")
@@ -95,7 +96,7 @@ def test_a_json_response_is_text(photo):
     assert_well_formed(result)
     assert result["isBase64Encoded"] is False
     answer = json.loads(result["body"])
-    assert answer.keys() == {"image", "media_type", "faces", "seed", "fidelity", "request_id"}
+    assert answer.keys() == {"image", "media_type", "faces", "eyes", "seed", "fidelity", "request_id"}
     assert base64.b64decode(answer["image"]) == base64.b64decode(
         handler(raw_event(photo, query="seed=5"), CONTEXT)["body"]
     )
@@ -264,9 +265,20 @@ def test_unknown_bytes_are_refused():
     assert error_of(raw_event(bytes(range(256))))[:2] == (415, "unknown_format")
 
 
-@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
-def test_a_form_is_refused(photo, content_type):
-    assert error_of(raw_event(photo, content_type=content_type))[:2] == (415, "unsupported_content_type")
+def test_a_urlencoded_form_is_refused(photo):
+    event = raw_event(photo, content_type="application/x-www-form-urlencoded")
+    assert error_of(event)[:2] == (415, "unsupported_content_type")
+
+
+def test_a_form_gets_the_same_photo_as_a_raw_request(photo):
+    body, content_type = form_body({"seed": "5"}, photo)
+    form, raw = (
+        handler(raw_event(body, content_type=content_type), CONTEXT),
+        handler(raw_event(photo, query="seed=5"), CONTEXT),
+    )
+    assert form["statusCode"] == 200
+    assert form["headers"] | {"x-request-id": ""} == raw["headers"] | {"x-request-id": ""}
+    assert form["body"] == raw["body"]
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/pdf", None])

@@ -17,7 +17,7 @@ FUNCTION, SERVER, DASHBOARD = FILES = ("Dockerfile", "local/Dockerfile", "dashbo
 RUNTIMES = {"litert": "ai-edge-litert", "tflite-runtime": "tflite-runtime"}
 LOCKS = {FUNCTION: "image-litert.txt", SERVER: "server-image.txt", DASHBOARD: "dashboard-image.txt"}
 SERVED_BY_FLASK = {"blinker", "click", "flask", "itsdangerous", "jinja2", "markupsafe", "waitress", "werkzeug"}
-IMPORTED_BY_THE_FUNCTION = {"numpy", "pi-heif", "pillow", "pybase64"}
+IMPORTED_BY_THE_FUNCTION = {"numpy", "pi-heif", "pillow", "pybase64", "python-multipart"}
 REQUIRED_BY_AWSLAMBDARIC = {"simplejson", "snapshot-restore-py"}
 CLIENT_OF_S3 = {"botocore", "jmespath", "python-dateutil", "six", "urllib3"}
 

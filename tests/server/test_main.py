@@ -4,7 +4,8 @@ import socket
 
 import pytest
 
-from googly_eyes.server.main import main
+from googly_eyes.server import main as server_main
+from googly_eyes.server.main import ALL_ADDRESSES, greeting, main
 
 
 def test_a_port_in_use_is_reported_in_one_line(capsys):
@@ -20,9 +21,14 @@ def test_a_missing_model_and_a_wrong_setting_are_reported_in_one_line(capsys, mo
     monkeypatch.setenv("GOOGLY_MODEL", "/nowhere.tflite")
     assert main([]) == 1
     assert "GOOGLY_MODEL" in capsys.readouterr().err
-    monkeypatch.setenv("GOOGLY_MAX_MB", "a lot")
-    assert main([]) == 1
-    assert capsys.readouterr().err.count("\n") == 1
+    for name, value in (("GOOGLY_MAX_MB", "a lot"), ("GOOGLY_ALLOW_ORIGIN", "example.org")):
+        monkeypatch.delenv("GOOGLY_MODEL", raising=False)
+        monkeypatch.setenv(name, value)
+        assert main([]) == 1
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert name in error
+        monkeypatch.delenv(name)
 
 
 @pytest.mark.parametrize(
@@ -48,3 +54,23 @@ def test_a_host_that_is_not_this_machine_is_reported_in_one_line(capsys, host):
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert f"--host {host} is not an address of this machine" in error
+
+
+def test_the_greeting_of_a_server_for_this_machine_has_its_address_only():
+    text = greeting("127.0.0.1", 8000)
+    assert text.startswith("Googly eyes at http://127.0.0.1:8000 ")
+    assert "Other devices" not in text
+
+
+def test_the_greeting_of_a_server_for_all_addresses_has_the_one_for_a_phone_and_a_warning(monkeypatch):
+    monkeypatch.setattr(server_main, "_network_address", lambda: "192.168.1.7")
+    text = greeting(ALL_ADDRESSES, 8000)
+    assert text.startswith("Googly eyes at http://127.0.0.1:8000 ")
+    assert "such as a phone, reach it at http://192.168.1.7:8000." in text
+    assert "without encryption" in text
+    assert "at http://192.168.1.8:8000" in greeting("192.168.1.8", 8000)
+
+
+def test_a_machine_without_a_network_has_no_address_for_a_phone(monkeypatch):
+    monkeypatch.setattr(server_main, "ELSEWHERE", "not an address")
+    assert "reach it. So can" in greeting(ALL_ADDRESSES, 8000)
