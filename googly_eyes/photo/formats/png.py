@@ -25,6 +25,7 @@ END_CHUNK = b"\0\0\0\0IEND\xaeB`\x82"
 BEFORE_PIXELS = frozenset({b"acTL", b"pHYs", b"tRNS"})
 BEFORE_PALETTE = frozenset({b"cHRM", b"cICP", b"cLLI", b"gAMA", b"iCCP", b"mDCV", b"sRGB"})
 PALETTE = 3  # colour type
+TRANSPARENCY = {GREY: 2, 2: 6}  # bytes of tRNS by colour type
 # Chunks of colour and density, with their lengths: a longer one could hide data (11.3.2 and 11.3.4.3).
 KEPT_CHUNKS = {b"cHRM": 32, b"gAMA": 4, b"sRGB": 1, b"cICP": 4, b"mDCV": 24, b"cLLI": 8, b"pHYs": 9}
 PROFILE_CHUNK, PROFILE_NAME = b"iCCP", b"ICC profile"
@@ -89,10 +90,13 @@ def _read_chunks(data: bytes) -> tuple[list[Chunk], bool]:
 
 
 def _is_in_place(chunk: Chunk, before: Sequence[Chunk]) -> bool:
-    """Return False for a chunk in a place where it does not count."""
+    """Return False for a chunk in a place where it does not count, and for a tRNS of a wrong length (11.3.1.1)."""
     kinds = {each.kind for each in before}
-    if chunk.kind == b"tRNS" and before[0].data[9] == PALETTE and b"PLTE" not in kinds:
-        return False
+    if chunk.kind == b"tRNS":
+        colour, length = before[0].data[9], len(chunk.data)
+        colours = sum(len(each.data) // 3 for each in before if each.kind == b"PLTE")
+        if not (0 < length <= colours if colour == PALETTE else length == TRANSPARENCY.get(colour)):
+            return False
     if chunk.kind in BEFORE_PALETTE:
         return kinds.isdisjoint({b"PLTE", b"IDAT"})
     return chunk.kind not in BEFORE_PIXELS or b"IDAT" not in kinds

@@ -179,6 +179,14 @@ def test_transparency_does_not_count_after_the_pixels_or_before_the_palette():
     assert (opened(rewritten(late)).mode, opened(rewritten(early)).mode) == ("L", "RGB")
 
 
+@pytest.mark.parametrize(("mode", "length"), [("L", 1), ("L", 5), ("RGB", 2), ("RGB", 7), ("P", 257), ("RGBA", 6)])
+def test_transparency_of_a_wrong_length_does_not_count(mode, length):
+    data = saved(picture(mode), "PNG")
+    at = data.index(b"IDAT") - 4
+    result = opened(rewritten(data[:at] + chunk(b"tRNS", bytes(length)) + data[at:]))
+    assert result.mode == {"P": "RGB"}.get(mode, mode)
+
+
 def damaged_text(data):
     damaged = bytearray(chunk(b"tEXt", b"Comment\0hi"))
     damaged[-1] ^= 1
