@@ -20,6 +20,7 @@ HEADER_END = len(SIGNATURE) + 25
 GREY = 0  # colour type
 COMPRESSION_LEVEL = 2  # zlib's: level 6 takes 3.3 times as long, for 8 % less (docs/adr/0003)
 DECODED_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT"})
+SINGLE_CHUNKS = (b"IHDR", b"PLTE")
 END_CHUNK = b"\0\0\0\0IEND\xaeB`\x82"
 # Chunks that count only before the pixels, and before the palette (5.6): decoders ignore them anywhere else.
 BEFORE_PIXELS = frozenset({b"acTL", b"pHYs", b"tRNS"})
@@ -49,6 +50,8 @@ def open_source(data: bytes) -> Source:
     """Open a PNG. Raises UnsupportedMediaError, or any exception for a damaged file."""
     chunks, is_damaged = _read_chunks(data)
     depth, colour = chunks[0].data[8:10]
+    if any(sum(chunk.kind == kind for chunk in chunks) > 1 for kind in SINGLE_CHUNKS):
+        raise ValueError("a second header or palette")
     chunks = [chunk for place, chunk in enumerate(chunks) if _is_in_place(chunk, chunks[:place])]
     kinds = {chunk.kind for chunk in chunks}
     if b"acTL" in kinds:
@@ -58,12 +61,20 @@ def open_source(data: bytes) -> Source:
     # Text is not given to the decoder: it may unpack to gigabytes, or be taken for a property of the picture.
     decoded = b"".join(chunk.whole for chunk in chunks if chunk.kind in DECODED_CHUNKS)
     file = PngImagePlugin.PngImageFile(io.BytesIO(SIGNATURE + decoded + END_CHUNK))
-    if colour == GREY and 1 < depth < 8 and "transparency" in file.info:
-        file.info["transparency"] *= 255 // (2**depth - 1)  # Pillow scales the pixels to 8 bits, but not this
+    _mend_transparency(file, depth)
     kept = b"".join(_kept(chunks))
     orientation = read_orientation(next((chunk.data for chunk in chunks if chunk.kind == b"eXIf"), None))
     encode = partial(_encode, orientation=orientation, kept=kept)
     return Source(FORMAT, file, orientation, encode, "exact", dropped=(DAMAGED_PARTS,) if is_damaged else ())
+
+
+def _mend_transparency(file: Image.Image, depth: int) -> None:
+    """Take only the lowest bits of a transparent grey or colour (11.3.1.1), scaled to 8 bits as Pillow's pixels."""
+    match file.info.get("transparency"):
+        case int(grey) if file.mode != "P" and depth <= 8:
+            file.info["transparency"] = (grey & 2**depth - 1) * (255 // (2**depth - 1))
+        case tuple(colour):
+            file.info["transparency"] = tuple(value & 255 for value in colour)
 
 
 def _read_chunks(data: bytes) -> tuple[list[Chunk], bool]:
@@ -90,12 +101,12 @@ def _read_chunks(data: bytes) -> tuple[list[Chunk], bool]:
 
 
 def _is_in_place(chunk: Chunk, before: Sequence[Chunk]) -> bool:
-    """Return False for a chunk in a place where it does not count, and for a tRNS of a wrong length (11.3.1.1)."""
+    """Return False for a chunk in a place where it does not count, and for a wrong or second tRNS (11.3.1.1)."""
     kinds = {each.kind for each in before}
     if chunk.kind == b"tRNS":
         colour, length = before[0].data[9], len(chunk.data)
         colours = sum(len(each.data) // 3 for each in before if each.kind == b"PLTE")
-        if not (0 < length <= colours if colour == PALETTE else length == TRANSPARENCY.get(colour)):
+        if b"tRNS" in kinds or not (0 < length <= colours if colour == PALETTE else length == TRANSPARENCY.get(colour)):
             return False
     if chunk.kind in BEFORE_PALETTE:
         return kinds.isdisjoint({b"PLTE", b"IDAT"})

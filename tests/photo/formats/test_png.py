@@ -179,6 +179,32 @@ def test_transparency_does_not_count_after_the_pixels_or_before_the_palette():
     assert (opened(rewritten(late)).mode, opened(rewritten(early)).mode) == ("L", "RGB")
 
 
+@pytest.mark.parametrize(("mode", "values"), [("L", [0x0102]), ("RGB", [0x0102, 0x0203, 3])])
+def test_only_the_lowest_bits_of_a_transparent_colour_count(mode, values):
+    size, transparent = (2, 1), [value & 255 for value in values]
+    image = Image.new(mode, size, transparent[0] if mode == "L" else tuple(transparent))
+    image.putpixel((1, 0), 9 if mode == "L" else (9, 9, 9))
+    data = after_header(saved(image, "PNG"), chunk(b"tRNS", struct.pack(f">{len(values)}H", *values)))
+    back = opened(rewritten(data)).convert("RGBA")
+    assert [back.getpixel((x, 0))[3] for x in (0, 1)] == [0, 255]
+
+
+def test_the_first_of_two_transparent_colours_counts():
+    image = Image.new("L", (2, 1), 5)
+    image.putpixel((1, 0), 7)
+    data = after_header(saved(image, "PNG"), chunk(b"tRNS", b"\0\5"), chunk(b"tRNS", b"\0\7"))
+    assert [opened(rewritten(data)).getpixel((x, 0))[1] for x in (0, 1)] == [0, 255]
+
+
+@pytest.mark.parametrize("kind", [b"IHDR", b"PLTE"])
+def test_a_png_with_a_second_header_or_palette_is_damaged(kind):
+    grey, palette = saved(picture("L"), "PNG"), saved(picture("P"), "PNG")
+    first = palette[:33] if kind == b"IHDR" else palette[: palette.index(b"IDAT") - 4]
+    rest = grey[8:] if kind == b"IHDR" else palette[33:]
+    with pytest.raises(DamagedPhotoError):
+        photo_from(first + rest)
+
+
 @pytest.mark.parametrize(("mode", "length"), [("L", 1), ("L", 5), ("RGB", 2), ("RGB", 7), ("P", 257), ("RGBA", 6)])
 def test_transparency_of_a_wrong_length_does_not_count(mode, length):
     data = saved(picture(mode), "PNG")
