@@ -61,20 +61,13 @@ def open_source(data: bytes) -> Source:
     # Text is not given to the decoder: it may unpack to gigabytes, or be taken for a property of the picture.
     decoded = b"".join(chunk.whole for chunk in chunks if chunk.kind in DECODED_CHUNKS)
     file = PngImagePlugin.PngImageFile(io.BytesIO(SIGNATURE + decoded + END_CHUNK))
-    _mend_transparency(file, depth)
+    if colour == GREY and 1 < depth < 8 and "transparency" in file.info:
+        # Pillow scales the pixels to 8 bits, but not this, of which only the lowest bits count (11.3.1.1).
+        file.info["transparency"] = (file.info["transparency"] & 2**depth - 1) * (255 // (2**depth - 1))
     kept = b"".join(_kept(chunks))
     orientation = read_orientation(next((chunk.data for chunk in chunks if chunk.kind == b"eXIf"), None))
     encode = partial(_encode, orientation=orientation, kept=kept)
     return Source(FORMAT, file, orientation, encode, "exact", dropped=(DAMAGED_PARTS,) if is_damaged else ())
-
-
-def _mend_transparency(file: Image.Image, depth: int) -> None:
-    """Take only the lowest bits of a transparent grey or colour (11.3.1.1), scaled to 8 bits as Pillow's pixels."""
-    match file.info.get("transparency"):
-        case int(grey) if file.mode != "P" and depth <= 8:
-            file.info["transparency"] = (grey & 2**depth - 1) * (255 // (2**depth - 1))
-        case tuple(colour):
-            file.info["transparency"] = tuple(value & 255 for value in colour)
 
 
 def _read_chunks(data: bytes) -> tuple[list[Chunk], bool]:
