@@ -43,7 +43,7 @@ def start_limiting() -> Thread:
 
 
 def limit_uploads(manager: Any) -> None:
-    """Let Streamlit's manager of uploads keep only so many bytes. Any further upload is empty, with the type NO_ROOM."""
+    """Let Streamlit's manager of uploads keep only so many bytes. A further upload is empty, with the type NO_ROOM."""
     keep = manager.add_file
 
     def add_file(session_id: str, file: UploadedFileRec) -> None:
