@@ -52,7 +52,7 @@ def open_source(data: bytes) -> Source:
     depth, colour = chunks[0].data[8:10]
     if any(sum(chunk.kind == kind for chunk in chunks) > 1 for kind in SINGLE_CHUNKS):
         raise ValueError("a second header or palette")
-    chunks = [chunk for place, chunk in enumerate(chunks) if _is_in_place(chunk, chunks[:place])]
+    chunks = _in_place(chunks)
     kinds = {chunk.kind for chunk in chunks}
     if b"acTL" in kinds:
         raise FORMAT.refusal("animated")
@@ -91,6 +91,15 @@ def _read_chunks(data: bytes) -> tuple[list[Chunk], bool]:
         is_damaged |= not is_whole
         at = end
     return chunks, True
+
+
+def _in_place(chunks: list[Chunk]) -> list[Chunk]:
+    """Return the chunks that count."""
+    counted: list[Chunk] = []
+    for chunk in chunks:
+        if _is_in_place(chunk, counted):
+            counted.append(chunk)
+    return counted
 
 
 def _is_in_place(chunk: Chunk, before: Sequence[Chunk]) -> bool:

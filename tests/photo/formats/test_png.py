@@ -177,6 +177,8 @@ def test_transparency_does_not_count_after_the_pixels_or_before_the_palette():
     late = grey[:-12] + chunk(b"tRNS", b"\0\x80") + grey[-12:]
     early = after_header(saved(picture("P"), "PNG"), chunk(b"tRNS", bytes(16)))
     assert (opened(rewritten(late)).mode, opened(rewritten(early)).mode) == ("L", "RGB")
+    at = early.index(b"IDAT") - 4
+    assert opened(rewritten(early[:at] + chunk(b"tRNS", bytes(16)) + early[at:])).mode == "RGBA"
 
 
 def test_the_first_of_two_transparent_colours_counts():
