@@ -14,7 +14,7 @@ from googly_eyes.options import Options
 from googly_eyes.types import Result
 
 PREVIEW_SIDE = 1400  # long side of the images on the page, in pixels
-MAX_BYTES = 60_000_000  # of photos with eyes, for each visitor
+MAX_BYTES = 20_000_000  # of photos with eyes, for each visitor
 MAX_OUTCOMES = 64  # for each visitor
 MAX_REQUESTS = 4  # concurrent; a new AWS account runs at most ten functions at once, for all callers
 
