@@ -197,7 +197,7 @@ def test_no_screen_has_a_serious_obstacle(page, tmp_path, scheme):
 
 def test_the_screenshot_shows_the_whole_page_and_is_small(page, friends, tmp_path):
     target = Path(os.environ.get("SCREENSHOT", tmp_path / "page.png"))
-    size = {"width": 1240, "height": 946}
+    size = {"width": 1240, "height": 1000}
     page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {**size, "deviceScaleFactor": 1, "mobile": False})
     page.upload(friends)
     first = page.until(lambda: page.shown("after"))
