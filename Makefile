@@ -95,8 +95,8 @@ test-slow: $(MODELS) $(VENV)/dev.installed ## run the tests that take minutes or
 	@$(BIN)/python -m pytest -m slow -rs
 
 .PHONY: fuzz
-fuzz: $(VENV)/dev.installed ## edit mutated photos: no crash, no leak, no unreadable result (FORMAT=JPEG, PNG, ...; COUNT, SECONDS)
-	@$(BIN)/python -W ignore -m testing.fuzz $(or $(COUNT),20000) $(or $(SECONDS),300) "" $(or $(FORMAT),JPEG)
+fuzz: $(VENV)/dev.installed ## edit mutated photos of every format, or FORMAT=PNG alone, for SECONDS=300: no crash, no leak, no wrong result
+	@$(BIN)/python -W ignore -m testing.fuzz $(if $(FORMAT),--format $(FORMAT)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
 bench: $(MODELS) $(VENV)/dev.installed ## measure time and memory, compared with Pillow, on one core
