@@ -95,8 +95,8 @@ test-slow: $(MODELS) $(VENV)/dev.installed ## run the tests that take minutes or
 	@$(BIN)/python -m pytest -m slow -rs
 
 .PHONY: fuzz
-fuzz: $(VENV)/dev.installed ## edit mutated photos: no crash, no leak, no unreadable result (FORMAT=JPEG, PNG, ...; COUNT, SECONDS)
-	@$(BIN)/python -W ignore -m testing.fuzz $(or $(COUNT),20000) $(or $(SECONDS),300) "" $(or $(FORMAT),JPEG)
+fuzz: $(VENV)/dev.installed ## edit mutated photos of every format, or FORMAT=PNG alone, for SECONDS=300: no crash, no leak, no wrong result
+	@$(BIN)/python -W ignore -m testing.fuzz $(if $(FORMAT),--format $(FORMAT)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 .PHONY: bench
 bench: $(MODELS) $(VENV)/dev.installed ## measure time and memory, compared with Pillow, on one core
@@ -166,8 +166,13 @@ dashboard: $(VENV)/dashboard.installed ## run the dashboard on 127.0.0.1, for ma
 	@$(BIN)/python -m streamlit run app.py --server.address=127.0.0.1 $(if $(PORT),--server.port=$(PORT))
 
 .PHONY: screenshot
-screenshot: $(MODELS) $(VENV)/dev.installed ## renew docs/dashboard.png with a real browser
+screenshot: $(MODELS) $(VENV)/dev.installed ## renew docs/page.png and docs/dashboard.png with a real browser
+	@PAGE_SCREENSHOT=docs/page.png $(BIN)/python -m pytest -rs tests/server/test_page.py -k screenshot
 	@SCREENSHOT=docs/dashboard.png $(BIN)/python -m pytest -rs tests/dashboard/test_browser.py -k screenshot
+
+.PHONY: bench-page
+bench-page: $(MODELS) $(VENV)/dev.installed ## measure the web page in a browser: first paint, and the time for a photo
+	@$(BIN)/python -m bench.page
 
 .PHONY: load
 load: $(MODELS) $(VENV)/dev.installed ## send photos from sixteen clients to the local server, and print its rate and memory

@@ -8,11 +8,11 @@ HTML = """
 <div class="pair">
   <img class="after" alt="with googly eyes"><img class="before" alt="original photo"><img class="over" alt="">
   <div class="line"></div><span class="tag left">before</span><span class="tag right">after</span>
-  <input type="range" min="0" max="100" step="0.5" value="50" aria-label="share of the original photo">
+  <input type="range" min="0" max="100" step="0.5" value="0" aria-label="share of the original photo">
 </div>
 """
 CSS = """
-.pair { --at: 50%; position: relative; margin: 0 auto; border-radius: .6rem; overflow: hidden; line-height: 0;
+.pair { --at: 0%; position: relative; margin: 0 auto; border-radius: .6rem; overflow: hidden; line-height: 0;
         width: min(100%, calc(64vh * var(--ratio))); aspect-ratio: var(--ratio); background: #8882; }
 .pair img { position: absolute; inset: 0; width: 100%; height: 100%; }
 .before { clip-path: inset(0 calc(100% - var(--at)) 0 0); }
@@ -23,6 +23,7 @@ CSS = """
         box-shadow: 0 1px 6px #0006; font: 700 1.15rem/2rem sans-serif; text-align: center; }
 .tag { position: absolute; bottom: .6rem; padding: .5em .7em; border-radius: 1em; background: #1e1b2ec0; color: #fff;
         font: 500 .8rem/1 sans-serif; }
+.pair .tag[hidden] { display: none; }
 .left { left: .6rem; }
 .right { right: .6rem; }
 input { position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0; cursor: ew-resize;
@@ -38,7 +39,11 @@ export default function ({ data, parentElement }) {
     find("." + name).hidden = !data[name];
     if (data[name] && find("." + name).src !== data[name]) find("." + name).src = data[name];
   }
-  const move = () => pair.style.setProperty("--at", input.value + "%");
+  const move = () => {
+    pair.style.setProperty("--at", input.value + "%");
+    find(".left").hidden = input.value < 10;
+    find(".right").hidden = input.value > 90;
+  };
   input.oninput = move;
   move();
 }

@@ -1,9 +1,10 @@
-"""Return the memory of visitors who have left to the system.
+"""Limit the memory of the page, and return that of visitors who have left to the system.
 
 Streamlit keeps the session of a closed page for `server.disconnectedSessionTTL` seconds, with its uploads, results and
-caches. After that it removes the session only when the next one ends, so that those of the last visitors would stay.
-glibc would keep most of the freed memory too: by default it has a heap per thread, and takes blocks of up to 32 MiB
-from there once one of that size was freed.
+caches. After that it removes the session only when the next one ends. The files of a session are deleted when its
+object is freed, but Streamlit's main loop keeps the object of the last visitor until another one comes; and files for
+downloads are deleted in the second search for files without a session. glibc would keep most of the freed memory: by
+default it has a heap per thread, and takes blocks of up to 32 MiB from there once one of that size was freed.
 """
 
 import ctypes
@@ -15,23 +16,47 @@ from typing import Any
 
 from PIL import Image
 from streamlit.runtime import Runtime
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 PERIOD_S = 5.0
 M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3  # of mallopt(3)
 ARENAS = 2
 MAPPED_BYTES = 2**20  # blocks from this size on return to the system when they are freed
+MAX_UPLOADED = 160_000_000  # bytes that a visitor may have uploaded at once
+MAX_UPLOADED_BY_ALL = 256_000_000
+NO_ROOM = "application/x-no-room"  # media type of an upload that was not kept
 
 
 @cache
-def start_releasing() -> Thread:
-    """Limit the heaps of the process, and start a thread that ends expired sessions. Only the first call does both."""
+def start_limiting() -> Thread:
+    """Limit the memory of this process, and start a thread that ends expired sessions. Only the first call does."""
     libc = _glibc()
     if libc is not None:
         libc.mallopt(M_ARENA_MAX, ARENAS)
         libc.mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES)
+    Image.core.set_blocks_max(0)  # type: ignore[attr-defined]  # Pillow would keep freed pictures for the next ones
+    if Runtime.exists():  # not in a test of Streamlit's
+        limit_uploads(Runtime.instance().uploaded_file_mgr)
     thread = Thread(target=_release_repeatedly, args=(libc,), name="memory", daemon=True)
     thread.start()
     return thread
+
+
+def limit_uploads(manager: Any) -> None:
+    """Let Streamlit's manager of uploads keep only so many bytes. A further upload is empty, with the type NO_ROOM."""
+    keep = manager.add_file
+
+    def add_file(session_id: str, file: UploadedFileRec) -> None:
+        sizes = {
+            session: sum(len(each.data) for each in list(files.values()))
+            for session, files in list(manager.file_storage.items())
+        }
+        room = min(MAX_UPLOADED - sizes.get(session_id, 0), MAX_UPLOADED_BY_ALL - sum(sizes.values()))
+        if len(file.data) > room:
+            file = file._replace(type=NO_ROOM, data=b"")
+        keep(session_id=session_id, file=file)
+
+    manager.add_file = add_file
 
 
 def end_expired_sessions(runtime: Any) -> None:
@@ -40,9 +65,12 @@ def end_expired_sessions(runtime: Any) -> None:
     storage = runtime._session_mgr._session_storage  # noqa: SLF001
 
     def end() -> None:
-        if storage._cache.expire():  # noqa: SLF001
-            gc.collect()  # a session ends when it is freed, and it is part of reference cycles
-            Image.core.clear_cache()  # type: ignore[attr-defined]  # Pillow keeps up to 256 MiB of freed pictures
+        expired = storage._cache.expire()  # noqa: SLF001
+        for _, info in expired:
+            info.session.shutdown()
+        if expired:
+            gc.collect()  # results are part of reference cycles
+        runtime.media_file_mgr.remove_orphaned_files()
 
     runtime._get_async_objs().eventloop.call_soon_threadsafe(end)  # noqa: SLF001
 

@@ -5,17 +5,30 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from googly_eyes.client.preview import Preview, make_preview
 from googly_eyes.client.service import Service
 from googly_eyes.errors import GooglyError, ServiceError
 from googly_eyes.options import Options
 from googly_eyes.types import Result
 
-MAX_BYTES = 100_000_000  # of photos with eyes, for each visitor
+PREVIEW_SIDE = 1400  # long side of the images on the page, in pixels
+MAX_BYTES = 20_000_000  # of photos with eyes, for each visitor
+MAX_OUTCOMES = 64  # for each visitor
 MAX_REQUESTS = 4  # concurrent; a new AWS account runs at most ten functions at once, for all callers
 
-Outcome = Result | GooglyError
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A result as the page shows it: without the photo, but with a small copy of it."""
+
+    result: Result
+    preview: Preview
+
+
+Outcome = Shown | GooglyError
+Key = tuple[str, Options]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +45,14 @@ def uploaded_photo(name: str, data: bytes) -> UploadedPhoto:
 
 
 class ResultCache:
-    """A thread-safe LRU cache of outcomes by photo content and options, limited to `max_bytes` of result photos."""
+    """A thread-safe LRU cache of outcomes by photo content and options.
+
+    The photos with eyes are large: only `max_bytes` of them are kept. Any other is requested again for its download.
+    """
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        self._outcomes: OrderedDict[tuple[str, Options], Outcome] = OrderedDict()
+        self._outcomes: OrderedDict[Key, Outcome] = OrderedDict()
+        self._photos: OrderedDict[Key, bytes] = OrderedDict()
         self._free_bytes = max_bytes
         self._lock = threading.Lock()
 
@@ -53,12 +70,19 @@ class ResultCache:
         if cached is not None:
             return cached
         try:
-            outcome: Outcome = service.googlify(photo.data, options)
+            result = service.googlify(photo.data, options)
+            googly_photo = result.photo or b""
+            outcome: Outcome = Shown(replace(result, photo=None), make_preview(googly_photo, PREVIEW_SIDE))
         except ServiceError as error:
             return error
         except GooglyError as error:
             outcome = error
-        self._store((photo.digest, options), outcome)
+        else:
+            self._keep_photo((photo.digest, options), googly_photo)
+        with self._lock:
+            self._outcomes[photo.digest, options] = outcome
+            if len(self._outcomes) > MAX_OUTCOMES:
+                self._outcomes.popitem(last=False)
         return outcome
 
     def fetch_all(self, photos: Sequence[UploadedPhoto], options: Options, service: Service) -> Iterator[Outcome]:
@@ -69,14 +93,20 @@ class ResultCache:
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _store(self, key: tuple[str, Options], outcome: Outcome) -> None:
+    def fetch_photo(self, photo: UploadedPhoto, options: Options, service: Service) -> bytes:
+        """Return the whole photo with eyes. Raises GooglyError if it is not cached, and the service fails."""
+        key = photo.digest, options
         with self._lock:
-            self._outcomes[key] = outcome
-            self._free_bytes -= _size(outcome)
+            googly_photo = self._photos.get(key)
+        if googly_photo is None:
+            googly_photo = service.googlify(photo.data, options).photo or b""
+            self._keep_photo(key, googly_photo)
+        return googly_photo
+
+    def _keep_photo(self, key: Key, googly_photo: bytes) -> None:
+        with self._lock:
+            self._free_bytes += len(self._photos.pop(key, b"")) - len(googly_photo)
+            self._photos[key] = googly_photo
             while self._free_bytes < 0:
-                _, evicted = self._outcomes.popitem(last=False)
-                self._free_bytes += _size(evicted)
-
-
-def _size(outcome: Outcome) -> int:
-    return len(outcome.photo or b"") if isinstance(outcome, Result) else 0
+                _, evicted = self._photos.popitem(last=False)
+                self._free_bytes += len(evicted)

@@ -14,7 +14,7 @@ import numpy as np
 
 from models.errors import WeightsError
 from models.pickles import Unpickler
-from models.tensors import Array, Shape
+from models.tensors import MAX_BYTES, MAX_TENSORS, Array, Shape
 
 FORMAT = "joblib's format for a list of arrays"
 ELEMENT = np.dtype("<f4")
@@ -23,12 +23,10 @@ ELEMENT = np.dtype("<f4")
 def read(data: bytes) -> list[Array]:
     """Return the float32 arrays of a list that `joblib.dump(..., compress="lz4")` wrote, in their order.
 
-    Raises WeightsError for another format, a file cut short, and a pickle that contains anything except arrays.
+    Raises WeightsError for another format, a file cut short, a pickle that contains anything except arrays, and more
+    than MAX_BYTES or MAX_TENSORS. At most MAX_BYTES are unpacked.
     """
-    try:
-        stream = io.BytesIO(lz4.frame.decompress(data))
-    except RuntimeError as error:
-        raise WeightsError(f"The weights are not an LZ4 file, or the file is damaged ({error}).") from error
+    stream = io.BytesIO(_unpacked(data))
 
     class Wrapper:
         """Read the array from the position of the unpickler: a frame of the pickle ends with each wrapper."""
@@ -45,7 +43,22 @@ def read(data: bytes) -> list[Array]:
     arrays = [getattr(wrapper, "array", None) for wrapper in wrappers] if isinstance(wrappers, list) else [None]
     if not all(isinstance(array, np.ndarray) for array in arrays):
         raise WeightsError("The weights contain something other than a list of arrays.")
+    if len(arrays) > MAX_TENSORS:
+        raise WeightsError(f"The weights have {len(arrays)} tensors; {MAX_TENSORS} are allowed.")
     return arrays
+
+
+def _unpacked(data: bytes) -> bytes:
+    decompressor = lz4.frame.LZ4FrameDecompressor()
+    try:
+        unpacked: bytes = decompressor.decompress(data, max_length=MAX_BYTES + 1)
+    except (RuntimeError, EOFError) as error:
+        raise WeightsError(f"The weights are not an LZ4 file, or the file is damaged ({error}).") from error
+    if len(unpacked) > MAX_BYTES:
+        raise WeightsError(f"The weights are larger than {MAX_BYTES:,} bytes.")
+    if not decompressor.eof:
+        raise WeightsError("The weights are not an LZ4 file, or the file is cut short.")
+    return unpacked
 
 
 class _Dtype:

@@ -4,11 +4,13 @@ An exporter that folds BatchNorm into the convolutions replaces the names of the
 names of the nodes still identify each convolution in the network, so tensors are named after their nodes.
 """
 
+from math import prod
+
 import onnx
 from onnx import numpy_helper
 
 from models.errors import WeightsError
-from models.tensors import Array
+from models.tensors import MAX_BYTES, MAX_TENSORS, Array
 
 
 def read(data: bytes) -> dict[str, Array]:
@@ -17,8 +19,10 @@ def read(data: bytes) -> dict[str, Array]:
     `<node>` is the name of the node without its last part, "/Conv". Kernels are (out, in / groups, height, width) and
     biases (out,), all float32. Convolutions that share both tensors are returned once, under the name of the first.
     Raises WeightsError if `data` is not an ONNX file, if a convolution has no name of its own or lacks a tensor, or if
-    a tensor belongs to no convolution.
+    a tensor belongs to no convolution. MAX_BYTES and MAX_TENSORS are checked before a tensor is built.
     """
+    if len(data) > MAX_BYTES:
+        raise WeightsError(f"The ONNX file is larger than {MAX_BYTES:,} bytes.")
     try:
         return _tensors(onnx.load_model_from_string(data).graph)
     except WeightsError:
@@ -28,6 +32,8 @@ def read(data: bytes) -> dict[str, Array]:
 
 
 def _tensors(graph: onnx.GraphProto) -> dict[str, Array]:
+    if len(graph.initializer) > MAX_TENSORS:
+        raise WeightsError(f"The ONNX file has {len(graph.initializer)} tensors; {MAX_TENSORS} are allowed.")
     initializers = {initializer.name: initializer for initializer in graph.initializer}
     tensors = {}
     pairs = _pairs(graph)
@@ -57,4 +63,6 @@ def _pairs(graph: onnx.GraphProto) -> dict[tuple[str, str], str]:
 def _array(initializer: onnx.TensorProto) -> Array:
     if initializer.data_type != onnx.TensorProto.FLOAT or initializer.data_location == onnx.TensorProto.EXTERNAL:
         raise WeightsError(f"The ONNX file's tensor {initializer.name!r} is not float32, or is in a file of its own.")
+    if prod(initializer.dims) * 4 > MAX_BYTES:
+        raise WeightsError(f"The ONNX file's tensor {initializer.name!r} is larger than {MAX_BYTES:,} bytes.")
     return numpy_helper.to_array(initializer)

@@ -7,6 +7,9 @@ import numpy.typing as npt
 
 from models.errors import WeightsError
 
+# RetinaFace has 112 tensors and 1.7 MB, the largest network of MTCNN 16 and 1.6 MB.
+MAX_BYTES, MAX_TENSORS = 2**24, 500
+
 Array = npt.NDArray[np.generic]
 Shape = tuple[int, ...]
 

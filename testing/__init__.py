@@ -9,5 +9,5 @@ server_process.py, urls.py, browser.py, page.py  the local server, function URLs
 *_numpy.py, *_torch.py           independent implementations of the detectors' networks
 opened.py, dockerfiles.py        files that a process opens; Dockerfiles and locks as data
 needs.py, paths.py               tools that a machine may lack; folders
-fuzz.py                          `make fuzz`
+fuzz                             `make fuzz`: mutated photos
 """

@@ -28,9 +28,9 @@ class Page:
         [found] = self.all(selector)
         return found
 
-    def until(self, condition):
+    def until(self, condition, seconds=WAIT_S):
         """Wait until `condition` returns a true value, and return it. The page may be rerun in the meantime."""
-        end = time.monotonic() + WAIT_S
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
             try:
                 if value := condition():

@@ -22,7 +22,7 @@ class Server:
 
     def rss_mib(self) -> float:
         """Return the RSS of the server and its workers; memory that they share counts once for each."""
-        return sum(map(_rss_mib, [self.process.pid, *worker_pids(self.process.pid)]))
+        return sum(process_memory_mib(self.process.pid).values())
 
     def cpu_s(self) -> float:
         """Return the CPU seconds of the server and its workers since their start."""
@@ -47,6 +47,11 @@ def running_server(*arguments: str, **environ: str) -> Iterator[Server]:
             process.terminate()
             process.wait(STOP_S)
             reader.join()
+
+
+def process_memory_mib(pid: int) -> dict[int, float]:
+    """Return the RSS of a server and of each of its workers, by their ids."""
+    return {each: _rss_mib(each) for each in [pid, *worker_pids(pid)]}
 
 
 def worker_pids(pid: int) -> list[int]:

@@ -9,7 +9,7 @@ from googly_eyes.photo.photo import decode_photo, read_source
 from googly_eyes.photo.views import small_copy
 from googly_eyes.settings import own_settings
 
-JPEG_QUALITY = 90
+JPEG_QUALITY = 80
 
 
 @dataclass(frozen=True, slots=True)

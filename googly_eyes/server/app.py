@@ -14,17 +14,22 @@ from googly_eyes.detection.detector import Detector
 from googly_eyes.detection.registry import load_detector
 from googly_eyes.errors import GooglyError
 from googly_eyes.server.origin import OWN_PAGES, ForbiddenHostError, ForbiddenOriginError, OriginPolicy
+from googly_eyes.server.page_files import NO_PAGE, PageFile, page_response
 from googly_eyes.server.worker_pool import WorkerLostError
 from googly_eyes.server.worker_queue import QueueFullError, WorkerQueue
 from googly_eyes.settings import Settings
 
 
 def create_app(
-    answer: Callable[[HttpRequest], HttpResponse], queue: WorkerQueue, origins: OriginPolicy = OWN_PAGES
+    answer: Callable[[HttpRequest], HttpResponse],
+    queue: WorkerQueue,
+    origins: OriginPolicy = OWN_PAGES,
+    page_files: Mapping[str, PageFile] = NO_PAGE,
 ) -> Flask:
-    """Return the WSGI application: `answer` runs in a worker for POST requests, and in this process for others.
+    """Return the WSGI application: the page for browsers, and the API.
 
-    Requests that `origins` forbids get status 403 before their body is copied.
+    `answer` runs in a worker for POST requests, and in this process for others. Requests that `origins` forbids get
+    status 403 before their body is copied.
     """
     app = _App(__name__, static_folder=None)
 
@@ -45,6 +50,9 @@ def create_app(
         preflight = origins.preflight(request.method, headers)
         if preflight is not None:
             return preflight
+        page = page_response(request, page_files)
+        if page is not None:
+            return page
         if request.method != "POST":
             return answer(_http_request(request_id, headers))
         with queue.place():

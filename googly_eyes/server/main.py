@@ -22,6 +22,7 @@ from googly_eyes.memory import return_large_blocks
 from googly_eyes.server.app import answer_with_model, create_app, detector_of_process
 from googly_eyes.server.http import HttpServer
 from googly_eyes.server.origin import OriginPolicy, names_of_this_machine
+from googly_eyes.server.page_files import load_page
 from googly_eyes.server.worker_pool import WorkerPool
 from googly_eyes.server.worker_queue import WorkerQueue
 from googly_eyes.settings import Settings, allowed_origins, count_processors, load_settings
@@ -53,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited by the workers, until they set it themselves
     pool = WorkerPool(arguments.workers, partial(detector_of_process, settings))
     with listener, WorkerQueue(pool, places) as queue:
-        app = create_app(partial(answer_with_model, settings=settings), queue, origins)
+        app = create_app(partial(answer_with_model, settings=settings), queue, origins, load_page(settings.max_bytes))
         server = HttpServer(
             app, listener, threads=places + SPARE_THREADS, max_photo=settings.max_bytes, origins=origins
         )

@@ -22,6 +22,7 @@ from testing.server_process import running_server
 
 pytestmark = pytest.mark.browser
 SCREENSHOT_SEED = 9
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 
 
 @pytest.fixture(scope="module")
@@ -86,16 +87,19 @@ def test_the_download_is_the_apis_answer_for_the_options_on_the_page(page, serve
     assert not others
 
 
-def test_the_home_and_end_keys_move_the_slider(page, friends):
+def test_the_comparison_opens_with_all_eyes_and_keys_move_its_line(page, friends):
     page.upload(friends)
     page.until(lambda: page.shown("after"))
     line = page.shadow("input")
     width = page.shadow(".pair").size["width"]
-    middle = page.shadow(".line").rect["x"]
-    line.send_keys(Keys.HOME)
-    assert middle - page.shadow(".line").rect["x"] == pytest.approx(width / 2, abs=3)
+    start = page.shadow(".pair").rect["x"]
+    assert page.shadow(".line").rect["x"] - start == pytest.approx(0, abs=3)
+    assert not page.shadow(".left").is_displayed()
     line.send_keys(Keys.END)
-    assert page.shadow(".line").rect["x"] - middle == pytest.approx(width / 2, abs=3)
+    assert page.shadow(".line").rect["x"] - start == pytest.approx(width, abs=3)
+    assert page.shadow(".left").is_displayed()
+    line.send_keys(Keys.HOME)
+    assert page.shadow(".line").rect["x"] - start == pytest.approx(0, abs=3)
 
 
 def test_the_camera_tab_starts_the_camera_and_its_photo_is_done(page):
@@ -156,9 +160,44 @@ def test_no_part_of_a_photo_is_written_to_disk(page, running, tmp_path):
     assert not [name for name in outside if "(deleted)" in name or name.startswith(tempfile.gettempdir())]
 
 
+def findings(page):
+    """Return the serious and critical findings of axe-core: rule, and the elements."""
+    page.driver.execute_script(AXE.read_text())
+    run = "const done = arguments[0]; axe.run().then((found) => done(found.violations))"
+    return [
+        (found["id"], [node["target"] for node in found["nodes"]])
+        for found in page.driver.execute_async_script(run)
+        if found["impact"] in {"serious", "critical"}
+    ]
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="not proven: axe-core is not installed (npm ci)")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_screen_has_a_serious_obstacle(page, tmp_path, scheme):
+    features = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", features)
+    page.driver.refresh()
+    page.until(lambda: "Try the sample" in page.text())
+    page.settled()
+    assert not findings(page)
+    page.click("Try the sample")
+    page.until(lambda: page.shown("after"))
+    page.click("Highlight faces")
+    page.until(lambda: page.shown("over"))
+    page.settled()
+    time.sleep(1)  # until animations have ended
+    assert not findings(page)
+    (tmp_path / "notes.jpg").write_bytes(b"hello")
+    page.upload(tmp_path / "notes.jpg")
+    page.until(lambda: "This is text, not a photo" in page.text())
+    page.settled()
+    time.sleep(1)
+    assert not findings(page)
+
+
 def test_the_screenshot_shows_the_whole_page_and_is_small(page, friends, tmp_path):
     target = Path(os.environ.get("SCREENSHOT", tmp_path / "page.png"))
-    size = {"width": 1240, "height": 946}
+    size = {"width": 1240, "height": 1000}
     page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {**size, "deviceScaleFactor": 1, "mobile": False})
     page.upload(friends)
     first = page.until(lambda: page.shown("after"))

@@ -3,15 +3,18 @@
 import base64
 import io
 import json
+import zipfile
 
 import pytest
 import requests
 import streamlit as st
 from PIL import Image
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.testing.v1 import AppTest
 
 from dashboard import controls
 from dashboard.face_overlay import face_overlay
+from dashboard.memory import NO_ROOM
 from dashboard.page import CAMERA_TAB
 from googly_eyes.api.response import to_json
 from googly_eyes.client import transport
@@ -114,12 +117,12 @@ def test_the_result_is_the_services_answer_for_the_options_on_the_page(page, ser
     opened.slider(key="pupil_size_range").set_value((0.2, 0.3))
     opened.number_input(key="seed").set_value(11)
     upload(opened, ("friends.jpg", PEOPLE))
-    [result] = opened.session_state["results"]._outcomes.values()
+    [googly_photo] = opened.session_state["results"]._photos.values()
     query = "seed=11&eye_size=0.8&pupil_size_range=0.2-0.3"
     expected = requests.post(f"{server}/?{query}", PEOPLE, headers={"Content-Type": JPEG}, timeout=60)
-    assert result.photo == expected.content
+    assert googly_photo == expected.content
     assert (
-        result.photo != requests.post(f"{server}/?seed=11", PEOPLE, headers={"Content-Type": JPEG}, timeout=60).content
+        googly_photo != requests.post(f"{server}/?seed=11", PEOPLE, headers={"Content-Type": JPEG}, timeout=60).content
     )
 
 
@@ -257,8 +260,8 @@ def test_a_bad_photo_is_not_sent_again_on_a_rerun(page):
 def test_markdown_in_a_file_name_is_escaped(page, name):
     with scripted(DONE) as service:
         opened = upload(page(service.url), (name, PHOTO))
-    assert unescaped(texts(opened)[0]) == f"**{name}**"
-    assert not [mark for mark in ("[x](", ":red[") if mark in texts(opened)[0]]
+    assert unescaped(texts(opened)[1]) == f"**{name}**"
+    assert not [mark for mark in ("[x](", ":red[") if mark in texts(opened)[1]]
 
 
 def test_an_unreachable_local_server_shows_how_to_start_it(page, monkeypatch):
@@ -357,14 +360,54 @@ def test_a_format_that_browsers_cannot_show_has_an_upright_jpeg_preview(page):
 @pytest.mark.process
 def test_the_download_has_the_format_and_name_of_the_photo(page, server, monkeypatch):
     downloads = []
-    monkeypatch.setattr(st, "download_button", lambda *arguments, **_: downloads.append(arguments))
+    monkeypatch.setattr(DeltaGenerator, "download_button", lambda _, *arguments, **__: downloads.append(arguments))
     data = io.BytesIO()
     group(400, 240)[0].save(data, "TIFF")
     upload(page(server), ("my party.2024.TIFF", data.getvalue()))
-    [(_, tiff, name, media_type)] = downloads
+    [(_, make, name, media_type)] = downloads
     assert (name, media_type) == ("my party.2024.googly.TIFF", "image/tiff")
-    with Image.open(io.BytesIO(tiff)) as image:
+    with Image.open(io.BytesIO(make())) as image:
         assert (image.format, image.size) == ("TIFF", (400, 240))
+
+
+@pytest.mark.process
+def test_all_photos_are_downloaded_as_a_zip_with_a_name_for_each(page, server, monkeypatch):
+    downloads = {}
+    monkeypatch.setattr(
+        DeltaGenerator, "download_button", lambda _, __, make, *___, key, **____: downloads.__setitem__(key, make)
+    )
+    opened = page(server)
+    upload(opened, ("a.jpg", PEOPLE))
+    assert "download all" not in downloads
+    upload(opened, ("a.jpg", PEOPLE), ("a.jpg", PHOTO), ("notes.jpg", b"hello"), ("b.jpg", PHOTO))
+    with zipfile.ZipFile(io.BytesIO(downloads.pop("download all")())) as archive:
+        assert archive.namelist() == ["a.googly.jpg", "a.googly 2.jpg", "b.googly.jpg"]
+        contents = [archive.read(name) for name in archive.namelist()]
+    assert contents == [make() for make in downloads.values()]
+    assert contents[0] != contents[1] == contents[2]
+
+
+@pytest.mark.process
+def test_the_first_screen_has_a_sentence_and_a_sample(page, server):
+    opened = page(server)
+    assert "Put googly eyes on every face in your photos." in texts(opened)
+    assert not comparisons(opened)
+    opened.button[0].click()
+    assert opened.button[0].label == "Try the sample"
+    assert len(comparisons(run(opened))) == 1
+    assert "6 faces" in texts(opened)
+    assert len(comparisons(upload(opened, ("a.jpg", PHOTO)))) == 1
+    assert "6 faces" not in texts(opened)
+
+
+def test_an_upload_without_room_is_reported_and_the_others_are_done(page):
+    with scripted(DONE) as service:
+        opened = page(service.url)
+        opened.file_uploader[0].set_value([("a.jpg", PHOTO, JPEG), ("large.jpg", b"", NO_ROOM)])
+        run(opened)
+    [error] = errors(opened)
+    assert "160 MB together" in error
+    assert len(comparisons(opened)) == 1
 
 
 def test_the_camera_widget_exists_only_in_its_tab_and_its_photo_is_done(page):
@@ -376,7 +419,7 @@ def test_the_camera_widget_exists_only_in_its_tab_and_its_photo_is_done(page):
         opened.camera_input[0].set_value(("anything.jpg", PHOTO, JPEG))
         run(opened)
     assert len(comparisons(opened)) == 1
-    assert unescaped(texts(opened)[0]) == "**camera.jpg**"
+    assert unescaped(texts(opened)[1]) == "**camera.jpg**"
 
 
 def test_a_signed_photo_is_done(page):

@@ -29,7 +29,7 @@ from googly_eyes.detection.registry import load_detector
 from googly_eyes.options import Options
 from googly_eyes.pipeline import googlify
 from googly_eyes.settings import load_settings
-settings = load_settings({"GOOGLY_THREADS": "1"})
+settings = load_settings({"GOOGLY_THREADS": "1", "GOOGLY_DETECTOR": sys.argv[4]})
 detector = load_detector(settings)
 first, photo, growth = (open(sys.argv[1], "rb").read(), open(sys.argv[2], "rb").read(), int(sys.argv[3]))
 googlify(first, Options(seed=1), detector, settings)
@@ -104,13 +104,14 @@ def test_the_number_and_the_size_of_the_passes_are_limited_for_every_shape(size,
 
 
 @pytest.mark.process
+@pytest.mark.parametrize("name", ["retinaface", "mtcnn"])
 @pytest.mark.parametrize("size", [(1_048_592, 1), (16_000_000, 1), (1, 4_000_000), (8000, 8000)])
-def test_a_photo_of_any_shape_is_processed_within_the_stated_memory(detector, tmp_path, size):
+def test_a_photo_of_any_shape_is_processed_within_the_stated_memory(detector, tmp_path, size, name):
     (tmp_path / "first.jpg").write_bytes(as_jpeg(group(600, 350)[0]))
     (tmp_path / "photo.png").write_bytes(_plain_png(*size))
     growth = GROWTH_BYTES + GROWTH_PER_PIXEL * size[0] * size[1]
-    names = [str(tmp_path / name) for name in ("first.jpg", "photo.png")]
-    process = subprocess.run([sys.executable, "-c", RUN, *names, str(growth)], capture_output=True, check=False)
+    files = [str(tmp_path / file) for file in ("first.jpg", "photo.png")]
+    process = subprocess.run([sys.executable, "-c", RUN, *files, str(growth), name], capture_output=True, check=False)
     assert process.returncode == 0, process.stderr.decode()
 
 

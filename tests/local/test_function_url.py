@@ -112,6 +112,17 @@ def test_a_json_request_gets_a_json_response(url, keys):
     assert len(answer["faces"]) == 6
 
 
+def test_the_log_of_a_request_without_signature_has_no_terminal_sequences(echo, capfd):
+    with socket.create_connection(("127.0.0.1", int(echo.rpartition(":")[2])), 10) as sent:
+        sent.sendall(b"GET /\x1b]0;title\x07\x1b[2J HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        while sent.recv(65536):
+            pass
+    log = capfd.readouterr().err
+    assert "403" in log
+    assert "title" in log
+    assert not set(log) & {"\x1b", "\x07"}
+
+
 @pytest.mark.parametrize(
     "address", ["/a%20b", "/ü", "/a/b/../c", "/", "/?b=2&a=1", "/?flag=", "/?x=a%2Cb", "/?x=%C3%BC"]
 )

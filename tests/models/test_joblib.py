@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import tracemalloc
 from contextlib import suppress
 
 import lz4.frame
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from models import joblib
 from models.errors import WeightsError
+from models.tensors import MAX_BYTES, MAX_TENSORS
 
 SOME = [np.arange(6, dtype="<f4").reshape(1, 2, 3), np.array(2.5, "<f4"), np.zeros((0, 4), "<f4"), np.ones(5, "<f4")]
 
@@ -147,6 +149,23 @@ def test_a_file_cut_short_or_damaged_is_rejected_or_read_and_never_crashes(data)
     damaged[end] ^= data.draw(st.integers(1, 255))
     with suppress(WeightsError):
         joblib.read(lz4.frame.compress(bytes(damaged)))
+
+
+def test_more_tensors_than_a_network_has_are_rejected():
+    one = np.zeros(1, "<f4")
+    assert len(joblib.read(written(*[one] * MAX_TENSORS))) == MAX_TENSORS
+    with pytest.raises(WeightsError, match=f"{MAX_TENSORS} are allowed"):
+        joblib.read(written(*[one] * (MAX_TENSORS + 1)))
+
+
+def test_a_file_that_unpacks_to_gigabytes_is_rejected_before_it_is_unpacked():
+    packer = lz4.frame.LZ4FrameCompressor()
+    bomb = packer.begin() + b"".join(packer.compress(bytes(2**24)) for _ in range(16)) + packer.flush()
+    tracemalloc.start()
+    with pytest.raises(WeightsError, match="larger than"):
+        joblib.read(bomb)
+    assert tracemalloc.get_traced_memory()[1] < 3 * MAX_BYTES
+    tracemalloc.stop()
 
 
 def test_data_other_than_an_lz4_file_is_rejected():

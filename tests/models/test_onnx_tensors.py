@@ -11,6 +11,7 @@ from onnx import helper, numpy_helper
 
 from models import onnx_tensors
 from models.errors import WeightsError
+from models.tensors import MAX_BYTES, MAX_TENSORS
 
 KERNEL = np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2)
 BIAS = np.array([0.5, -1.5], np.float32)
@@ -91,6 +92,25 @@ def test_a_tensor_with_too_few_values_is_rejected():
     model.graph.initializer[0].raw_data = KERNEL.tobytes()[:-4]
     with pytest.raises(WeightsError, match="the file is damaged"):
         onnx_tensors.read(model.SerializeToString())
+
+
+def test_more_tensors_than_a_network_has_are_rejected():
+    many = {f"{number} of many": BIAS for number in range(MAX_TENSORS)}
+    with pytest.raises(WeightsError, match=f"{MAX_TENSORS} are allowed"):
+        onnx_tensors.read(file(conv("1", "2"), **many))
+
+
+def test_a_tensor_that_claims_gigabytes_is_rejected_by_name_before_it_is_built():
+    tensor = numpy_helper.from_array(KERNEL, "1")
+    tensor.dims[0] = 2**30
+    graph = helper.make_graph([conv("1", "2")], "a test", [], [], [tensor, numpy_helper.from_array(BIAS, "2")])
+    with pytest.raises(WeightsError, match="'1' is larger than"):
+        onnx_tensors.read(helper.make_model(graph).SerializeToString())
+
+
+def test_a_large_file_is_rejected_unread():
+    with pytest.raises(WeightsError, match="larger than"):
+        onnx_tensors.read(bytes(MAX_BYTES + 1))
 
 
 def test_data_other_than_an_onnx_file_is_rejected():

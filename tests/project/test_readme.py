@@ -74,8 +74,8 @@ def test_the_picture_is_equal_to_a_new_one(retinaface):
 
 def test_the_pictures_are_small():
     pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", README)
-    assert pictures == ["docs/before-after.jpg", "docs/dashboard.png"]
-    assert all((ROOT / picture).stat().st_size < 400_000 for picture in pictures)
+    assert pictures == ["docs/before-after.jpg", "docs/page.png"]
+    assert all((ROOT / picture).stat().st_size < 150_000 for picture in pictures)
 
 
 def test_every_curl_line_is_tested():

@@ -13,24 +13,12 @@ from werkzeug.test import create_environ
 from googly_eyes.api.response import HttpResponse, json_response
 from googly_eyes.server.app import create_app
 from googly_eyes.server.worker_queue import WorkerQueue
+from testing.threads import Threads
 from testing.wait import wait_until
 
 
-class ThreadPool:
-    """A pool of threads in place of processes."""
-
-    def __init__(self, count):
-        self._executor = ThreadPoolExecutor(count)
-
-    def run(self, job):
-        return self._executor.submit(job).result()
-
-    def close(self):
-        self._executor.shutdown()
-
-
 def thread_queue(workers, *, waiting):
-    return WorkerQueue(ThreadPool(workers), workers + waiting)
+    return WorkerQueue(Threads(workers), workers + waiting)
 
 
 class Gate:

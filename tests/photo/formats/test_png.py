@@ -32,7 +32,7 @@ def after_header(data, *chunks):
 def test_a_transparent_grey_of_1_to_4_bits_stays_transparent(depth, scale):
     low, high = 0, 2**depth - 1
     packed = [bytes([(first << 8 - depth) | (second << 8 - 2 * depth)]) for first, second in ((low, high), (high, low))]
-    data = png(depth, 0, packed, chunk(b"tRNS", struct.pack(">H", high)))
+    data = png(depth, 0, packed, chunk(b"tRNS", struct.pack(">H", high | 2**depth)))  # the lowest bits count
     image = opened(rewritten(data))
     assert image.mode == "LA"
     assert [image.getpixel(at) for at in ((0, 0), (1, 0))] == [(0, 255), (high * scale, 0)]
@@ -177,6 +177,32 @@ def test_transparency_does_not_count_after_the_pixels_or_before_the_palette():
     late = grey[:-12] + chunk(b"tRNS", b"\0\x80") + grey[-12:]
     early = after_header(saved(picture("P"), "PNG"), chunk(b"tRNS", bytes(16)))
     assert (opened(rewritten(late)).mode, opened(rewritten(early)).mode) == ("L", "RGB")
+    at = early.index(b"IDAT") - 4
+    assert opened(rewritten(early[:at] + chunk(b"tRNS", bytes(16)) + early[at:])).mode == "RGBA"
+
+
+def test_the_first_of_two_transparent_colours_counts():
+    image = Image.new("L", (2, 1), 5)
+    image.putpixel((1, 0), 7)
+    data = after_header(saved(image, "PNG"), chunk(b"tRNS", b"\0\5"), chunk(b"tRNS", b"\0\7"))
+    assert [opened(rewritten(data)).getpixel((x, 0))[1] for x in (0, 1)] == [0, 255]
+
+
+@pytest.mark.parametrize("kind", [b"IHDR", b"PLTE"])
+def test_a_png_with_a_second_header_or_palette_is_damaged(kind):
+    grey, palette = saved(picture("L"), "PNG"), saved(picture("P"), "PNG")
+    first = palette[:33] if kind == b"IHDR" else palette[: palette.index(b"IDAT") - 4]
+    rest = grey[8:] if kind == b"IHDR" else palette[33:]
+    with pytest.raises(DamagedPhotoError):
+        photo_from(first + rest)
+
+
+@pytest.mark.parametrize(("mode", "length"), [("L", 1), ("L", 5), ("RGB", 2), ("RGB", 7), ("P", 257), ("RGBA", 6)])
+def test_transparency_of_a_wrong_length_does_not_count(mode, length):
+    data = saved(picture(mode), "PNG")
+    at = data.index(b"IDAT") - 4
+    result = opened(rewritten(data[:at] + chunk(b"tRNS", bytes(length)) + data[at:]))
+    assert result.mode == {"P": "RGB"}.get(mode, mode)
 
 
 def damaged_text(data):

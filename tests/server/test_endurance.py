@@ -1,0 +1,82 @@
+"""Sixteen clients send mixed photos for five rounds of 30 s or more: no wrong byte, and no memory that grows."""
+
+import http.client
+import os
+import threading
+import time
+from contextlib import closing
+from itertools import count
+from statistics import median
+
+import pytest
+
+from googly_eyes.options import Options
+from googly_eyes.pipeline import googlify
+from googly_eyes.settings import load_settings
+from testing.heics import drawn
+from testing.people import as_jpeg, group
+from testing.photo_files import saved
+from testing.server_process import process_memory_mib, running_server
+
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+CLIENTS, ROUNDS = 16, 5
+ROUND_S = float(os.environ.get("ROUND_S", "30"))
+ROUND_ANSWERS = 400  # at least, on a machine with other work; the memory of a worker is settled after 200 photos
+SEED = 5
+
+
+def mixed_photos():
+    """Return photos of every format and of several sizes, a damaged one and a text."""
+    small, large = group(400, 240)[0], group(1600, 960)[0]
+    photos = [saved(small, name) for name in ("PNG", "WEBP", "BMP", "TIFF", "AVIF")]
+    photos += [saved(small.convert("P"), "GIF"), drawn("people.heic")]
+    photos += [as_jpeg(small), as_jpeg(large), as_jpeg(large)[:5000], b"no photo"]
+    return photos
+
+
+@pytest.fixture(scope="module")
+def expected(detector):
+    """Return photos with status and body of their answers; of errors, only the status."""
+    settings = load_settings({"GOOGLY_THREADS": "1"})
+    photos = mixed_photos()
+    answers = [(200, googlify(photo, Options(seed=SEED), detector, settings).photo) for photo in photos[:-2]]
+    return list(zip(photos, [*answers, (400, None), (415, None)], strict=True))
+
+
+def send_until(goal, port, expected, first, answers):
+    """Send the photos in turn over one connection until a time and a number of answers, the `goal`.
+
+    Add True to `answers` for a right answer, else what it was.
+    """
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+        for turn in count(first):
+            if time.monotonic() > goal[0] and len(answers) >= goal[1]:
+                return
+            photo, (status, body) = expected[turn % len(expected)]
+            connection.request("POST", f"/?seed={SEED}", photo, {"Content-Type": "application/octet-stream"})
+            response = connection.getresponse()
+            received = response.read()
+            is_right = response.status == status and body in {None, received}
+            answers.append(is_right or (turn % len(expected), response.status, received[:100]))
+
+
+def test_mixed_photos_get_the_right_bytes_and_the_memory_of_no_process_grows(expected):
+    answers, memory = [], []
+    with running_server() as server:
+        for _ in range(ROUNDS):
+            goal = time.monotonic() + ROUND_S, len(answers) + ROUND_ANSWERS
+            arguments = [(goal, server.port, expected, first, answers) for first in range(CLIENTS)]
+            threads = [threading.Thread(target=send_until, args=each) for each in arguments]
+            for thread in threads:
+                thread.start()
+            samples = []
+            while any(thread.is_alive() for thread in threads):
+                samples.append(process_memory_mib(server.process.pid))
+                time.sleep(0.25)
+            memory.append({pid: median(sample[pid] for sample in samples) for pid in samples[-1]})
+    print(f"{len(answers)} answers; MiB of each process in each round: {memory}")
+    assert len(answers) > CLIENTS * ROUNDS
+    assert [answer for answer in answers if answer is not True] == []
+    # A worker reaches its largest size only after 700 photos of all formats.
+    for pid, settled in memory[-2].items():
+        assert memory[-1][pid] <= 1.05 * settled
