@@ -17,6 +17,7 @@ from PIL import Image
 from googly_eyes.errors import BadRequestError, TooLargeError
 from googly_eyes.photo import pixels
 from googly_eyes.photo.coefficients import Coefficients
+from googly_eyes.photo.eye_colours import eye_colours
 from googly_eyes.photo.jpeg_editor import JpegEditor
 from googly_eyes.photo.orientation import swaps_sides
 from googly_eyes.photo.registry import identify
@@ -99,7 +100,7 @@ class DecodedPhoto(Photo):
         return area
 
     def mix(self, area: Area, grey: Floats, coverage: Floats) -> None:
-        pixels.mix(self.image, area, grey, coverage)
+        pixels.mix(self.image, area, grey, coverage, eye_colours(self.source.profile, self.image.mode))
 
     def encode(self) -> Encoded:
         return Encoded(self.source.write(self.image), self.source.fidelity, self.source.dropped)
@@ -117,7 +118,8 @@ class CoefficientPhoto(Photo):
         return self.image.align(area)
 
     def mix(self, area: Area, grey: Floats, coverage: Floats) -> None:
-        self.image.mix(area, grey, coverage)
+        mode = "L" if self.image.colours == "L" else "RGB"
+        self.image.mix(area, grey, coverage, eye_colours(self.source.profile, mode))
         self._painted.append((area, grey, coverage))
 
     def encode(self) -> Encoded:

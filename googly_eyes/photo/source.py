@@ -19,9 +19,10 @@ from googly_eyes.types import Fidelity
 class Source:
     """A photo file. `encode` makes a file like it from an image; `fidelity` is the effect of that.
 
-    `orientation` is EXIF's, 1 to 8. `dropped` names content other than metadata that is not in the result. `jpeg` is
-    for editing a JPEG without decoding it. `to_sensor_order` restores a decoded image that Pillow has turned upright.
-    `coded_size` is the size in which the picture is decoded, if a part of it is cut away afterwards.
+    `orientation` is EXIF's, 1 to 8. `profile` is the colour profile in force. `dropped` names content other than
+    metadata that is not in the result. `jpeg` is for editing a JPEG without decoding it. `to_sensor_order` restores a
+    decoded image that Pillow has turned upright. `coded_size` is the size in which the picture is decoded, if a part
+    of it is cut away afterwards.
     """
 
     format: Format
@@ -29,6 +30,7 @@ class Source:
     orientation: int
     encode: Callable[[Image.Image], bytes]
     fidelity: Fidelity
+    profile: bytes | None = None
     dropped: tuple[str, ...] = ()
     jpeg: JpegFile | None = None
     to_sensor_order: Callable[[Image.Image], Image.Image] | None = None

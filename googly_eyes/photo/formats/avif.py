@@ -39,7 +39,7 @@ def open_source(data: bytes) -> Source:
         "exif": orientation_exif(orientation),
     }
     encode = partial(save, name=FORMAT.name, **options)
-    return Source(FORMAT, file, orientation, encode, "re-encoded", dropped=items.dropped())
+    return Source(FORMAT, file, orientation, encode, "re-encoded", profile=profile, dropped=items.dropped())
 
 
 def _check_colours(items: Items) -> None:

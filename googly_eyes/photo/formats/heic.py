@@ -46,7 +46,16 @@ def open_source(data: bytes) -> Source:
         "icc_profile": profile,
     }
     encode = partial(save, name=FORMAT.result.name, **options)
-    return Source(FORMAT, file, 1, encode, "re-encoded", dropped=items.dropped(), coded_size=items.coded_size())
+    return Source(
+        FORMAT,
+        file,
+        1,
+        encode,
+        "re-encoded",
+        profile=profile,
+        dropped=items.dropped(),
+        coded_size=items.coded_size(),
+    )
 
 
 def _check_colours(items: Items) -> None:

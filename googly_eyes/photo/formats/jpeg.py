@@ -96,6 +96,7 @@ def open_source(data: bytes) -> Source:
         orientation,
         partial(_encode, options=options, density=density),
         fidelity,
+        profile=profile,
         dropped=_appended_content(data[scans.end :]) if has_end else (DAMAGED_PARTS,),
         jpeg=JpegFile(
             edited, header, scans, partial(_add_metadata, segments=_metadata(exif, profile), density=density)

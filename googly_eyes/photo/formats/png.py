@@ -3,7 +3,7 @@
 import io
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -59,10 +59,22 @@ def open_source(data: bytes) -> Source:
     file = PngImagePlugin.PngImageFile(io.BytesIO(SIGNATURE + decoded + END_CHUNK))
     if colour == GREY and 1 < depth < 8 and "transparency" in file.info:
         file.info["transparency"] *= 255 // (2**depth - 1)  # Pillow scales the pixels to 8 bits, but not this
-    kept = b"".join(_kept(chunks))
+    first = {chunk.kind: chunk for chunk in reversed(chunks)}
+    kept = [bytes(first[kind].whole) for kind, size in KEPT_CHUNKS.items() if _has_size(first.get(kind), size)]
+    profile = _profile(first[PROFILE_CHUNK].data) if PROFILE_CHUNK in first else None
+    if profile:
+        kept.append(_profile_chunk(profile))
     orientation = read_orientation(next((chunk.data for chunk in chunks if chunk.kind == b"eXIf"), None))
-    encode = partial(_encode, orientation=orientation, kept=kept)
-    return Source(FORMAT, file, orientation, encode, "exact", dropped=(DAMAGED_PARTS,) if is_damaged else ())
+    encode = partial(_encode, orientation=orientation, kept=b"".join(kept))
+    return Source(
+        FORMAT,
+        file,
+        orientation,
+        encode,
+        "exact",
+        profile=None if _has_size(first.get(b"cICP"), KEPT_CHUNKS[b"cICP"]) else profile,  # cICP comes first (4.3)
+        dropped=(DAMAGED_PARTS,) if is_damaged else (),
+    )
 
 
 def _read_chunks(data: bytes) -> tuple[list[Chunk], bool]:
@@ -98,15 +110,14 @@ def _is_in_place(chunk: Chunk, before: Sequence[Chunk]) -> bool:
     return chunk.kind not in BEFORE_PIXELS or b"IDAT" not in kinds
 
 
-def _kept(chunks: list[Chunk]) -> Iterator[bytes]:
-    """Yield the first chunk of each kept kind if its length is right, and the profile compressed anew without name."""
-    first = {chunk.kind: chunk for chunk in reversed(chunks)}
-    for kind, length in KEPT_CHUNKS.items():
-        if kind in first and len(first[kind].data) == length:
-            yield bytes(first[kind].whole)
-    if PROFILE_CHUNK in first and (profile := _profile(first[PROFILE_CHUNK].data)):
-        body = PROFILE_CHUNK + PROFILE_NAME + b"\0\0" + zlib.compress(profile)
-        yield (len(body) - 4).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
+def _has_size(chunk: Chunk | None, size: int) -> bool:
+    return chunk is not None and len(chunk.data) == size
+
+
+def _profile_chunk(profile: bytes) -> bytes:
+    """Return an iCCP chunk with the profile compressed anew, under a fixed name."""
+    body = PROFILE_CHUNK + PROFILE_NAME + b"\0\0" + zlib.compress(profile)
+    return (len(body) - 4).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
 
 
 def _profile(body: bytes) -> bytes | None:

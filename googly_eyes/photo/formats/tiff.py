@@ -70,8 +70,10 @@ def open_source(data: bytes) -> Source:
     file.info.pop("xmp", None)  # Pillow would read an orientation from it, which no viewer does
     orientation = valid_orientation(tags.get(ORIENTATION))
     compression = file.info["compression"]
-    options: dict[str, Any] = {"tiffinfo": _kept(tags, orientation), "icc_profile": _profile(file)}
-    source = partial(Source, FORMAT, file, orientation, to_sensor_order=partial(_undo_upright, orientation=orientation))
+    profile = _profile(file)
+    options: dict[str, Any] = {"tiffinfo": _kept(tags, orientation), "icc_profile": profile}
+    undo = partial(_undo_upright, orientation=orientation)
+    source = partial(Source, FORMAT, file, orientation, profile=profile, to_sensor_order=undo)
     if compression in {"jpeg", "tiff_jpeg"} and file.mode in {"L", "RGB", "CMYK"}:
         return source(partial(save, name=FORMAT.name, **JPEG_OPTIONS, **options), "re-encoded")
     return source(partial(_encode, compression=compression, predictor=tags.get(PREDICTOR, 1), **options), "exact")

@@ -26,13 +26,14 @@ def open_source(data: bytes) -> Source:
     file = WebPImagePlugin.WebPImageFile(io.BytesIO(data))
     orientation = read_orientation(file.info.get("exif"))
     is_lossless = b"VP8L" in kinds
+    profile = cut_profile(file.info.get("icc_profile"))
     options: dict[str, Any] = {
         **(LOSSLESS if is_lossless else LOSSY),
-        "icc_profile": cut_profile(file.info.get("icc_profile")),
+        "icc_profile": profile,
         "exif": orientation_exif(orientation) if orientation != 1 else b"",
     }
     encode = partial(save, name=FORMAT.name, **options)
-    return Source(FORMAT, file, orientation, encode, "exact" if is_lossless else "re-encoded")
+    return Source(FORMAT, file, orientation, encode, "exact" if is_lossless else "re-encoded", profile=profile)
 
 
 def _chunk_kinds(data: bytes) -> Iterator[bytes]:
