@@ -12,11 +12,17 @@ except ImportError:  # on Windows
 MIB = 2**20
 PROC_CGROUP, CGROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 LAMBDA_MEMORY = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"  # in MiB
+PHOTO_MEMORY = 512 * MIB  # enough to process a JPEG of 12 megapixels: googly_eyes/photo/memory_estimate.py
 
 
 def memory_at_hand(environ: Mapping[str, str] = os.environ) -> int | None:
     """Return the smallest of all limits in bytes; None if none is known, as on Windows."""
     return min(_limits(environ), default=None)
+
+
+def photos_at_once(processors: int, memory: int | None) -> int:
+    """Return the number of photos to process at the same time: one per processor, if the memory is enough."""
+    return processors if memory is None else max(1, min(processors, memory // PHOTO_MEMORY))
 
 
 def _limits(environ: Mapping[str, str]) -> Iterator[int]:

@@ -79,7 +79,13 @@ class RemoteService:
 
     def _in_two_steps(self, photo: bytes, options: Options) -> Result:
         settings = own_settings()
-        open_original = partial(open_photo, photo, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
+        open_original = partial(
+            open_photo,
+            photo,
+            max_bytes=settings.max_bytes,
+            max_pixels=settings.max_pixels,
+            max_memory=settings.max_memory,
+        )
         started = time.perf_counter()
         with open_original() as original:
             copy = smaller_copy(original, self._max_bytes or FUNCTION_BYTES)

@@ -19,23 +19,12 @@ from googly_eyes.photo import pixels
 from googly_eyes.photo.coefficients import Coefficients
 from googly_eyes.photo.eye_colours import eye_colours
 from googly_eyes.photo.jpeg_editor import JpegEditor
+from googly_eyes.photo.memory_estimate import check_memory
 from googly_eyes.photo.orientation import swaps_sides
 from googly_eyes.photo.registry import identify
 from googly_eyes.photo.source import Source, report_damage
 from googly_eyes.photo.turbojpeg import CannotTransformError
 from googly_eyes.types import Area, Fidelity, Floats
-
-# Pillow returns the memory of a photo (blocks of 16 MiB) to the system, and new pages cost a fifth of the time of the
-# next photo of 17 MP. 16 blocks hold 64 MP. Not set by PILLOW_BLOCKS_MAX, because Pillow reads it when it is first
-# imported, maybe before this module; a value that is set there has priority.
-if not Image.core.get_blocks_max():  # type: ignore[attr-defined]
-    Image.core.set_blocks_max(16)  # type: ignore[attr-defined]
-
-
-# Of a process that has loaded the model and handled a small photo; and copies of a file in a request and its response,
-# in base64 or not. Measured: bench/memory.py and bench/one_event.py.
-BASE_MEMORY = 150 * 2**20
-COPIES_OF_FILE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,24 +190,8 @@ def _read_within_limits(data: bytes, *, max_bytes: int, max_pixels: int, max_mem
             max_pixels=max_pixels,
         )
     if max_memory is not None:
-        _check_memory(source, len(data), width * height, max_memory)
+        check_memory(source, len(data), width * height, max_memory)
     return source
-
-
-def _check_memory(source: Source, size: int, pixels: int, max_memory: int) -> None:
-    """Raise TooLargeError if editing the photo may need more memory than the process has."""
-    row = source.format
-    left = max_memory - BASE_MEMORY - size * COPIES_OF_FILE
-    if pixels * row.bytes_per_pixel > left:
-        max_pixels = max(0, left // row.bytes_per_pixel)
-        raise TooLargeError(
-            f"A {row.label} of {pixels / 1e6:.1f} million pixels needs more memory than there is: "
-            f"{max_memory / 2**20:.0f} MiB allow {max_pixels / 1e6:.1f} million. Send a smaller copy.",
-            code="not_enough_memory",
-            pixels=pixels,
-            max_pixels=max_pixels,
-            max_memory=max_memory,
-        )
 
 
 def _decode(source: Source) -> DecodedPhoto:

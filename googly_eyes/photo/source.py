@@ -40,6 +40,7 @@ class Source:
         """Return the pixels in sensor order, in a mode that can be painted on. Raises DamagedPhotoError."""
         with report_damage(self.format):
             self.file.load()
+            vars(self.file).pop("_decoder", None)  # of WebP and AVIF: up to 8 bytes per pixel until the file is closed
             image: Image.Image = self.file
             return to_paintable(self.to_sensor_order(image) if self.to_sensor_order else image)
 

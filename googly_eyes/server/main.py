@@ -1,8 +1,8 @@
 """`googly serve`: the API on this machine, without signatures and AWS.
 
-Each photo is processed in a worker process, by default one per processor (docs/adr/0008). A limited number of photos
-may wait; the next one gets status 503 at once. SIGTERM and Ctrl-C stop the server: it accepts no more connections,
-completes the requests that have arrived, and exits with status 0.
+Each photo is processed in a worker process, by default one per processor if the memory is enough (docs/adr/0008). The
+workers share the memory. A limited number of photos may wait; the next one gets status 503 at once. SIGTERM and Ctrl-C
+stop the server: it accepts no more connections, completes the requests that have arrived, and exits with status 0.
 """
 
 import argparse
@@ -11,11 +11,14 @@ import os
 import signal
 import socket
 import sys
+from dataclasses import replace
 from functools import partial
 from threading import Event
 from types import FrameType
 
 from googly_eyes.errors import SettingError
+from googly_eyes.memory import MIB, photos_at_once
+from googly_eyes.photo.memory_estimate import SEARCH_MEMORY
 from googly_eyes.server.app import answer_with_model, create_app, detector_of_process
 from googly_eyes.server.http import HttpServer
 from googly_eyes.server.worker_pool import WorkerPool
@@ -28,6 +31,7 @@ WAITING = 30  # photos; with those in work, about ten seconds of work for two pr
 SPARE_THREADS = 4  # of Waitress, for /health and status 503 while all other threads wait for photos
 MAX_COUNT = 1000
 DRAIN_S = 60.0
+SERVER_MEMORY = 80 * MIB  # of the process that receives the photos, without those that wait; measured
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -35,15 +39,17 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parse_arguments(argv)
     try:
         settings = _settings()
+        workers = arguments.workers or photos_at_once(count_processors(), settings.max_memory)
+        settings = replace(settings, max_memory=_memory_of_worker(settings.max_memory, workers))
         detector_of_process(settings)
         listener = _listen(arguments.host, arguments.port)
     except SettingError as error:
         return _fail(error.message)
     except OSError as error:
         return _fail(_cannot_listen(arguments.host, arguments.port, error))
-    places = arguments.workers + arguments.waiting
+    places = workers + arguments.waiting
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited by the workers, until they set it themselves
-    pool = WorkerPool(arguments.workers, partial(detector_of_process, settings))
+    pool = WorkerPool(workers, partial(detector_of_process, settings))
     with listener, WorkerQueue(pool, places) as queue:
         app = create_app(partial(answer_with_model, settings=settings), queue)
         server = HttpServer(app, listener, threads=places + SPARE_THREADS, max_photo=settings.max_bytes)
@@ -59,6 +65,20 @@ def main(argv: list[str] | None = None) -> int:
 def _settings() -> Settings:
     # By default one thread per model: the photos run in parallel, not the operations of one photo.
     return load_settings({"GOOGLY_THREADS": "1", **os.environ})
+
+
+def _memory_of_worker(memory: int | None, workers: int) -> int | None:
+    """Return the share of one worker in the memory. Raises SettingError if it is too little for any photo."""
+    if memory is None:
+        return None
+    share = (memory - SERVER_MEMORY) // workers
+    if share < SEARCH_MEMORY:
+        remedy = "Use fewer workers: --workers 1." if workers > 1 else "Give the server more memory."
+        raise SettingError(
+            f"The server has {memory // MIB:,} MiB of memory, and needs at least "
+            f"{(SERVER_MEMORY + workers * SEARCH_MEMORY) // MIB:,} MiB with workers: {workers}. {remedy}"
+        )
+    return share
 
 
 def _stop_event() -> Event:
@@ -92,8 +112,7 @@ def _parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--workers",
         type=_count,
-        default=count_processors(),
-        help="photos processed at the same time (default: one per processor)",
+        help="photos processed at the same time (default: one per processor, if the memory is enough)",
     )
     parser.add_argument(
         "--waiting",

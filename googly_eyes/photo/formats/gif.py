@@ -14,6 +14,7 @@ from googly_eyes.types import Area, Pixels
 
 FORMAT = FORMATS["GIF"]
 COLOURS = 256
+ROWS_AT_ONCE = 64
 
 
 def open_source(data: bytes) -> Source:
@@ -52,22 +53,38 @@ def _encode(image: Image.Image, *, source: Image.Image) -> bytes:
         return save(image, FORMAT.name, optimize=False)
     transparent = source.info.get("transparency")
     indices = np.array(source)
-    before, after = (np.asarray(picture).reshape(*indices.shape, -1) for picture in (to_paintable(source), image))
-    painted = (before != after).any(axis=-1)
-    opaque = painted if transparent is None else painted & (after[..., -1] >= 128)
-    indices[painted & ~opaque] = transparent or 0
+    painted, values = _painted(image, source)
+    opaque = np.ones(len(values), bool) if transparent is None else values[:, -1] >= 128
+    own = np.full(len(values), transparent or 0, np.uint8)
 
     used = np.zeros(COLOURS, bool)
-    used[indices[~opaque]] = True
+    used[indices[~painted]] = True
+    used[own[~opaque]] = True
     palette = _palette(source)
     palette[~used] = np.linspace(255, 0, np.count_nonzero(~used))[:, None].round()
     choice = np.flatnonzero(np.arange(COLOURS) != (-1 if transparent is None else transparent))
-    colours = after[opaque][:, : 3 if image.mode.startswith("RGB") else 1]
-    indices[opaque] = choice[_nearest(np.broadcast_to(colours, (len(colours), 3)), palette[choice])]
+    colours = values[opaque][:, : 3 if image.mode.startswith("RGB") else 1]
+    own[opaque] = choice[_nearest(np.broadcast_to(colours, (len(colours), 3)), palette[choice])]
+    indices[painted] = own
 
     encoded = Image.frombytes("P", source.size, indices.tobytes())
     encoded.putpalette(palette.tobytes())
     return save(encoded, FORMAT.name, optimize=False, **({} if transparent is None else {"transparency": transparent}))
+
+
+def _painted(image: Image.Image, source: Image.Image) -> tuple[npt.NDArray[np.bool_], Pixels]:
+    """Return a mask (h, w) of the painted pixels, and their values (n, channels).
+
+    Some rows at a time are compared: all at once would take 12 bytes per pixel more.
+    """
+    masks, values = [], []
+    for top in range(0, image.height, ROWS_AT_ONCE):
+        rows = (0, top, image.width, min(top + ROWS_AT_ONCE, image.height))
+        before, after = (np.asarray(each) for each in (to_paintable(source.crop(rows)), image.crop(rows)))
+        before, after = (each.reshape(*each.shape[:2], -1) for each in (before, after))
+        masks.append((before != after).any(axis=-1))
+        values.append(after[masks[-1]])
+    return np.concatenate(masks), np.concatenate(values)
 
 
 def _palette(source: Image.Image) -> Pixels:

@@ -138,4 +138,5 @@ def _profile(body: bytes) -> bytes | None:
 
 def _encode(image: Image.Image, *, orientation: int, kept: bytes) -> bytes:
     encoded = save(image, FORMAT.name, compress_level=COMPRESSION_LEVEL, exif=orientation_exif(orientation))
-    return encoded[:HEADER_END] + kept + encoded[HEADER_END:]
+    view = memoryview(encoded)  # not to copy parts of it
+    return b"".join((view[:HEADER_END], kept, view[HEADER_END:]))

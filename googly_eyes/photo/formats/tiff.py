@@ -120,8 +120,13 @@ def _profile(file: TiffImagePlugin.TiffImageFile) -> bytes | None:
 
 
 def _undo_upright(image: Image.Image, *, orientation: int) -> Image.Image:
-    """Return a copy in sensor order without the tags of the file: Pillow turns it upright, and would write the tags."""
-    return image.transpose(UPRIGHT_TO_SENSOR[orientation]) if orientation in UPRIGHT_TO_SENSOR else image.copy()
+    """Return a copy in sensor order without the tags of the file, and free the pixels of the file.
+
+    Pillow turns them upright, and would write the tags.
+    """
+    copy = image.transpose(UPRIGHT_TO_SENSOR[orientation]) if orientation in UPRIGHT_TO_SENSOR else image.copy()
+    image.close()
+    return copy
 
 
 def _encode(
