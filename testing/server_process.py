@@ -30,10 +30,11 @@ class Server:
 
 
 @contextmanager
-def running_server(*arguments: str) -> Iterator[Server]:
+def running_server(*arguments: str, **environment: str) -> Iterator[Server]:
     """Run the local server in a child process on a free port; its log is discarded."""
     command = [sys.executable, "-u", "-m", "googly_eyes.server", "--port", "0", *arguments]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, **pipes) as process:
         port = _read_port(process)
         # A full pipe would block the server, so a thread reads on.
         reader = threading.Thread(target=process.stdout.readlines)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from googly_eyes.memory import LAMBDA_MEMORY, cgroup_limits, memory_at_hand
+from googly_eyes.memory import LAMBDA_MEMORY, PHOTO_MEMORY, cgroup_limits, memory_at_hand, photos_at_once
 from testing.paths import ROOT
 
 
@@ -43,3 +43,18 @@ def test_the_limit_of_the_address_space_counts():
     code = f"{limit}; from googly_eyes.memory import memory_at_hand; print(memory_at_hand({{}}))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert int(done.stdout) == 10**9
+
+
+@pytest.mark.parametrize(
+    ("processors", "memory", "expected"),
+    [
+        (2, None, 2),
+        (2, 2 * PHOTO_MEMORY, 2),
+        (2, 2 * PHOTO_MEMORY - 1, 1),
+        (2, PHOTO_MEMORY // 2, 1),
+        (16, 3 * PHOTO_MEMORY, 3),
+        (1, 9 * PHOTO_MEMORY, 1),
+    ],
+)
+def test_there_are_as_many_photos_at_once_as_processors_and_memory_allow(processors, memory, expected):
+    assert photos_at_once(processors, memory) == expected

@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from googly_eyes.memory import LAMBDA_MEMORY
 from googly_eyes.server.main import main
 
 
@@ -48,3 +49,16 @@ def test_a_host_that_is_not_this_machine_is_reported_in_one_line(capsys, host):
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert f"--host {host} is not an address of this machine" in error
+
+
+@pytest.mark.parametrize(
+    ("memory", "arguments", "reason"),
+    [
+        ("1000", ["--workers", "3"], "1,400 MiB with workers: 3. Use fewer workers: --workers 1."),
+        ("300", [], "520 MiB with workers: 1. Give the server more memory."),
+    ],
+)
+def test_too_little_memory_for_the_workers_is_reported_in_one_line(capsys, monkeypatch, memory, arguments, reason):
+    monkeypatch.setenv(LAMBDA_MEMORY, memory)
+    assert main(["--port", "0", *arguments]) == 1
+    assert capsys.readouterr().err == f"The server has {int(memory):,} MiB of memory, and needs at least {reason}\n"
