@@ -22,7 +22,7 @@ from googly_eyes.photo.jpeg_editor import JpegEditor
 from googly_eyes.photo.memory_estimate import check_memory
 from googly_eyes.photo.orientation import swaps_sides
 from googly_eyes.photo.registry import identify
-from googly_eyes.photo.source import Source, report_damage
+from googly_eyes.photo.source import Source, report_damage, report_unwritable
 from googly_eyes.photo.turbojpeg import CannotTransformError
 from googly_eyes.types import Area, Fidelity, Floats
 
@@ -113,7 +113,8 @@ class CoefficientPhoto(Photo):
 
     def encode(self) -> Encoded:
         try:
-            return Encoded(self._editor.write(), "exact", self.source.dropped)
+            with report_unwritable(self.source.format):
+                return Encoded(self._editor.write(), "exact", self.source.dropped)
         except CannotTransformError:
             # The headers of the JPEG gave no reason to expect this. Paint the same on its pixels.
             decoded = _decode(self.source)
@@ -162,7 +163,8 @@ class _OpenPhoto:
         if self._source.jpeg is not None:
             try:
                 self._editor = JpegEditor(self._source.jpeg)
-                return CoefficientPhoto(self._source, self._editor.open(), self._editor)
+                with report_damage(self._source.format):
+                    return CoefficientPhoto(self._source, self._editor.open(), self._editor)
             except CannotTransformError:
                 pass  # it needs the way through pixels
         return _decode(self._source)

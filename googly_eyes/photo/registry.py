@@ -220,6 +220,8 @@ _ROWS = (
             "program, or switch off HDR in the camera.",
             "unsupported_colour": "This {label} has wide-gamut colours without a colour profile. Export it as JPEG in "
             "a photo program.",
+            "unsupported_transfer": "This {label} has another transfer curve than sRGB and no colour profile. Export "
+            "it as JPEG in a photo program.",
             "heic_alpha": "This {label} has transparency, which the result, a JPEG, cannot have. Save it as PNG.",
             "unsupported_heif": "The picture of this {label} is not coded with HEVC. Export it as JPEG in a photo "
             "program.",

@@ -1,6 +1,7 @@
 """A photo whose header has been read but whose pixels have not, and the steps that all formats share."""
 
 import io
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,13 @@ from googly_eyes.errors import DamagedPhotoError, GooglyError, TooLargeError, Un
 from googly_eyes.photo.jpeg_editor import JpegFile
 from googly_eyes.photo.pixels import to_paintable
 from googly_eyes.photo.registry import Format
+from googly_eyes.photo.turbojpeg import CannotTransformError, EditEndedError
 from googly_eyes.types import Fidelity
+
+ICC_HEADER_BYTES, ICC_SIGNATURE, ICC_SIGNATURE_AT = 128, b"acsp", 36
+
+# Without a handler, the messages of Pillow go to standard error. What matters in them is in its exceptions too.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +53,22 @@ class Source:
 
     def write(self, image: Image.Image) -> bytes:
         """Encode an image as a file like this one. Raises UnsupportedMediaError if the encoder fails."""
-        try:
+        with report_unwritable(self.format):
             return self.encode(image)
-        except MemoryError:
-            raise
-        except Exception as error:  # an encoder may reject a value that the decoder accepted
-            raise UnsupportedMediaError(
-                f"This {self.format.label} can be read, but not be written again. Save it anew in a photo program.",
-                code="not_writable",
-            ) from error
+
+
+@contextmanager
+def report_unwritable(row: Format) -> Iterator[None]:
+    """Report any exception of an encoder as UnsupportedMediaError: it may reject a value that the decoder accepted."""
+    try:
+        yield
+    except (GooglyError, CannotTransformError, EditEndedError, MemoryError):
+        raise
+    except Exception as error:
+        raise UnsupportedMediaError(
+            f"This {row.label} can be read, but not be written again. Save it anew in a photo program.",
+            code="not_writable",
+        ) from error
 
 
 @contextmanager
@@ -65,7 +79,7 @@ def report_damage(row: Format) -> Iterator[None]:
     """
     try:
         yield
-    except GooglyError:
+    except (GooglyError, CannotTransformError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise TooLargeError(f"This {row.label} has too many pixels. Send a smaller copy.") from error
@@ -83,5 +97,11 @@ def save(image: Image.Image, name: str, **options: Any) -> bytes:
 
 
 def cut_profile(profile: bytes | None) -> bytes | None:
-    """Return a colour profile without the bytes after the size in its header (ICC.1:2022, 7.2.2)."""
-    return profile and (profile[: int.from_bytes(profile[:4])] or None)
+    """Return a colour profile without the bytes after its end; None if it is incomplete: viewers ignore it.
+
+    ICC.1:2022, 7.2: a profile starts with its size, and has a signature in its header.
+    """
+    if not profile or profile[ICC_SIGNATURE_AT:][:4] != ICC_SIGNATURE:
+        return None
+    size = int.from_bytes(profile[:4])
+    return profile[:size] if ICC_HEADER_BYTES < size <= len(profile) else None

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import time
 from pathlib import Path
 
@@ -345,3 +346,13 @@ def test_photos_that_are_processed_at_once_share_the_memory(tmp_path, googly):
     assert done.errors[0].endswith("Or process one photo at a time, with --jobs 1.")
     # By default there are no more photos at once than the memory allows.
     assert googly(*photos, cwd=tmp_path, env=environment(**{LAMBDA_MEMORY: "1020"})).status == 0
+
+
+def test_messages_of_the_image_library_are_not_printed(tmp_path, googly):
+    data = bytearray(stored(blank(40, 30), 1, "TIFF"))
+    samples = data.index(struct.pack("<HHI", 277, 3, 1))
+    data[samples + 8 : samples + 10] = b"\xff\xff"
+    (tmp_path / "a.tif").write_bytes(data)
+    done = googly("a.tif", cwd=tmp_path)
+    assert done.status == 1
+    assert [line.split(":")[0] for line in done.errors] == ["googly"]

@@ -10,11 +10,15 @@ from PIL import GifImagePlugin, Image
 from googly_eyes.photo.pixels import to_paintable
 from googly_eyes.photo.registry import FORMATS
 from googly_eyes.photo.source import Source, save
-from googly_eyes.types import Area, Pixels
+from googly_eyes.types import DAMAGED_PARTS, Area, Pixels
 
 FORMAT = FORMATS["GIF"]
 COLOURS = 256
 ROWS_AT_ONCE = 64
+# GIF89a, 17 to 27: the bytes of a header and of the start of a block, up to its parts of data, and places of flags.
+HEADER_BYTES, EXTENSION_BYTES, FRAME_BYTES = 13, 2, 11
+FLAGS_AT, FRAME_FLAGS_AT = 10, 9
+EXTENSION, FRAME, TRAILER = 0x21, 0x2C, 0x3B
 
 
 def open_source(data: bytes) -> Source:
@@ -26,7 +30,26 @@ def open_source(data: bytes) -> Source:
     clear = None
     if area is not None and area != (0, 0, *file.size) and "transparency" not in file.info:
         clear = partial(_clear_uncovered, area=area)
-    return Source(FORMAT, file, 1, partial(_encode, source=file), "exact", to_sensor_order=clear)
+    dropped = () if _has_end(data) else (DAMAGED_PARTS,)
+    return Source(FORMAT, file, 1, partial(_encode, source=file), "exact", dropped=dropped, to_sensor_order=clear)
+
+
+def _has_end(data: bytes) -> bool:
+    """Return True if the blocks of a file end with a trailer (GIF89a, 27)."""
+    at = HEADER_BYTES + _palette_bytes(data[FLAGS_AT])
+    try:
+        while data[at] in {EXTENSION, FRAME}:
+            at += EXTENSION_BYTES if data[at] == EXTENSION else FRAME_BYTES + _palette_bytes(data[at + FRAME_FLAGS_AT])
+            while data[at]:
+                at += 1 + data[at]
+            at += 1
+        return data[at] == TRAILER
+    except IndexError:
+        return False
+
+
+def _palette_bytes(flags: int) -> int:
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
 def _clear_uncovered(image: Image.Image, *, area: Area) -> Image.Image:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from PIL import Image, PngImagePlugin
 
-from googly_eyes.photo.exif import orientation_exif, read_orientation
+from googly_eyes.photo.exif import kept_exif, read_orientation
 from googly_eyes.photo.registry import FORMATS
-from googly_eyes.photo.source import Source, save
+from googly_eyes.photo.source import ICC_HEADER_BYTES, ICC_SIGNATURE, ICC_SIGNATURE_AT, Source, save
 from googly_eyes.types import DAMAGED_PARTS
 
 FORMAT = FORMATS["PNG"]
@@ -28,8 +28,6 @@ PALETTE = 3  # colour type
 # Chunks of colour and density, with their lengths: a longer one could hide data (11.3.2 and 11.3.4.3).
 KEPT_CHUNKS = {b"cHRM": 32, b"gAMA": 4, b"sRGB": 1, b"cICP": 4, b"mDCV": 24, b"cLLI": 8, b"pHYs": 9}
 PROFILE_CHUNK, PROFILE_NAME = b"iCCP", b"ICC profile"
-# ICC.1:2022, 7.2: a profile starts with its size, and has a signature in its header.
-ICC_HEADER_BYTES, ICC_SIGNATURE, ICC_SIGNATURE_AT = 128, b"acsp", 36
 MAX_PROFILE_BYTES = 2**22  # those of printers have about 2 MB
 
 
@@ -64,12 +62,12 @@ def open_source(data: bytes) -> Source:
     profile = _profile(first[PROFILE_CHUNK].data) if PROFILE_CHUNK in first else None
     if profile:
         kept.append(_profile_chunk(profile))
-    orientation = read_orientation(next((chunk.data for chunk in chunks if chunk.kind == b"eXIf"), None))
-    encode = partial(_encode, orientation=orientation, kept=b"".join(kept))
+    exif = next((chunk.data for chunk in chunks if chunk.kind == b"eXIf"), None)
+    encode = partial(_encode, exif=kept_exif(exif), kept=b"".join(kept))
     return Source(
         FORMAT,
         file,
-        orientation,
+        read_orientation(exif),
         encode,
         "exact",
         profile=None if _has_size(first.get(b"cICP"), KEPT_CHUNKS[b"cICP"]) else profile,  # cICP comes first (4.3)
@@ -136,7 +134,7 @@ def _profile(body: bytes) -> bytes | None:
     return header + rest if len(rest) == left and (more or decompressor.eof) else None
 
 
-def _encode(image: Image.Image, *, orientation: int, kept: bytes) -> bytes:
-    encoded = save(image, FORMAT.name, compress_level=COMPRESSION_LEVEL, exif=orientation_exif(orientation))
+def _encode(image: Image.Image, *, exif: Image.Exif, kept: bytes) -> bytes:
+    encoded = save(image, FORMAT.name, compress_level=COMPRESSION_LEVEL, exif=exif)
     view = memoryview(encoded)  # not to copy parts of it
     return b"".join((view[:HEADER_END], kept, view[HEADER_END:]))

@@ -86,7 +86,10 @@ def _read_tags(data: bytes) -> TiffImagePlugin.ImageFileDirectory_v2:
     tags = TiffImagePlugin.ImageFileDirectory_v2(data[: 16 if is_big else 8])
     stream = io.BytesIO(data)
     stream.seek(tags.next)
+    first = tags.next
     tags.load(stream)
+    if tags.next == first:  # Pillow gives up reading without an error
+        raise ValueError("the directory of tags is cut short, or refers to itself")
     return tags
 
 
