@@ -2,6 +2,7 @@
 
 import io
 import logging
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,8 +19,9 @@ from googly_eyes.types import Fidelity
 
 ICC_HEADER_BYTES, ICC_SIGNATURE, ICC_SIGNATURE_AT = 128, b"acsp", 36
 
-# Without a handler, the messages of Pillow go to standard error. What matters in them is in its exceptions too.
+# Pillow would print messages and warnings about damaged files. What matters in them is in its exceptions too.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -353,6 +353,7 @@ def test_messages_of_the_image_library_are_not_printed(tmp_path, googly):
     samples = data.index(struct.pack("<HHI", 277, 3, 1))
     data[samples + 8 : samples + 10] = b"\xff\xff"
     (tmp_path / "a.tif").write_bytes(data)
-    done = googly("a.tif", cwd=tmp_path)
+    (tmp_path / "b.tif").write_bytes(stored(blank(40, 30), 1, "TIFF", compression="tiff_lzw")[:-30])
+    done = googly("a.tif", "b.tif", cwd=tmp_path)
     assert done.status == 1
-    assert [line.split(":")[0] for line in done.errors] == ["googly"]
+    assert [line.split(":")[0] for line in done.errors] == ["googly"] * 3  # two reasons, and the number of photos
