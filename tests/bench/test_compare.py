@@ -67,13 +67,12 @@ def test_a_changed_pixel_of_an_exact_result_and_an_internal_error_are_faults(fol
     ("change", "expected"),
     [
         ({"orientation": 6}, "orientation 1 became 6"),
-        ({"has_alpha": True}, "has_alpha False became True"),
         ({"profile": b"x"}, "profile None became 1 bytes"),
         ({"values": np.zeros((80, 95, 4), np.float32)}, "shape (80, 96, 4) became (80, 95, 4)"),
     ],
 )
 def test_each_difference_is_named(change, expected):
-    before = Picture(np.zeros((80, 96, 4), np.float32), 1, has_alpha=False, profile=None)
+    before = Picture(np.zeros((80, 96, 4), np.float32), 1, profile=None)
     after = Picture(**{name: getattr(before, name) for name in before.__dataclass_fields__} | change)
     result = Result((), 1, "image/png", b"", fidelity="exact")
     assert list(differences(before, before, result, "PNG")) == []
@@ -83,6 +82,21 @@ def test_each_difference_is_named(change, expected):
 def test_a_file_that_libvips_cannot_read_is_not_compared(tmp_path):
     heic = drawn("gradient.heic")
     assert process(tmp_path, heic, PlacedFace()).verdict == "not compared"
+
+
+@pytest.mark.parametrize(
+    ("fidelity", "alpha", "expected"),
+    [
+        ("exact", 254, "7680 of 7680 pixels changed, by up to 1"),
+        ("re-encoded", 254, None),
+        ("re-encoded", 200, "pixels changed by 55.0 in the mean of a channel"),
+    ],
+)
+def test_transparency_is_compared_like_a_colour(fidelity, alpha, expected):
+    values = np.full((80, 96, 4), 255, np.float32)
+    before, after = (Picture(each, 1, None) for each in (values, values - [0, 0, 0, 255 - alpha]))
+    result = Result((), 1, "image/png", b"", fidelity=fidelity)
+    assert list(differences(before, after, result, "PNG")) == ([expected] if expected else [])
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB"])
