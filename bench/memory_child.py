@@ -53,7 +53,8 @@ def copies() -> None:
     small, large = (_jpeg(Image.fromarray(noise), quality=quality, subsampling=0) for quality in (5, 100))
     peaks = []
     for photo in (small, large):  # in this order, because a peak remains
-        answer(json_event(photo, seed=1, detail="fast"))
+        for _ in range(3):  # the first is below the peak
+            answer(json_event(photo, seed=1, detail="fast"))
         peaks.append(memory_kib("VmHWM"))
     print((peaks[1] - peaks[0]) * 1024 / (len(large) - len(small)))
 
