@@ -21,7 +21,8 @@ MAX_CHROMA = 10.0
 MIN_CONTRAST = 50.0  # of lightness; on newsprint, the black of a CMYK profile has a lightness of about 35
 CHROMA_WEIGHT = 10.0  # a grey without colour is more important than one of the wanted lightness
 # Modes of photos, by the colour space in the header of a profile (ICC.1:2022, table 19).
-SPACES = {"L": "GRAY", "I;16": "GRAY", "RGB": "RGB ", "CMYK": "CMYK"}
+SPACES = {"L": b"GRAY", "I;16": b"GRAY", "RGB": b"RGB ", "CMYK": b"CMYK"}
+SPACE_AT, SPACE_END = 16, 20  # in the header
 PROFILES = 16  # remembered results
 
 
@@ -54,7 +55,7 @@ def eye_colours(profile: bytes | None, mode: str) -> EyeColours:
     """
     mode = mode.removesuffix("A")
     plain = PLAIN[mode]
-    to_lab = _read_profile(profile, mode) if profile else None
+    to_lab = _read_profile(profile, mode) if profile and profile[SPACE_AT:SPACE_END] == SPACES[mode] else None
     if to_lab is None or _are_shown(plain, to_lab):
         return plain
     black, white = (_nearest(lightness, len(plain.white), to_lab) for lightness in (0.0, 100.0))
@@ -73,8 +74,6 @@ def _read_profile(profile: bytes, mode: str) -> Callable[[Pixels], Floats] | Non
     flags = ImageCms.Flags.NOOPTIMIZE  # 0.2 ms instead of 20 ms
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if opened.profile.xcolor_space != SPACES[mode]:
-            return None
         intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
         transform = ImageCms.buildTransform(opened, ImageCms.createProfile("LAB"), device, "LAB", intent, flags)
     except (ImageCms.PyCMSError, OSError):

@@ -99,7 +99,11 @@ def test_inverted_values_give_no_inverted_eyes():
 
 
 @pytest.mark.parametrize("mode", ["L", "I;16", "RGB", "CMYK"])
-@pytest.mark.parametrize("profile", [None, PROFILE, b"no profile", MAGENTA_GREYS[:200], PROFILE[:-400]])
+@pytest.mark.parametrize(
+    "profile",
+    [None, PROFILE, b"no profile", MAGENTA_GREYS[:200], PROFILE[:-400], PROFILE[:16] + b"\xd1GB " + PROFILE[20:]],
+    ids=["none", "sRGB", "text", "cut", "without tags", "unknown space"],
+)
 def test_an_ordinary_unreadable_or_missing_profile_changes_nothing(profile, mode):
     assert eye_colours(profile, mode) == PLAIN[mode]
 
