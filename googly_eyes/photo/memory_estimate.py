@@ -14,7 +14,7 @@ SEARCH_MEMORY = 440 * MIB  # of a process in the largest pass of a search, witho
 KEPT_MEMORY = 250 * MIB  # of a process after a search
 VIEWED_BYTES_PER_PIXEL = 9  # of a decoded photo, with the copy with premultiplied alpha that is scaled
 DECODED_JPEG_BYTES_PER_PIXEL, COEFFICIENT_BYTES = 4, 2
-COPIES_IN_SEARCH, COPIES_AT_END = 4, 10  # of a file: in a request and its response, in base64 or not
+COPIES_IN_SEARCH, COPIES_AT_END = 4, 12  # of a file: in a request and its response, in base64 or not
 
 # Pillow returns the memory of a photo (blocks of 16 MiB) to the system, and new pages cost a fifth of the time of the
 # next photo of 17 MP. 16 blocks hold 64 MP. Not set by PILLOW_BLOCKS_MAX, because Pillow reads it when it is first

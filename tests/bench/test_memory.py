@@ -32,7 +32,7 @@ def test_a_search_takes_no_more_memory_than_estimated():
 
 
 def test_a_request_makes_no_more_copies_of_a_file_than_estimated():
-    assert COPIES_AT_END - 4 < measure_copies() <= COPIES_AT_END
+    assert COPIES_AT_END / 2 < measure_copies() <= COPIES_AT_END  # 7 to 10, by the state of the heap
 
 
 def test_the_tests_below_use_the_smallest_function_of_a_deployment():
