@@ -102,6 +102,11 @@ fuzz: $(VENV)/dev.installed ## edit mutated photos of every format, or FORMAT=PN
 bench: $(MODELS) $(VENV)/dev.installed ## measure time and memory, compared with Pillow, on one core
 	@$(BIN)/python -m bench
 
+.PHONY: compare
+compare: $(MODELS) $(VENV)/dev.installed ## compare the files in FOLDER with their results outside the eyes, with libvips
+	@[ -n "$(FOLDER)" ] || { echo "make: name a folder of photos, as in make compare FOLDER=photos"; exit 1; }
+	@$(BIN)/python -W ignore -m bench.compare "$(FOLDER)"
+
 .PHONY: accuracy
 accuracy: $(MODELS) $(VENV)/dev.installed ## measure detection rates and times, and write docs/accuracy.md; 15 minutes on one core
 	@$(BIN)/python -m bench.accuracy

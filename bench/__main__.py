@@ -15,7 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from bench import photos
+from bench import memory, photos
 from bench.fidelity import bench_fidelity
 from bench.timing import Times, answer, fresh_python, interleaved
 from testing.events import json_event, raw_event
@@ -40,6 +40,9 @@ def main() -> None:
         bench_requests("640 px", small.read_bytes(), rounds)
         bench_fidelity(rounds)
         bench_memory(large)
+        print("\nmemory of the most expensive kind of each format")
+        for kind in memory.MOST_EXPENSIVE:
+            memory.print_cost(kind)
 
 
 def bench_requests(title: str, photo: bytes, rounds: int) -> None:

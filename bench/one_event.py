@@ -19,13 +19,13 @@ def main(kind: str, photo: str) -> None:
         answer = handler(event, None)
     if answer["statusCode"] != 200:
         sys.exit(f"the handler returned status {answer['statusCode']}")
-    print(peak_kib())
+    print(memory_kib("VmHWM"))
 
 
-def peak_kib() -> int:
-    """Return VmHWM of this process. getrusage would include the process that it was forked from."""
+def memory_kib(name: str) -> int:
+    """Return a figure of this process: VmHWM is the peak of VmRSS. getrusage would include the parent process."""
     status = Path("/proc/self/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
+    return int(next(line for line in status.splitlines() if line.startswith(name)).split()[1])
 
 
 if __name__ == "__main__":

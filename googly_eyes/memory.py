@@ -14,6 +14,7 @@ MIB = 2**20
 PROC_CGROUP, CGROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 M_MMAP_THRESHOLD = -3  # of mallopt(3)
 LAMBDA_MEMORY = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"  # in MiB
+PHOTO_MEMORY = 512 * MIB  # enough to process a JPEG of 12 megapixels: googly_eyes/photo/memory_estimate.py
 
 
 def memory_at_hand(environ: Mapping[str, str] = os.environ) -> int | None:
@@ -31,6 +32,11 @@ def return_large_blocks() -> None:
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, MIB)
     except (AttributeError, OSError, TypeError):  # another C library, or Windows
         return
+
+
+def photos_at_once(processors: int, memory: int | None) -> int:
+    """Return the number of photos to process at the same time: one per processor, if the memory is enough."""
+    return processors if memory is None else max(1, min(processors, memory // PHOTO_MEMORY))
 
 
 def _limits(environ: Mapping[str, str]) -> Iterator[int]:

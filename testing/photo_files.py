@@ -13,6 +13,7 @@ from testing.photos import photo_from
 SIZE = (60, 44)
 SECRET = b"48 deg 51 min N"
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+LARGE_PROFILE = (150_000).to_bytes(4) + bytes(32) + b"acsp" + np.random.default_rng(0).bytes(150_000 - 40)
 WHITE = {"CMYK": (0, 0, 0, 0), "I;16": 65535, "LA": (255, 255), "RGBA": (255,) * 4, "RGB": (255,) * 3, "L": 255}
 
 

@@ -33,10 +33,8 @@ class Server:
 def running_server(*arguments: str, **environ: str) -> Iterator[Server]:
     """Run the local server in a child process on a free port, with more variables; its log is discarded."""
     command = [sys.executable, "-u", "-m", "googly_eyes.server", "--port", "0", *arguments]
-    env = {**os.environ, **environ}
-    with subprocess.Popen(
-        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, env=os.environ | environ, **pipes) as process:
         port = _read_port(process)
         # A full pipe would block the server, so a thread reads on.
         reader = threading.Thread(target=process.stdout.readlines)

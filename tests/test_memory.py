@@ -6,7 +6,14 @@ import sys
 
 import pytest
 
-from googly_eyes.memory import LAMBDA_MEMORY, cgroup_limits, memory_at_hand, return_large_blocks
+from googly_eyes.memory import (
+    LAMBDA_MEMORY,
+    PHOTO_MEMORY,
+    cgroup_limits,
+    memory_at_hand,
+    photos_at_once,
+    return_large_blocks,
+)
 from testing.paths import ROOT
 
 
@@ -53,3 +60,18 @@ def test_another_c_library_is_left_as_it_is(monkeypatch, error):
 
     monkeypatch.setattr(ctypes, "CDLL", no_glibc)
     return_large_blocks()
+
+
+@pytest.mark.parametrize(
+    ("processors", "memory", "expected"),
+    [
+        (2, None, 2),
+        (2, 2 * PHOTO_MEMORY, 2),
+        (2, 2 * PHOTO_MEMORY - 1, 1),
+        (2, PHOTO_MEMORY // 2, 1),
+        (16, 3 * PHOTO_MEMORY, 3),
+        (1, 9 * PHOTO_MEMORY, 1),
+    ],
+)
+def test_there_are_as_many_photos_at_once_as_processors_and_memory_allow(processors, memory, expected):
+    assert photos_at_once(processors, memory) == expected

@@ -143,7 +143,8 @@ def _add_run_options(group: Any) -> None:
         "--jobs",
         type=_job_count,
         metavar="N",
-        help=f"photos processed at a time (default: one per processor; {REMOTE_JOBS} with --url)",
+        help=f"photos processed at a time (default: one per processor if the memory is enough; {REMOTE_JOBS} "
+        "with --url)",
     )
     group.add_argument("-q", "--quiet", action="store_true", help="print errors only")
     group.add_argument(

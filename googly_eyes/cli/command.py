@@ -16,6 +16,7 @@ from googly_eyes.cli.records import Record, faces_json
 from googly_eyes.cli.report import Reporter
 from googly_eyes.cli.sources import STANDARD
 from googly_eyes.client.service import Service, service_at
+from googly_eyes.memory import memory_at_hand, photos_at_once
 from googly_eyes.settings import count_processors
 
 DONE, NOT_ALL_DONE = 0, 1
@@ -63,7 +64,7 @@ def _check_outputs(faces: str | None, jobs: Sequence[Job], *, photo_to_stdout: b
 
 
 def _run_jobs(jobs: Sequence[Job], arguments: Arguments, reporter: Reporter) -> list[Record]:
-    default = REMOTE_JOBS if arguments.url else count_processors()
+    default = REMOTE_JOBS if arguments.url else photos_at_once(count_processors(), memory_at_hand())
     at_once = min(arguments.jobs or default, len(jobs))
     return run_batch(jobs, _open_service(arguments, at_once), arguments.options, reporter, at_once=at_once)
 
@@ -79,7 +80,7 @@ def _open_service(arguments: Arguments, at_once: int) -> Service:
     # Several photos share the processors; one photo uses all of them.
     threads = 1 if at_once > 1 and "GOOGLY_THREADS" not in os.environ else None
     with _native_messages_discarded():
-        service = InProcessService(threads=threads)
+        service = InProcessService(threads, at_once=at_once)
         service.warm_up()
     return service
 

@@ -50,7 +50,7 @@ def faces_json(records: Sequence[Record]) -> bytes:
 
 def _code_and_message(error: Exception) -> tuple[str, str]:
     match error:
-        case TooLargeError():
+        case TooLargeError(code="too_large"):  # memory has no setting
             return error.code, f"{error} GOOGLY_MAX_MB and GOOGLY_MAX_MEGAPIXELS set the limits."
         case GooglyError():
             return error.code, MESSAGES.get(error.code, str(error))

@@ -27,7 +27,9 @@ def make_preview(data: bytes, long_side: int) -> Preview:
     Raises the errors of `open_photo`, with the limits of `own_settings`.
     """
     settings = own_settings()
-    photo = decode_photo(data, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
+    photo = decode_photo(
+        data, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels, max_memory=settings.max_memory
+    )
     scale = min(1.0, long_side / max(photo.width, photo.height))
     pixels = small_copy(photo, max(1, round(photo.width * scale)), max(1, round(photo.height * scale)))
     jpeg = io.BytesIO()

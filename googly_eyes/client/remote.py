@@ -124,7 +124,9 @@ class RemoteService:
     def _find_in_copy(self, photo: bytes, options: Options, timings: dict[str, float]) -> tuple[Result, Placement]:
         settings = own_settings()
         started = time.perf_counter()
-        with open_photo(photo, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels) as original:
+        with open_photo(
+            photo, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels, max_memory=settings.max_memory
+        ) as original:
             copy = smaller_copy(original, self._max_bytes or FUNCTION_BYTES)
         timings["copy"] = _ms_since(started)
         started = time.perf_counter()

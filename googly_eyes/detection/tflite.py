@@ -12,7 +12,8 @@ from googly_eyes.errors import SettingError
 from googly_eyes.settings import model_error
 from googly_eyes.types import Floats, Pixels
 
-# Of a batch. The runtime keeps the memory of its largest batch for ever. After a larger one the model is loaded anew.
+# Of a batch. The runtime keeps the memory of its largest batch for ever. Before a larger one the model is loaded anew,
+# so that the memory of both is not needed at the same time, and after it too.
 KEPT_PIXELS = 1280 * 1280
 
 
@@ -47,6 +48,9 @@ class Session:
 
     def run(self, batch: Pixels) -> list[Floats]:
         """Return the outputs of the first graph for one batch, in the order of `outputs`; the arrays are copies."""
+        is_large = batch.size > KEPT_PIXELS * batch.shape[-1]
+        if is_large:
+            self._load()
         if batch.shape != self._shape:
             self._interpreter.resize_tensor_input(self._input, batch.shape)
             self._interpreter.allocate_tensors()
@@ -54,7 +58,7 @@ class Session:
         self._interpreter.set_tensor(self._input, batch)
         self._interpreter.invoke()
         outputs: list[Any] = [self._interpreter.get_tensor(index) for index in self._outputs]
-        if batch.size > KEPT_PIXELS * batch.shape[-1]:
+        if is_large:
             self._load()
         return outputs
 

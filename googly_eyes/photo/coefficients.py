@@ -11,7 +11,9 @@ from math import ceil
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
+from googly_eyes.photo.eye_colours import EyeColours
 from googly_eyes.photo.jpeg_header import BLOCK, LEVEL_SHIFT, Blocks
 from googly_eyes.types import Area, Floats, Pixels
 
@@ -126,25 +128,39 @@ class Coefficients:
             )
             yield replace(view, samples=view.samples[:bottom, :right])
 
-    def mix(self, area: Area, grey: Floats, coverage: Floats) -> None:
+    def mix(self, area: Area, grey: Floats, coverage: Floats, colours: EyeColours) -> None:
         """Paint greys (0 black to 1 white) by their coverage (0 to 1), both (y1 - y0, x1 - x0), over an aligned area.
 
         Values outside the photo are ignored.
         """
 
         @cache
-        def in_samples(across: int, down: int, *, is_light: bool) -> tuple[Floats, Floats]:
-            shade = coverage * (WHITE * grey - LEVEL_SHIFT if is_light else np.float32(0))
-            return _in_blocks(_average(shade, across, down)), _in_blocks(_average(coverage, across, down))
+        def in_samples(across: int, down: int, black: np.float32, white: np.float32) -> tuple[Floats, Floats]:
+            light = coverage * ((white - black) * grey + (black - LEVEL_SHIFT))
+            return _in_blocks(_average(light, across, down)), _in_blocks(_average(coverage, across, down))
 
-        for plane in self.planes:
-            plane.mix(area, *in_samples(plane.across, plane.down, is_light=plane.is_light))
+        for plane, black, white in zip(self.planes, *self._samples_of(colours), strict=True):
+            plane.mix(area, *in_samples(plane.across, plane.down, black, white))
+
+    def _samples_of(self, colours: EyeColours) -> tuple[Floats, Floats]:
+        """Return the samples of black and of white in each plane."""
+        black, white = (np.array(values) * WHITE for values in (colours.black, colours.white))
+        if self.colours == "YCbCr":
+            black, white = _to_ycbcr(black), _to_ycbcr(white)
+        return black.astype(np.float32), white.astype(np.float32)
 
     def release(self) -> None:
         """Drop all blocks, whose memory is about to be freed."""
         for plane in self.planes:
             plane.release()
         self.planes = ()
+
+
+def _to_ycbcr(rgb: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return JFIF's Y, Cb and Cr of a colour, 0 to 255. For a grey Cb and Cr are exactly 128."""
+    red, green, blue = rgb
+    luma = green + 0.299 * (red - green) + 0.114 * (blue - green)
+    return np.array([luma, LEVEL_SHIFT + (blue - luma) / 1.772, LEVEL_SHIFT + (red - luma) / 1.402])
 
 
 @cache

@@ -8,6 +8,7 @@ from PIL import Image
 # EXIF 2.32, table 4 and 4.6.5.1; TIFF 6.0 has the same numbers.
 ORIENTATION, X_DENSITY, Y_DENSITY, DENSITY_UNIT = 0x0112, 0x011A, 0x011B, 0x0128
 NO_UNIT, INCH, CENTIMETRE = 1, 2, 3
+UNITS = (NO_UNIT, INCH, CENTIMETRE)
 DENSITY_END = 65536  # JFIF has 16 bits for a density
 
 
@@ -37,3 +38,30 @@ def orientation_exif(orientation: int) -> Image.Exif:
     if orientation != 1:
         tags[ORIENTATION] = orientation
     return tags
+
+
+def kept_exif(exif: bytes | None) -> Image.Exif:
+    """Return EXIF with the orientation and the density of a file; empty if it has neither."""
+    tags = orientation_exif(read_orientation(exif))
+    density = read_density(exif)
+    if density:
+        tags[DENSITY_UNIT], tags[X_DENSITY], tags[Y_DENSITY] = density
+    return tags
+
+
+def read_density(exif: bytes | None) -> tuple[int, float, float] | None:
+    """Return the unit of the density, its X and its Y; None if there is none, or EXIF is unreadable.
+
+    Without unit it is per inch (EXIF 2.32, 4.6.5.1); without Y, X counts for both.
+    """
+    tags = Image.Exif()
+    try:
+        tags.load(exif or b"")
+        across = tags.get(X_DENSITY)
+        down = tags.get(Y_DENSITY, across)
+        unit = tags.get(DENSITY_UNIT, INCH)
+    except Exception:
+        return None
+    if not (is_density(across) and is_density(down)) or unit not in UNITS:
+        return None
+    return unit, float(across), float(down)

@@ -78,6 +78,12 @@ class JpegHeader:
         """The maximum sampling factors across and down: those of a component with one sample per pixel."""
         return max(each.across for each in self.components), max(each.down for each in self.components)
 
+    @property
+    def samples_per_pixel(self) -> float:
+        """The mean number of samples, and of coefficients, for one pixel in all components."""
+        across, down = self.max_sampling
+        return sum(each.across * each.down for each in self.components) / max(1, across * down)
+
     def size_in_blocks(self, number: int) -> tuple[int, int]:
         """Return rows and columns of blocks of a component (T.81, A.1.1 and A.2.4)."""
         across, down = self.max_sampling

@@ -18,25 +18,14 @@ from PIL import Image
 from googly_eyes.errors import BadRequestError, DamagedPhotoError, TooLargeError, UnsupportedMediaError
 from googly_eyes.photo import pixels
 from googly_eyes.photo.coefficients import Coefficients
+from googly_eyes.photo.eye_colours import eye_colours
 from googly_eyes.photo.jpeg_editor import JpegEditor
+from googly_eyes.photo.memory_estimate import check_memory
 from googly_eyes.photo.orientation import swaps_sides
 from googly_eyes.photo.registry import identify
-from googly_eyes.photo.source import Source, report_damage
+from googly_eyes.photo.source import Source, report_damage, report_unwritable
 from googly_eyes.photo.turbojpeg import CannotTransformError
 from googly_eyes.types import Area, Fidelity, Floats
-
-# Pillow returns the memory of a photo (blocks of 16 MiB) to the system, and new pages cost a fifth of the time of the
-# next photo of 17 MP. 16 blocks hold 64 MP. Not set by PILLOW_BLOCKS_MAX, because Pillow reads it when it is first
-# imported, maybe before this module; a value that is set there has priority.
-if not Image.core.get_blocks_max():  # type: ignore[attr-defined]
-    Image.core.set_blocks_max(16)  # type: ignore[attr-defined]
-
-
-# Of a process that has loaded the model and handled a small photo; and copies of a file in a request and its response,
-# in base64 or not. Measured: bench/memory.py and bench/one_event.py.
-BASE_MEMORY = 150 * 2**20
-COPIES_OF_FILE = 6
-
 
 # Greys (0 black to 1 white) and their coverage (0 to 1), both (y1 - y0, x1 - x0). A function, so that a photo can keep
 # what was painted on it without keeping its pixels.
@@ -105,7 +94,7 @@ class DecodedPhoto(Photo):
         return area
 
     def mix(self, area: Area, patch: Patch) -> None:
-        pixels.mix(self.image, area, *patch())
+        pixels.mix(self.image, area, *patch(), eye_colours(self.source.profile, self.image.mode))
 
     def encode(self) -> Encoded:
         return Encoded(self.source.write(self.image), self.source.fidelity, self.source.dropped)
@@ -123,12 +112,14 @@ class CoefficientPhoto(Photo):
         return self.image.align(area)
 
     def mix(self, area: Area, patch: Patch) -> None:
-        self.image.mix(area, *patch())
+        mode = "L" if self.image.colours == "L" else "RGB"
+        self.image.mix(area, *patch(), eye_colours(self.source.profile, mode))
         self._painted.append((area, patch))
 
     def encode(self) -> Encoded:
         try:
-            return Encoded(self._editor.write(), "exact", self.source.dropped)
+            with report_unwritable(self.source.format):
+                return Encoded(self._editor.write(), "exact", self.source.dropped)
         except CannotTransformError:
             # The headers of the JPEG gave no reason to expect this. Paint the same on its pixels.
             decoded = _decode(self.source)
@@ -191,7 +182,8 @@ class _OpenPhoto:
         if self._source.jpeg is not None:
             try:
                 self._editor = JpegEditor(self._source.jpeg)
-                return CoefficientPhoto(self._source, self._editor.open(), self._editor)
+                with report_damage(self._source.format):
+                    return CoefficientPhoto(self._source, self._editor.open(), self._editor)
             except CannotTransformError:
                 pass  # it needs the way through pixels
         return _decode(self._source)
@@ -228,23 +220,7 @@ def _check_pixels(source: Source, size: int, *, max_pixels: int, max_memory: int
             max_pixels=max_pixels,
         )
     if max_memory is not None:
-        _check_memory(source, size, width * height, max_memory)
-
-
-def _check_memory(source: Source, size: int, pixels: int, max_memory: int) -> None:
-    """Raise TooLargeError if editing the photo may need more memory than the process has."""
-    row = source.format
-    left = max_memory - BASE_MEMORY - size * COPIES_OF_FILE
-    if pixels * row.bytes_per_pixel > left:
-        max_pixels = max(0, left // row.bytes_per_pixel)
-        raise TooLargeError(
-            f"A {row.label} of {pixels / 1e6:.1f} million pixels needs more memory than there is: "
-            f"{max_memory / 2**20:.0f} MiB allow {max_pixels / 1e6:.1f} million. Send a smaller copy.",
-            code="not_enough_memory",
-            pixels=pixels,
-            max_pixels=max_pixels,
-            max_memory=max_memory,
-        )
+        check_memory(source, size, width * height, max_memory)
 
 
 def _decode(source: Source) -> DecodedPhoto:

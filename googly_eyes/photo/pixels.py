@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image
 
+from googly_eyes.photo.eye_colours import EyeColours
 from googly_eyes.types import Area, Floats
 
 
@@ -24,33 +25,28 @@ def to_paintable(image: Image.Image) -> Image.Image:
     return image
 
 
-def mix(image: Image.Image, area: Area, grey: Floats, coverage: Floats) -> None:
+def mix(image: Image.Image, area: Area, grey: Floats, coverage: Floats, colours: EyeColours) -> None:
     """Paint greys (0 black to 1 white) by their coverage (0 to 1), both (y1 - y0, x1 - x0), over an area."""
     below = np.asarray(image.crop(area))
     pixels = below.reshape(*below.shape[:2], -1).astype(np.float32)
     cover = coverage[..., None]
-    match image.mode:
-        case "LA" | "RGBA":
-            mixed = _mix_with_alpha(pixels, grey[..., None] * 255, cover)
-        case "CMYK":
-            black_only = np.zeros_like(pixels)
-            black_only[..., 3] = (1 - grey) * 255
-            mixed = pixels + (black_only - pixels) * cover
-        case mode:
-            white = 65535 if mode == "I;16" else 255
-            mixed = pixels + (grey[..., None] * white - pixels) * cover
+    painted_values = colours.mixed(grey) * (65535 if image.mode == "I;16" else 255)
+    if image.mode in {"LA", "RGBA"}:
+        mixed = _mix_with_alpha(pixels, painted_values, cover)
+    else:
+        mixed = pixels + (painted_values - pixels) * cover
     painted = np.rint(mixed).astype(below.dtype).reshape(below.shape)
     size = (area[2] - area[0], area[3] - area[1])
     image.paste(Image.frombytes(image.mode, size, painted.tobytes()), area)
 
 
-def _mix_with_alpha(pixels: Floats, grey: Floats, cover: Floats) -> Floats:
-    """Paint opaque greys on pixels (h, w, channels) with straight alpha in the last channel.
+def _mix_with_alpha(pixels: Floats, painted: Floats, cover: Floats) -> Floats:
+    """Paint opaque values (h, w, channels - 1) on pixels (h, w, channels) with straight alpha in the last channel.
 
     A wholly transparent pixel contributes no colour.
     """
     colour, alpha = pixels[..., :-1], pixels[..., -1:] / 255
     below = alpha * (1 - cover)
     result_alpha = cover + below
-    result = np.divide(grey * cover + colour * below, result_alpha, out=colour.copy(), where=result_alpha > 0)
+    result = np.divide(painted * cover + colour * below, result_alpha, out=colour.copy(), where=result_alpha > 0)
     return np.concatenate([result, result_alpha * 255], axis=-1)

@@ -1,6 +1,8 @@
 """A photo whose header has been read but whose pixels have not, and the steps that all formats share."""
 
 import io
+import logging
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,16 +14,24 @@ from googly_eyes.errors import DamagedPhotoError, GooglyError, TooLargeError, Un
 from googly_eyes.photo.jpeg_editor import JpegFile
 from googly_eyes.photo.pixels import to_paintable
 from googly_eyes.photo.registry import Format
+from googly_eyes.photo.turbojpeg import CannotTransformError, EditEndedError
 from googly_eyes.types import Fidelity
+
+ICC_HEADER_BYTES, ICC_SIGNATURE, ICC_SIGNATURE_AT = 128, b"acsp", 36
+
+# Pillow would print messages and warnings about damaged files. What matters in them is in its exceptions too.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """A photo file. `encode` makes a file like it from an image; `fidelity` is the effect of that.
 
-    `orientation` is EXIF's, 1 to 8. `dropped` names content other than metadata that is not in the result. `jpeg` is
-    for editing a JPEG without decoding it. `to_sensor_order` restores a decoded image that Pillow has turned upright.
-    `coded_size` is the size in which the picture is decoded, if a part of it is cut away afterwards.
+    `orientation` is EXIF's, 1 to 8. `profile` is the colour profile in force. `dropped` names content other than
+    metadata that is not in the result. `jpeg` is for editing a JPEG without decoding it. `to_sensor_order` restores a
+    decoded image that Pillow has turned upright. `coded_size` is the size in which the picture is decoded, if a part
+    of it is cut away afterwards.
     """
 
     format: Format
@@ -29,6 +39,7 @@ class Source:
     orientation: int
     encode: Callable[[Image.Image], bytes]
     fidelity: Fidelity
+    profile: bytes | None = None
     dropped: tuple[str, ...] = ()
     jpeg: JpegFile | None = None
     to_sensor_order: Callable[[Image.Image], Image.Image] | None = None
@@ -38,20 +49,28 @@ class Source:
         """Return the pixels in sensor order, in a mode that can be painted on. Raises DamagedPhotoError."""
         with report_damage(self.format):
             self.file.load()
+            vars(self.file).pop("_decoder", None)  # of WebP and AVIF: up to 8 bytes per pixel until the file is closed
             image: Image.Image = self.file
             return to_paintable(self.to_sensor_order(image) if self.to_sensor_order else image)
 
     def write(self, image: Image.Image) -> bytes:
         """Encode an image as a file like this one. Raises UnsupportedMediaError if the encoder fails."""
-        try:
+        with report_unwritable(self.format):
             return self.encode(image)
-        except MemoryError:
-            raise
-        except Exception as error:  # an encoder may reject a value that the decoder accepted
-            raise UnsupportedMediaError(
-                f"This {self.format.label} can be read, but not be written again. Save it anew in a photo program.",
-                code="not_writable",
-            ) from error
+
+
+@contextmanager
+def report_unwritable(row: Format) -> Iterator[None]:
+    """Report any exception of an encoder as UnsupportedMediaError: it may reject a value that the decoder accepted."""
+    try:
+        yield
+    except (GooglyError, CannotTransformError, EditEndedError, MemoryError):
+        raise
+    except Exception as error:
+        raise UnsupportedMediaError(
+            f"This {row.label} can be read, but not be written again. Save it anew in a photo program.",
+            code="not_writable",
+        ) from error
 
 
 @contextmanager
@@ -62,7 +81,7 @@ def report_damage(row: Format) -> Iterator[None]:
     """
     try:
         yield
-    except GooglyError:
+    except (GooglyError, CannotTransformError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise TooLargeError(f"This {row.label} has too many pixels. Send a smaller copy.") from error
@@ -80,5 +99,11 @@ def save(image: Image.Image, name: str, **options: Any) -> bytes:
 
 
 def cut_profile(profile: bytes | None) -> bytes | None:
-    """Return a colour profile without the bytes after the size in its header (ICC.1:2022, 7.2.2)."""
-    return profile and (profile[: int.from_bytes(profile[:4])] or None)
+    """Return a colour profile without the bytes after its end; None if it is incomplete: viewers ignore it.
+
+    ICC.1:2022, 7.2: a profile starts with its size, and has a signature in its header.
+    """
+    if not profile or profile[ICC_SIGNATURE_AT:][:4] != ICC_SIGNATURE:
+        return None
+    size = int.from_bytes(profile[:4])
+    return profile[:size] if ICC_HEADER_BYTES < size <= len(profile) else None

@@ -40,6 +40,10 @@ class CannotTransformError(Exception):
     """The library is missing or cannot transform this JPEG. The message is for maintainers."""
 
 
+class EditEndedError(Exception):
+    """The result of an edit was asked for after its end: an error of the program."""
+
+
 def is_available() -> bool:
     """Return True if this machine has a libturbojpeg that passes the test. The first call runs the test."""
     return _library() is not None
@@ -96,7 +100,7 @@ class Transform:
         if self._error is not None:
             raise self._error
         if self._written is None:
-            raise RuntimeError("the edit of this JPEG has ended")
+            raise EditEndedError
         written, self._written = self._written, None
         return written
 

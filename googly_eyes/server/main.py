@@ -1,8 +1,8 @@
 """`googly serve`: the API on this machine, without signatures and AWS.
 
-Each photo is processed in a worker process, by default one per processor (docs/adr/0008). A limited number of photos
-may wait; the next one gets status 503 at once. SIGTERM and Ctrl-C stop the server: it accepts no more connections,
-completes the requests that have arrived, and exits with status 0.
+Each photo is processed in a worker process, by default one per processor if the memory is enough (docs/adr/0008). The
+workers share the memory. A limited number of photos may wait; the next one gets status 503 at once. SIGTERM and Ctrl-C
+stop the server: it accepts no more connections, completes the requests that have arrived, and exits with status 0.
 """
 
 import argparse
@@ -12,13 +12,15 @@ import signal
 import socket
 import sys
 import webbrowser
+from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address
 from threading import Event, Thread
 from types import FrameType
 
 from googly_eyes.errors import SettingError
-from googly_eyes.memory import return_large_blocks
+from googly_eyes.memory import MIB, photos_at_once, return_large_blocks
+from googly_eyes.photo.memory_estimate import SEARCH_MEMORY
 from googly_eyes.server.app import answer_with_model, create_app, detector_of_process
 from googly_eyes.server.http import HttpServer
 from googly_eyes.server.origin import OriginPolicy, names_of_this_machine
@@ -35,6 +37,7 @@ WAITING = 30  # photos; with those in work, about ten seconds of work for two pr
 SPARE_THREADS = 4  # of Waitress, for /health and status 503 while all other threads wait for photos
 MAX_COUNT = 1000
 DRAIN_S = 60.0
+SERVER_MEMORY = 80 * MIB  # of the process that receives the photos, without those that wait; measured
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -42,6 +45,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parse_arguments(argv)
     try:
         settings = _settings()
+        workers = arguments.workers or photos_at_once(count_processors(), settings.max_memory)
+        settings = replace(settings, max_memory=_memory_of_worker(settings.max_memory, workers))
         origins = OriginPolicy(allowed_origins(), names_of_this_machine(arguments.host))
         detector_of_process(settings)
         listener = _listen(arguments.host, arguments.port)
@@ -50,9 +55,9 @@ def main(argv: list[str] | None = None) -> int:
     except OSError as error:
         return _fail(_cannot_listen(arguments.host, arguments.port, error))
     return_large_blocks()
-    places = arguments.workers + arguments.waiting
+    places = workers + arguments.waiting
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited by the workers, until they set it themselves
-    pool = WorkerPool(arguments.workers, partial(detector_of_process, settings))
+    pool = WorkerPool(workers, partial(detector_of_process, settings))
     with listener, WorkerQueue(pool, places) as queue:
         app = create_app(partial(answer_with_model, settings=settings), queue, origins, load_page(settings.max_bytes))
         server = HttpServer(
@@ -74,6 +79,20 @@ def main(argv: list[str] | None = None) -> int:
 def _settings() -> Settings:
     # By default one thread per model: the photos run in parallel, not the operations of one photo.
     return load_settings({"GOOGLY_THREADS": "1", **os.environ})
+
+
+def _memory_of_worker(memory: int | None, workers: int) -> int | None:
+    """Return the share of one worker in the memory. Raises SettingError if it is too little for any photo."""
+    if memory is None:
+        return None
+    share = (memory - SERVER_MEMORY) // workers
+    if share < SEARCH_MEMORY:
+        remedy = "Use fewer workers: --workers 1." if workers > 1 else "Give the server more memory."
+        raise SettingError(
+            f"The server has {memory // MIB:,} MiB of memory, and needs at least "
+            f"{(SERVER_MEMORY + workers * SEARCH_MEMORY) // MIB:,} MiB with workers: {workers}. {remedy}"
+        )
+    return share
 
 
 def _stop_event() -> Event:
@@ -142,8 +161,7 @@ def _parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--workers",
         type=_count,
-        default=count_processors(),
-        help="photos processed at the same time (default: one per processor)",
+        help="photos processed at the same time (default: one per processor, if the memory is enough)",
     )
     parser.add_argument(
         "--waiting",

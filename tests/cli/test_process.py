@@ -7,18 +7,20 @@ import json
 import os
 import shutil
 import signal
+import struct
 import time
 from pathlib import Path
 
 import pytest
 
 from googly_eyes.api.response import to_json
+from googly_eyes.memory import LAMBDA_MEMORY
 from googly_eyes.options import TABLE, Choice, Number, NumberRange, Options, WholeNumber, as_text
 from googly_eyes.pipeline import googlify
 from googly_eyes.settings import own_settings
 from testing.command import COMMAND, WAIT_S, environment, files_in, run_process
 from testing.heics import drawn
-from testing.people import landscape
+from testing.people import blank, landscape
 from testing.photos import shared_photo, stored
 
 pytestmark = pytest.mark.process
@@ -332,3 +334,26 @@ def test_serve_has_its_own_help(tmp_path, googly):
     assert done.status == 0
     for option in (b"--host", b"--port", b"--workers"):
         assert option in done.output
+
+
+def test_photos_that_are_processed_at_once_share_the_memory(tmp_path, googly):
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(stored(blank(4000, 3000), 1, "PNG"))
+    photos = ("a.png", "b.png", "--detail", "fast")
+    done = googly(*photos, "--jobs", 2, cwd=tmp_path, env=environment(**{LAMBDA_MEMORY: "1040"}))
+    assert done.status == 1
+    assert "520 MiB allow 9.3 million" in done.errors[0]
+    assert done.errors[0].endswith("Or process one photo at a time, with --jobs 1.")
+    # By default there are no more photos at once than the memory allows.
+    assert googly(*photos, cwd=tmp_path, env=environment(**{LAMBDA_MEMORY: "1020"})).status == 0
+
+
+def test_messages_of_the_image_library_are_not_printed(tmp_path, googly):
+    data = bytearray(stored(blank(40, 30), 1, "TIFF"))
+    samples = data.index(struct.pack("<HHI", 277, 3, 1))
+    data[samples + 8 : samples + 10] = b"\xff\xff"
+    (tmp_path / "a.tif").write_bytes(data)
+    (tmp_path / "b.tif").write_bytes(stored(blank(40, 30), 1, "TIFF", compression="tiff_lzw")[:-30])
+    done = googly("a.tif", "b.tif", cwd=tmp_path)
+    assert done.status == 1
+    assert [line.split(":")[0] for line in done.errors] == ["googly"] * 3  # two reasons, and the number of photos

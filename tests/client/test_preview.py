@@ -5,7 +5,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from googly_eyes.client.preview import make_preview
-from googly_eyes.errors import GooglyError
+from googly_eyes.errors import GooglyError, TooLargeError
+from googly_eyes.memory import LAMBDA_MEMORY
 from testing.people import as_jpeg, blank, group
 from testing.photos import TURNS, stored
 
@@ -50,3 +51,10 @@ def test_a_preview_keeps_only_rgb_colour_profiles():
 def test_other_data_raises_the_error_of_the_pipeline():
     with pytest.raises(GooglyError, match="not a photo"):
         make_preview(b"hello", 1400)
+
+
+def test_a_photo_that_needs_more_memory_than_there_is_has_no_preview(monkeypatch):
+    photo = stored(blank(6000, 4000), 1, "PNG")
+    monkeypatch.setenv(LAMBDA_MEMORY, "500")
+    with pytest.raises(TooLargeError, match="500 MiB allow"):
+        make_preview(photo, 200)

@@ -29,6 +29,7 @@ from googly_eyes.errors import (
     UnreachableError,
     UnsupportedMediaError,
 )
+from googly_eyes.memory import LAMBDA_MEMORY
 from googly_eyes.options import NAMES, Options
 from googly_eyes.photo.photo import open_photo
 from googly_eyes.pipeline import googlify
@@ -491,3 +492,11 @@ def test_a_copy_that_is_too_large_is_reported():
     with scripted(refusal(413, "too_large")) as server, pytest.raises(TooLargeError):
         RemoteService(server.url).googlify(PHOTO, Options())
     assert len(server.requests) == 2
+
+
+def test_a_large_photo_that_needs_more_memory_than_there_is_here_is_not_sent(monkeypatch):
+    monkeypatch.setenv(LAMBDA_MEMORY, "500")
+    photo = as_jpeg(blank(6000, 4000))
+    with scripted(refusal(413, "too_large")) as server, pytest.raises(TooLargeError, match="500 MiB allow"):
+        RemoteService(server.url).googlify(photo, Options())
+    assert len(server.requests) == 1

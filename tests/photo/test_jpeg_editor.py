@@ -4,6 +4,7 @@ import ctypes
 import io
 import os
 import signal
+import struct
 import threading
 import time
 from collections import Counter
@@ -16,7 +17,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from googly_eyes.draw import OUTLINE, draw
-from googly_eyes.errors import DamagedPhotoError
+from googly_eyes.errors import DamagedPhotoError, UnsupportedMediaError
 from googly_eyes.photo import turbojpeg
 from googly_eyes.photo.coefficients import Coefficients
 from googly_eyes.photo.jpeg_editor import JpegEditor, JpegFile
@@ -268,7 +269,7 @@ def test_a_photo_that_is_not_encoded_ends_the_edit():
 def test_a_photo_is_encoded_once():
     with opened(saved(picture((64, 48)))) as photo:
         photo.encode()
-        with pytest.raises(RuntimeError, match="ended"):
+        with pytest.raises(turbojpeg.EditEndedError):
             photo.encode()
 
 
@@ -524,3 +525,24 @@ def test_a_file_that_is_not_a_library_is_skipped(monkeypatch, tmp_path):
     other.write_bytes(b"\x7fELF but no more")
     monkeypatch.setattr(turbojpeg, "LIBRARIES", (str(other), "libc.so.6"))
     assert turbojpeg._library.__wrapped__() is None
+
+
+def test_a_coefficient_jpeg_that_cannot_be_written_is_an_error_of_the_photo(monkeypatch):
+    def fail(*_):
+        raise struct.error("ushort format requires 0 <= number <= 65535")
+
+    monkeypatch.setattr("googly_eyes.photo.formats.jpeg._add_metadata", fail)
+    with opened(saved(picture((64, 48)))) as photo, pytest.raises(UnsupportedMediaError) as refused:
+        photo.encode()
+    assert refused.value.code == "not_writable"
+    assert editing_threads() == []
+
+
+def test_coefficients_that_cannot_be_read_are_an_error_of_the_photo(monkeypatch):
+    def fail(*_):
+        raise IndexError
+
+    monkeypatch.setattr("googly_eyes.photo.jpeg_editor._planes", fail)
+    with pytest.raises(DamagedPhotoError), opened(saved(picture((64, 48)))):
+        pass
+    assert editing_threads() == []

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from googly_eyes.errors import BadRequestError, GooglyError, TooLargeError, UnsupportedMediaError
-from googly_eyes.photo.photo import BASE_MEMORY, COPIES_OF_FILE, decode_photo
+from googly_eyes.photo.photo import decode_photo
 from googly_eyes.photo.registry import FORMATS
 from googly_eyes.photo.views import crop, small_copy
 from testing.photo_files import picture, saved
@@ -133,14 +133,3 @@ def test_a_photo_that_the_encoder_refuses_is_an_error_of_the_photo():
     with pytest.raises(UnsupportedMediaError, match="be written again") as refused:
         replace(photo.source, encode=fail).write(photo.image)
     assert refused.value.code == "not_writable"
-
-
-@pytest.mark.parametrize("kind", [name for name, row in FORMATS.items() if not row.written_as])
-def test_a_photo_that_needs_more_memory_than_there_is_is_refused_before_decoding(kind):
-    data = saved(picture(), kind)
-    needed = BASE_MEMORY + COPIES_OF_FILE * len(data) + 60 * 44 * FORMATS[kind].bytes_per_pixel
-    assert decode_photo(data, max_bytes=10**6, max_pixels=10**6, max_memory=needed).width == 60
-    with pytest.raises(TooLargeError, match="MiB allow") as refused:
-        decode_photo(data, max_bytes=10**6, max_pixels=10**6, max_memory=needed - 1)
-    assert refused.value.code == "not_enough_memory"
-    assert refused.value.details == {"pixels": 2640, "max_pixels": 2639, "max_memory": needed - 1}

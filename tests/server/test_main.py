@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from googly_eyes.memory import LAMBDA_MEMORY
 from googly_eyes.server import main as server_main
 from googly_eyes.server.main import ALL_ADDRESSES, greeting, main
 
@@ -74,3 +75,16 @@ def test_the_greeting_of_a_server_for_all_addresses_has_the_one_for_a_phone_and_
 def test_a_machine_without_a_network_has_no_address_for_a_phone(monkeypatch):
     monkeypatch.setattr(server_main, "ELSEWHERE", "not an address")
     assert "reach it. So can" in greeting(ALL_ADDRESSES, 8000)
+
+
+@pytest.mark.parametrize(
+    ("memory", "arguments", "reason"),
+    [
+        ("1000", ["--workers", "3"], "1,400 MiB with workers: 3. Use fewer workers: --workers 1."),
+        ("300", [], "520 MiB with workers: 1. Give the server more memory."),
+    ],
+)
+def test_too_little_memory_for_the_workers_is_reported_in_one_line(capsys, monkeypatch, memory, arguments, reason):
+    monkeypatch.setenv(LAMBDA_MEMORY, memory)
+    assert main(["--port", "0", *arguments]) == 1
+    assert capsys.readouterr().err == f"The server has {int(memory):,} MiB of memory, and needs at least {reason}\n"

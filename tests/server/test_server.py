@@ -17,11 +17,13 @@ import pytest
 import requests
 from PIL import Image
 
+from googly_eyes.memory import LAMBDA_MEMORY, MIB
 from googly_eyes.options import Options
 from googly_eyes.pipeline import googlify
+from googly_eyes.server.main import SERVER_MEMORY
 from googly_eyes.settings import MODELS, load_settings
 from testing.paths import ROOT
-from testing.people import as_jpeg, group, landscape, noise
+from testing.people import as_jpeg, blank, group, landscape, noise
 from testing.photos import stored
 from testing.server_process import running_server, worker_pids
 from testing.wait import wait_until
@@ -35,7 +37,7 @@ SLOW = stored(landscape(3000, 3000), 1, "PNG")  # takes about a second to encode
 
 @pytest.fixture(scope="module")
 def running():
-    with running_server("--workers", "2") as server:
+    with running_server("--workers", "2", **{LAMBDA_MEMORY: "1200"}) as server:
         yield server
 
 
@@ -69,6 +71,15 @@ def test_both_paths_and_both_forms_return_the_result_of_the_pipeline(server, det
     answer = requests.post(server, PEOPLE, headers=JPEG | {"Accept": "application/json"}, timeout=30).json()
     assert len(answer["faces"]) == len(expected.faces)
     assert answer["image"]
+
+
+def test_the_workers_share_the_memory(server):
+    photo = stored(blank(6000, 4000), 1, "PNG")
+    answer = requests.post(server, photo, headers={"Content-Type": "image/png"}, timeout=30)
+    assert answer.status_code == 413
+    error = answer.json()["error"]
+    assert error["code"] == "not_enough_memory"
+    assert error["details"]["max_memory"] == (1200 * MIB - SERVER_MEMORY) // 2
 
 
 def test_health_and_openapi_are_served(server):

@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import AvifImagePlugin
 
-from googly_eyes.photo.exif import orientation_exif, read_orientation
+from googly_eyes.photo.exif import kept_exif, read_orientation
 from googly_eyes.photo.iso_media import Items, read_items
 from googly_eyes.photo.registry import FORMATS, iso_brands
 from googly_eyes.photo.source import Source, cut_profile, save
@@ -31,15 +31,15 @@ def open_source(data: bytes) -> Source:
     profile = cut_profile(file.info.get("icc_profile"))
     if not profile:
         _check_colours(items)
-    orientation = read_orientation(file.info.get("exif"))
+    exif = file.info.get("exif")
     options: dict[str, Any] = {
         **QUALITY,
         "subsampling": _subsampling(codings),
         "icc_profile": profile,
-        "exif": orientation_exif(orientation),
+        "exif": kept_exif(exif),
     }
     encode = partial(save, name=FORMAT.name, **options)
-    return Source(FORMAT, file, orientation, encode, "re-encoded", dropped=items.dropped())
+    return Source(FORMAT, file, read_orientation(exif), encode, "re-encoded", profile=profile, dropped=items.dropped())
 
 
 def _check_colours(items: Items) -> None:

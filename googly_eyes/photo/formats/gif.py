@@ -10,10 +10,15 @@ from PIL import GifImagePlugin, Image
 from googly_eyes.photo.pixels import to_paintable
 from googly_eyes.photo.registry import FORMATS
 from googly_eyes.photo.source import Source, save
-from googly_eyes.types import Area, Pixels
+from googly_eyes.types import DAMAGED_PARTS, Area, Pixels
 
 FORMAT = FORMATS["GIF"]
 COLOURS = 256
+ROWS_AT_ONCE = 64
+# GIF89a, 17 to 27: the bytes of a header and of the start of a block, up to its parts of data, and places of flags.
+HEADER_BYTES, EXTENSION_BYTES, FRAME_BYTES = 13, 2, 11
+FLAGS_AT, FRAME_FLAGS_AT = 10, 9
+EXTENSION, FRAME, TRAILER = 0x21, 0x2C, 0x3B
 
 
 def open_source(data: bytes) -> Source:
@@ -25,7 +30,26 @@ def open_source(data: bytes) -> Source:
     clear = None
     if area is not None and area != (0, 0, *file.size) and "transparency" not in file.info:
         clear = partial(_clear_uncovered, area=area)
-    return Source(FORMAT, file, 1, partial(_encode, source=file), "exact", to_sensor_order=clear)
+    dropped = () if _has_end(data) else (DAMAGED_PARTS,)
+    return Source(FORMAT, file, 1, partial(_encode, source=file), "exact", dropped=dropped, to_sensor_order=clear)
+
+
+def _has_end(data: bytes) -> bool:
+    """Return True if the blocks of a file end with a trailer (GIF89a, 27)."""
+    at = HEADER_BYTES + _palette_bytes(data[FLAGS_AT])
+    try:
+        while data[at] in {EXTENSION, FRAME}:
+            at += EXTENSION_BYTES if data[at] == EXTENSION else FRAME_BYTES + _palette_bytes(data[at + FRAME_FLAGS_AT])
+            while data[at]:
+                at += 1 + data[at]
+            at += 1
+        return data[at] == TRAILER
+    except IndexError:
+        return False
+
+
+def _palette_bytes(flags: int) -> int:
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
 def _clear_uncovered(image: Image.Image, *, area: Area) -> Image.Image:
@@ -52,22 +76,38 @@ def _encode(image: Image.Image, *, source: Image.Image) -> bytes:
         return save(image, FORMAT.name, optimize=False)
     transparent = source.info.get("transparency")
     indices = np.array(source)
-    before, after = (np.asarray(picture).reshape(*indices.shape, -1) for picture in (to_paintable(source), image))
-    painted = (before != after).any(axis=-1)
-    opaque = painted if transparent is None else painted & (after[..., -1] >= 128)
-    indices[painted & ~opaque] = transparent or 0
+    painted, values = _painted(image, source)
+    opaque = np.ones(len(values), bool) if transparent is None else values[:, -1] >= 128
+    own = np.full(len(values), transparent or 0, np.uint8)
 
     used = np.zeros(COLOURS, bool)
-    used[indices[~opaque]] = True
+    used[indices[~painted]] = True
+    used[own[~opaque]] = True
     palette = _palette(source)
     palette[~used] = np.linspace(255, 0, np.count_nonzero(~used))[:, None].round()
     choice = np.flatnonzero(np.arange(COLOURS) != (-1 if transparent is None else transparent))
-    colours = after[opaque][:, : 3 if image.mode.startswith("RGB") else 1]
-    indices[opaque] = choice[_nearest(np.broadcast_to(colours, (len(colours), 3)), palette[choice])]
+    colours = values[opaque][:, : 3 if image.mode.startswith("RGB") else 1]
+    own[opaque] = choice[_nearest(np.broadcast_to(colours, (len(colours), 3)), palette[choice])]
+    indices[painted] = own
 
     encoded = Image.frombytes("P", source.size, indices.tobytes())
     encoded.putpalette(palette.tobytes())
     return save(encoded, FORMAT.name, optimize=False, **({} if transparent is None else {"transparency": transparent}))
+
+
+def _painted(image: Image.Image, source: Image.Image) -> tuple[npt.NDArray[np.bool_], Pixels]:
+    """Return a mask (h, w) of the painted pixels, and their values (n, channels).
+
+    Some rows at a time are compared: all at once would take 12 bytes per pixel more.
+    """
+    masks, values = [], []
+    for top in range(0, image.height, ROWS_AT_ONCE):
+        rows = (0, top, image.width, min(top + ROWS_AT_ONCE, image.height))
+        before, after = (np.asarray(each) for each in (to_paintable(source.crop(rows)), image.crop(rows)))
+        before, after = (each.reshape(*each.shape[:2], -1) for each in (before, after))
+        masks.append((before != after).any(axis=-1))
+        values.append(after[masks[-1]])
+    return np.concatenate(masks), np.concatenate(values)
 
 
 def _palette(source: Image.Image) -> Pixels:

@@ -11,14 +11,16 @@ from typing import Any
 
 import pi_heif
 
+from googly_eyes.photo.exif import CENTIMETRE, INCH, NO_UNIT, read_density
 from googly_eyes.photo.iso_media import Items, has_items, hide_films, read_items
 from googly_eyes.photo.registry import FORMATS
-from googly_eyes.photo.source import Source, save
+from googly_eyes.photo.source import Source, cut_profile, save
 
 FORMAT = FORMATS["HEIC"]
 # Visually lossless, and 12 MP with noise fit a response of Lambda (docs/adr/0014).
 QUALITY = 90
 SUBSAMPLINGS = {422: "4:2:2", 444: "4:4:4"}  # of a coloured picture; any other has 4:2:0, as phones write it
+INCHES = {NO_UNIT: 0.0, INCH: 1.0, CENTIMETRE: 2.54}  # factors from EXIF's units
 HEVC_KINDS = frozenset({b"hvc1", b"hev1"})
 # ITU-T H.273, tables 2 and 3: BT.709 and unspecified; BT.709, sRGB and unspecified; PQ and HLG.
 PRIMARIES, TRANSFERS, HDR_TRANSFERS = frozenset({1, 2}), frozenset({1, 2, 6, 13}), frozenset({16, 18})
@@ -37,16 +39,26 @@ def open_source(data: bytes) -> Source:
     if items.alphas():
         raise FORMAT.refusal("heic_alpha")
     file = pi_heif.HeifImageFile(io.BytesIO(hide_films(data)))
-    profile = file.info.get("icc_profile")
+    profile = cut_profile(file.info.get("icc_profile"))
     if not profile:
         _check_colours(items)
     options: dict[str, Any] = {
         "quality": QUALITY,
         "subsampling": SUBSAMPLINGS.get(file.info.get("chroma"), "4:2:0"),
         "icc_profile": profile,
+        "dpi": _dots_per_inch(file.info.get("exif")),
     }
     encode = partial(save, name=FORMAT.result.name, **options)
-    return Source(FORMAT, file, 1, encode, "re-encoded", dropped=items.dropped(), coded_size=items.coded_size())
+    return Source(
+        FORMAT,
+        file,
+        1,
+        encode,
+        "re-encoded",
+        profile=profile,
+        dropped=items.dropped(),
+        coded_size=items.coded_size(),
+    )
 
 
 def _check_colours(items: Items) -> None:
@@ -59,5 +71,14 @@ def _check_colours(items: Items) -> None:
             primaries, transfer = int.from_bytes(colour[4:6]), int.from_bytes(colour[6:8])
             if transfer in HDR_TRANSFERS:
                 raise FORMAT.refusal("hdr")
-            if primaries not in PRIMARIES or transfer not in TRANSFERS:
+            if primaries not in PRIMARIES:
                 raise FORMAT.refusal("unsupported_colour")
+            if transfer not in TRANSFERS:
+                raise FORMAT.refusal("unsupported_transfer")
+
+
+def _dots_per_inch(exif: bytes | None) -> tuple[float, float]:
+    """Return the density of EXIF across and down; (0, 0), which is not written, if there is none with a unit."""
+    unit, x, y = read_density(exif) or (NO_UNIT, 0.0, 0.0)
+    factor = INCHES[unit]
+    return x * factor, y * factor

@@ -18,8 +18,8 @@ from googly_eyes.photo.exif import (
     NO_UNIT,
     X_DENSITY,
     Y_DENSITY,
-    is_density,
     orientation_exif,
+    read_density,
     read_orientation,
 )
 from googly_eyes.photo.jpeg_editor import JpegFile
@@ -96,6 +96,7 @@ def open_source(data: bytes) -> Source:
         orientation,
         partial(_encode, options=options, density=density),
         fidelity,
+        profile=profile,
         dropped=_appended_content(data[scans.end :]) if has_end else (DAMAGED_PARTS,),
         jpeg=JpegFile(
             edited, header, scans, partial(_add_metadata, segments=_metadata(exif, profile), density=density)
@@ -148,23 +149,16 @@ def _density(file: JpegImagePlugin.JpegImageFile) -> Density | None:
     unit, x, y = jfif
     if unit and x and y:
         return jfif
-    try:
-        exif = _exif_density(file.info.get("exif"))
-    except Exception:
-        exif = None
+    exif = _exif_density(file.info.get("exif"))
     return exif or (jfif if x and y and jfif != JFIF_NO_DENSITY else None)
 
 
 def _exif_density(exif: bytes | None) -> Density | None:
-    """Return the density of EXIF. Without unit it is per inch (EXIF 2.32, 4.6.5.1); without Y, X counts for both."""
-    tags = Image.Exif()
-    tags.load(exif or b"")
-    across = tags.get(X_DENSITY)
-    down = tags.get(Y_DENSITY, across)
-    if not (is_density(across) and is_density(down)):
+    found = read_density(exif)
+    if found is None:
         return None
-    unit, factor = EXIF_TO_JFIF_UNIT[tags.get(DENSITY_UNIT, INCH)]
-    x, y = (round(float(value) * factor) for value in (across, down))
+    unit, factor = EXIF_TO_JFIF_UNIT[found[0]]
+    x, y = (round(value * factor) for value in found[1:])
     return (unit, x, y) if 0 < x < DENSITY_END and 0 < y < DENSITY_END else None
 
 

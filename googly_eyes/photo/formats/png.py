@@ -3,15 +3,15 @@
 import io
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
 from PIL import Image, PngImagePlugin
 
-from googly_eyes.photo.exif import orientation_exif, read_orientation
+from googly_eyes.photo.exif import kept_exif, read_orientation
 from googly_eyes.photo.registry import FORMATS
-from googly_eyes.photo.source import Source, save
+from googly_eyes.photo.source import ICC_HEADER_BYTES, ICC_SIGNATURE, ICC_SIGNATURE_AT, Source, save
 from googly_eyes.types import DAMAGED_PARTS
 
 FORMAT = FORMATS["PNG"]
@@ -30,8 +30,6 @@ TRANSPARENCY = {GREY: 2, 2: 6}  # bytes of tRNS by colour type
 # Chunks of colour and density, with their lengths: a longer one could hide data (11.3.2 and 11.3.4.3).
 KEPT_CHUNKS = {b"cHRM": 32, b"gAMA": 4, b"sRGB": 1, b"cICP": 4, b"mDCV": 24, b"cLLI": 8, b"pHYs": 9}
 PROFILE_CHUNK, PROFILE_NAME = b"iCCP", b"ICC profile"
-# ICC.1:2022, 7.2: a profile starts with its size, and has a signature in its header.
-ICC_HEADER_BYTES, ICC_SIGNATURE, ICC_SIGNATURE_AT = 128, b"acsp", 36
 MAX_PROFILE_BYTES = 2**22  # those of printers have about 2 MB
 
 
@@ -64,10 +62,22 @@ def open_source(data: bytes) -> Source:
     if colour == GREY and 1 < depth < 8 and "transparency" in file.info:
         # Pillow scales the pixels to 8 bits, but not this, of which only the lowest bits count (11.3.1.1).
         file.info["transparency"] = (file.info["transparency"] & 2**depth - 1) * (255 // (2**depth - 1))
-    kept = b"".join(_kept(chunks))
-    orientation = read_orientation(next((chunk.data for chunk in chunks if chunk.kind == b"eXIf"), None))
-    encode = partial(_encode, orientation=orientation, kept=kept)
-    return Source(FORMAT, file, orientation, encode, "exact", dropped=(DAMAGED_PARTS,) if is_damaged else ())
+    first = {chunk.kind: chunk for chunk in reversed(chunks)}
+    kept = [bytes(first[kind].whole) for kind, size in KEPT_CHUNKS.items() if _has_size(first.get(kind), size)]
+    profile = _profile(first[PROFILE_CHUNK].data) if PROFILE_CHUNK in first else None
+    if profile:
+        kept.append(_profile_chunk(profile))
+    exif = next((chunk.data for chunk in chunks if chunk.kind == b"eXIf"), None)
+    encode = partial(_encode, exif=kept_exif(exif), kept=b"".join(kept))
+    return Source(
+        FORMAT,
+        file,
+        read_orientation(exif),
+        encode,
+        "exact",
+        profile=None if _has_size(first.get(b"cICP"), KEPT_CHUNKS[b"cICP"]) else profile,  # cICP comes first (4.3)
+        dropped=(DAMAGED_PARTS,) if is_damaged else (),
+    )
 
 
 def _read_chunks(data: bytes) -> tuple[list[Chunk], bool]:
@@ -115,15 +125,14 @@ def _is_in_place(chunk: Chunk, before: Sequence[Chunk]) -> bool:
     return chunk.kind not in BEFORE_PIXELS or b"IDAT" not in kinds
 
 
-def _kept(chunks: list[Chunk]) -> Iterator[bytes]:
-    """Yield the first chunk of each kept kind if its length is right, and the profile compressed anew without name."""
-    first = {chunk.kind: chunk for chunk in reversed(chunks)}
-    for kind, length in KEPT_CHUNKS.items():
-        if kind in first and len(first[kind].data) == length:
-            yield bytes(first[kind].whole)
-    if PROFILE_CHUNK in first and (profile := _profile(first[PROFILE_CHUNK].data)):
-        body = PROFILE_CHUNK + PROFILE_NAME + b"\0\0" + zlib.compress(profile)
-        yield (len(body) - 4).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
+def _has_size(chunk: Chunk | None, size: int) -> bool:
+    return chunk is not None and len(chunk.data) == size
+
+
+def _profile_chunk(profile: bytes) -> bytes:
+    """Return an iCCP chunk with the profile compressed anew, under a fixed name."""
+    body = PROFILE_CHUNK + PROFILE_NAME + b"\0\0" + zlib.compress(profile)
+    return (len(body) - 4).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
 
 
 def _profile(body: bytes) -> bytes | None:
@@ -142,6 +151,7 @@ def _profile(body: bytes) -> bytes | None:
     return header + rest if len(rest) == left and (more or decompressor.eof) else None
 
 
-def _encode(image: Image.Image, *, orientation: int, kept: bytes) -> bytes:
-    encoded = save(image, FORMAT.name, compress_level=COMPRESSION_LEVEL, exif=orientation_exif(orientation))
-    return encoded[:HEADER_END] + kept + encoded[HEADER_END:]
+def _encode(image: Image.Image, *, exif: Image.Exif, kept: bytes) -> bytes:
+    encoded = save(image, FORMAT.name, compress_level=COMPRESSION_LEVEL, exif=exif)
+    view = memoryview(encoded)  # not to copy parts of it
+    return b"".join((view[:HEADER_END], kept, view[HEADER_END:]))

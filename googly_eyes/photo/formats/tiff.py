@@ -70,8 +70,10 @@ def open_source(data: bytes) -> Source:
     file.info.pop("xmp", None)  # Pillow would read an orientation from it, which no viewer does
     orientation = valid_orientation(tags.get(ORIENTATION))
     compression = file.info["compression"]
-    options: dict[str, Any] = {"tiffinfo": _kept(tags, orientation), "icc_profile": _profile(file)}
-    source = partial(Source, FORMAT, file, orientation, to_sensor_order=partial(_undo_upright, orientation=orientation))
+    profile = _profile(file)
+    options: dict[str, Any] = {"tiffinfo": _kept(tags, orientation), "icc_profile": profile}
+    undo = partial(_undo_upright, orientation=orientation)
+    source = partial(Source, FORMAT, file, orientation, profile=profile, to_sensor_order=undo)
     if compression in {"jpeg", "tiff_jpeg"} and file.mode in {"L", "RGB", "CMYK"}:
         return source(partial(save, name=FORMAT.name, **JPEG_OPTIONS, **options), "re-encoded")
     return source(partial(_encode, compression=compression, predictor=tags.get(PREDICTOR, 1), **options), "exact")
@@ -84,7 +86,10 @@ def _read_tags(data: bytes) -> TiffImagePlugin.ImageFileDirectory_v2:
     tags = TiffImagePlugin.ImageFileDirectory_v2(data[: 16 if is_big else 8])
     stream = io.BytesIO(data)
     stream.seek(tags.next)
+    first = tags.next
     tags.load(stream)
+    if tags.next == first:  # Pillow gives up reading without an error
+        raise ValueError("the directory of tags is cut short, or refers to itself")
     return tags
 
 
@@ -118,8 +123,13 @@ def _profile(file: TiffImagePlugin.TiffImageFile) -> bytes | None:
 
 
 def _undo_upright(image: Image.Image, *, orientation: int) -> Image.Image:
-    """Return a copy in sensor order without the tags of the file: Pillow turns it upright, and would write the tags."""
-    return image.transpose(UPRIGHT_TO_SENSOR[orientation]) if orientation in UPRIGHT_TO_SENSOR else image.copy()
+    """Return a copy in sensor order without the tags of the file, and free the pixels of the file.
+
+    Pillow turns them upright, and would write the tags.
+    """
+    copy = image.transpose(UPRIGHT_TO_SENSOR[orientation]) if orientation in UPRIGHT_TO_SENSOR else image.copy()
+    image.close()
+    return copy
 
 
 def _encode(

@@ -8,11 +8,13 @@ from typing import Any
 
 from PIL import WebPImagePlugin
 
-from googly_eyes.photo.exif import orientation_exif, read_orientation
+from googly_eyes.photo.exif import kept_exif, read_orientation
 from googly_eyes.photo.registry import FORMATS
 from googly_eyes.photo.source import Source, cut_profile, save
+from googly_eyes.types import DAMAGED_PARTS
 
 FORMAT = FORMATS["WEBP"]
+RIFF_START = 8  # bytes before those that the size of the file counts
 # Libwebp's measures of quality and effort: visually lossless, and 0.5 s for 12 MP (docs/adr/0003).
 LOSSY = {"quality": 90, "method": 2}
 LOSSLESS = {"lossless": True, "exact": True, "quality": 0, "method": 0}  # quality is effort here
@@ -20,24 +22,49 @@ LOSSLESS = {"lossless": True, "exact": True, "quality": 0, "method": 0}  # quali
 
 def open_source(data: bytes) -> Source:
     """Open a WebP. Raises UnsupportedMediaError, or any exception for a damaged file."""
-    kinds = set(_chunk_kinds(data))
+    data, is_damaged = _without_cut_chunk(data)
+    kinds = {kind for kind, _ in _chunks(data)}
     if kinds & {b"ANIM", b"ANMF"}:
         raise FORMAT.refusal("animated")
     file = WebPImagePlugin.WebPImageFile(io.BytesIO(data))
-    orientation = read_orientation(file.info.get("exif"))
+    exif = file.info.get("exif")
     is_lossless = b"VP8L" in kinds
+    profile = cut_profile(file.info.get("icc_profile"))
     options: dict[str, Any] = {
         **(LOSSLESS if is_lossless else LOSSY),
-        "icc_profile": cut_profile(file.info.get("icc_profile")),
-        "exif": orientation_exif(orientation) if orientation != 1 else b"",
+        "icc_profile": profile,
+        "exif": kept_exif(exif) or b"",
     }
     encode = partial(save, name=FORMAT.name, **options)
-    return Source(FORMAT, file, orientation, encode, "exact" if is_lossless else "re-encoded")
+    return Source(
+        FORMAT,
+        file,
+        read_orientation(exif),
+        encode,
+        "exact" if is_lossless else "re-encoded",
+        profile=profile,
+        dropped=(DAMAGED_PARTS,) if is_damaged else (),
+    )
 
 
-def _chunk_kinds(data: bytes) -> Iterator[bytes]:
+def _without_cut_chunk(data: bytes) -> tuple[bytes, bool]:
+    """Return a file whose end is missing without its last chunk, and True; any other file, and False.
+
+    Viewers show the picture completely if the last chunk is metadata; if it is the picture, the file is not readable.
+    """
+    if len(data) >= RIFF_START + int.from_bytes(data[4:RIFF_START], "little"):
+        return data, False
+    body = b""
+    for at, length in (place for _, place in _chunks(data)):
+        if at + 8 + length <= len(data):
+            body += data[at : at + 8 + length] + bytes(length % 2)
+    return b"RIFF" + (4 + len(body)).to_bytes(4, "little") + b"WEBP" + body, True
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, tuple[int, int]]]:
+    """Yield the kind of each chunk, its offset and the length of its data."""
     at = 12
     while at + 8 <= len(data):
         kind, length = struct.unpack_from("<4sI", data, at)
-        yield kind
+        yield kind, (at, length)
         at += 8 + length + length % 2

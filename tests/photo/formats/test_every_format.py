@@ -86,6 +86,41 @@ def test_no_colour_profile_is_added(kind):
     assert not opened(rewritten(saved(picture(), kind))).info.get("icc_profile")
 
 
+@pytest.mark.parametrize("kind", WITH_PROFILE)
+@pytest.mark.parametrize(
+    "profile",
+    [PROFILE[:300], PROFILE[:36] + b"nose" + PROFILE[40:], bytes(300), b"\0\0\0\x28" + PROFILE[4:]],
+    ids=["cut", "signature", "zeros", "size"],
+)
+def test_an_incomplete_colour_profile_is_removed_as_viewers_ignore_it(kind, profile):
+    assert not opened(rewritten(saved(picture(), kind, icc_profile=profile))).info.get("icc_profile")
+
+
+@pytest.mark.parametrize("kind", WITH_PROFILE)
+def test_a_colour_profile_ends_at_its_size(kind):
+    back = opened(rewritten(saved(picture(), kind, icc_profile=PROFILE + SECRET)))
+    assert back.info["icc_profile"] == PROFILE
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "AVIF"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_the_density_of_exif_is_kept(kind, orientation):
+    exif = gps_exif()
+    exif[0x0112], exif[0x011A], exif[0x011B], exif[0x0128] = orientation, 118.11, 59.5, 3
+    back = rewritten(saved(picture(), kind, exif=exif))
+    assert SECRET not in back
+    kept = dict(opened(back).getexif())
+    assert kept.pop(0x0112, 1) == orientation
+    assert kept == {0x011A: pytest.approx(118.11), 0x011B: 59.5, 0x0128: 3}
+
+
+@pytest.mark.parametrize("density", [{0x011A: 0.0}, {0x011A: 1e6}, {0x011A: 72.0, 0x0128: 9}, {0x0128: 2}])
+def test_a_density_that_is_none_is_not_kept(density):
+    exif = Image.Exif()
+    exif.update(density)
+    assert not opened(rewritten(saved(picture(), "WEBP", exif=exif))).getexif()
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "TIFF"])
 def test_the_density_is_kept(kind):
     x, y = opened(rewritten(saved(picture(), kind, dpi=(300, 150)))).info["dpi"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from testing.photo_files import SECRET, SIZE, opened, painted_and_back, picture, rewritten, saved
+from testing.photo_files import SECRET, SIZE, encoded, opened, painted_and_back, picture, rewritten, saved
 from testing.photos import photo_from
 
 
@@ -78,3 +78,33 @@ def test_what_the_frame_does_not_cover_stays_transparent():
     assert result.getpixel((2, 2))[3] == result.getpixel((60, 20))[3] == 0
     inside = result.crop((16, 16, 48, 48))
     assert np.abs(np.asarray(inside).astype(int) - np.asarray(frame.convert("RGBA"))).max() == 0
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        saved(picture("P"), "GIF"),
+        saved(picture("L"), "GIF", comment=b"x" * 300),
+        gif(100) + b"appended",
+    ],
+)
+def test_a_missing_trailer_is_named_as_damage(data):
+    assert encoded(data).dropped == ()
+    whole = data.removesuffix(b"appended")
+    for cut in (whole[:-1], whole[:-2]):
+        result = encoded(cut)
+        assert result.dropped == ("damaged_parts",)
+        assert result.data == encoded(data).data
+
+
+def test_a_trailer_after_a_palette_of_the_frame_is_found():
+    data = gif(16)
+    table = 3 * 2 ** ((data[10] & 7) + 1)
+    start = 13 + table
+    at = data.index(b",", start)
+    flags = data[10] & 0x87
+    own = (
+        data[:10] + bytes([0]) + data[11:13] + data[start : at + 9] + bytes([flags]) + data[13:start] + data[at + 10 :]
+    )
+    assert encoded(own).dropped == ()
+    assert encoded(own[:-1]).dropped == ("damaged_parts",)

@@ -125,6 +125,33 @@ def test_wide_gamut_without_profile_is_refused():
     assert code_of(written(GRADIENT.having(nclx(12, 13)))) == "unsupported_colour"
 
 
+@pytest.mark.parametrize("transfer", [4, 8])
+def test_another_transfer_curve_without_profile_is_refused_with_its_reason(transfer):
+    assert code_of(written(GRADIENT.having(nclx(1, transfer)))) == "unsupported_transfer"
+
+
+def test_an_incomplete_profile_is_removed():
+    assert "icc_profile" not in opened(encoded(written(GRADIENT.having(profile(PROFILE[:300])))).data).info
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ({0x011A: 72.0, 0x011B: 36.0, 0x0128: 2}, (72, 36)),
+        ({0x011A: 100.0, 0x0128: 3}, (254, 254)),
+        ({0x011A: 2.0, 0x011B: 1.0, 0x0128: 1}, None),
+        ({0x0128: 2}, None),
+    ],
+)
+def test_the_density_of_exif_is_kept(tags, expected):
+    exif = gps_exif()
+    exif.update(tags)
+    item = replace(GRADIENT, kind=b"Exif", data=bytes(4) + exif.tobytes()[6:], properties=())
+    data = encoded(written(GRADIENT, replace(item, references=((b"cdsc", (0,)),)))).data
+    assert SECRET not in data
+    assert opened(data).info.get("dpi") == expected
+
+
 def test_colours_of_another_picture_do_not_matter():
     assert encoded(written(GRADIENT, GREY.having(nclx(9, 16)))).fidelity == "re-encoded"
 

@@ -9,7 +9,18 @@ from PIL import Image
 from googly_eyes.errors import DamagedPhotoError
 from googly_eyes.photo import turbojpeg
 from testing.jpegs import segment
-from testing.photo_files import SECRET, SIZE, code_of, encoded, gps_exif, opened, picture, rewritten, saved
+from testing.photo_files import (
+    LARGE_PROFILE,
+    SECRET,
+    SIZE,
+    code_of,
+    encoded,
+    gps_exif,
+    opened,
+    picture,
+    rewritten,
+    saved,
+)
 from testing.photos import photo_from, shared_photo
 
 
@@ -163,8 +174,8 @@ def test_empty_exif_is_not_written(library, monkeypatch):
 
 
 def test_a_colour_profile_of_several_segments_is_kept():
-    profile = np.random.default_rng(0).bytes(150_000)
-    assert opened(rewritten(saved(picture(), "JPEG", icc_profile=profile))).info["icc_profile"] == profile
+    data = saved(picture(), "JPEG", icc_profile=LARGE_PROFILE)
+    assert opened(rewritten(data)).info["icc_profile"] == LARGE_PROFILE
 
 
 def test_an_rgb_jpeg_stays_rgb():
@@ -295,12 +306,11 @@ def test_metadata_is_the_same_with_and_without_the_library(library, monkeypatch)
         monkeypatch.setattr(turbojpeg, "_library", lambda: None)
     exif = gps_exif()
     exif[0x0112] = 6
-    profile = np.random.default_rng(0).bytes(150_000)
-    data = saved(picture(), "JPEG", exif=exif, icc_profile=profile, dpi=(300, 299), comment=SECRET, xmp=SECRET)
+    data = saved(picture(), "JPEG", exif=exif, icc_profile=LARGE_PROFILE, dpi=(300, 299), comment=SECRET, xmp=SECRET)
     image = opened(encoded(data).data)
     assert SECRET not in encoded(data).data
     assert dict(image.getexif()) == {0x0112: 6}
-    assert image.info["icc_profile"] == profile
+    assert image.info["icc_profile"] == LARGE_PROFILE
     assert (image.info["jfif_unit"], image.info["jfif_density"]) == (1, (300, 299))
     assert not image.info.get("comment")
     segments = {name for name, _ in image.applist}

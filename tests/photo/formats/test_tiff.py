@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
 
+from googly_eyes.errors import DamagedPhotoError
 from testing.photo_files import SECRET, SIZE, code_of, opened, picture, rewritten, saved
 from testing.photos import photo_from
 
@@ -117,3 +118,12 @@ def test_a_colour_profile_of_a_wrong_type_is_left_out():
 
 def test_a_big_endian_bigtiff_is_not_called_damaged():
     assert code_of(b"MM\0+\0\x08\0\0" + bytes(64)) == "big_endian_bigtiff"
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate"])
+@pytest.mark.parametrize("missing", [1, 30, 120])
+@pytest.mark.filterwarnings("ignore:Truncated File Read")  # as in the product
+def test_tags_that_are_cut_short_are_no_second_page(compression, missing):
+    data = saved(picture(), "TIFF", compression=compression)  # the tags come last
+    with pytest.raises(DamagedPhotoError):
+        photo_from(data[:-missing])

@@ -1,0 +1,72 @@
+"""The memory that processing a photo takes, estimated from its header before a pixel is decoded.
+
+All figures are measured by bench/memory.py, and rounded up. A process reaches its peak during the largest pass of the
+search, when it holds the decoded photo, or when it encodes the photo after the search.
+"""
+
+from PIL import Image
+
+from googly_eyes.errors import TooLargeError
+from googly_eyes.memory import MIB
+from googly_eyes.photo.source import Source
+
+SEARCH_MEMORY = 440 * MIB  # of a process in the largest pass of a search, without the photo
+KEPT_MEMORY = 250 * MIB  # of a process after a search
+VIEWED_BYTES_PER_PIXEL = 9  # of a decoded photo, with the copy with premultiplied alpha that is scaled
+DECODED_JPEG_BYTES_PER_PIXEL, COEFFICIENT_BYTES = 4, 2
+COPIES_IN_SEARCH, COPIES_AT_END = 4, 12  # of a file: in a request and its response, in base64 or not
+
+# Pillow returns the memory of a photo (blocks of 16 MiB) to the system, and new pages cost a fifth of the time of the
+# next photo of 17 MP. 16 blocks hold 64 MP. Not set by PILLOW_BLOCKS_MAX, because Pillow reads it when it is first
+# imported, maybe before this module; a value that is set there has priority.
+if not Image.core.get_blocks_max():  # type: ignore[attr-defined]
+    Image.core.set_blocks_max(16)  # type: ignore[attr-defined]
+BLOCK_BYTES = 16 * MIB
+
+
+def needed_memory(source: Source, size: int, pixels: int) -> int:
+    """Return the bytes of a process that edits a photo of a file of `size` bytes."""
+    return max(
+        SEARCH_MEMORY + COPIES_IN_SEARCH * size + round(pixels * _viewed_bytes_per_pixel(source)),
+        KEPT_MEMORY + COPIES_AT_END * size + pixels * source.format.bytes_per_pixel,
+    )
+
+
+def check_memory(source: Source, size: int, pixels: int, max_memory: int) -> None:
+    """Raise TooLargeError if editing the photo may take more memory than the process has.
+
+    If the memory is scarce, the blocks that Pillow keeps for the next photo are returned to the system.
+    """
+    needed = needed_memory(source, size, pixels)
+    if needed > max_memory:
+        raise _not_enough(source, size, pixels, max_memory)
+    if needed + BLOCK_BYTES * Image.core.get_blocks_max() > max_memory:  # type: ignore[attr-defined]
+        Image.core.clear_cache()  # type: ignore[attr-defined]
+
+
+def _not_enough(source: Source, size: int, pixels: int, max_memory: int) -> TooLargeError:
+    row = source.format
+    in_search = (max_memory - SEARCH_MEMORY - COPIES_IN_SEARCH * size) / _viewed_bytes_per_pixel(source)
+    at_end = (max_memory - KEPT_MEMORY - COPIES_AT_END * size) / row.bytes_per_pixel
+    max_pixels = max(0, int(min(in_search, at_end)))
+    if max_memory < SEARCH_MEMORY:
+        message = f"There are {max_memory // MIB} MiB of memory; any photo needs {SEARCH_MEMORY // MIB} MiB or more."
+    else:
+        message = (
+            f"A {row.label} of {pixels / 1e6:.1f} million pixels needs more memory than there is: "
+            f"{max_memory // MIB} MiB allow {max_pixels / 1e6:.1f} million. Send a smaller copy."
+        )
+    return TooLargeError(
+        message,
+        code="not_enough_memory",
+        pixels=pixels,
+        max_pixels=max_pixels,
+        max_memory=max_memory,
+    )
+
+
+def _viewed_bytes_per_pixel(source: Source) -> float:
+    """Return the bytes that a photo takes while it is searched: a JPEG's coefficients or pixels, any other's pixels."""
+    if source.jpeg is None:
+        return VIEWED_BYTES_PER_PIXEL
+    return max(DECODED_JPEG_BYTES_PER_PIXEL, COEFFICIENT_BYTES * source.jpeg.header.samples_per_pixel)

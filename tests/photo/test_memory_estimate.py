@@ -1,0 +1,67 @@
+"""A photo that needs more memory than there is gets an error before it is decoded."""
+
+import pytest
+from PIL import Image
+
+from googly_eyes.errors import TooLargeError
+from googly_eyes.memory import MIB, PHOTO_MEMORY
+from googly_eyes.photo.memory_estimate import check_memory, needed_memory
+from googly_eyes.photo.photo import decode_photo, read_source
+from googly_eyes.photo.registry import FORMATS
+from testing.heics import drawn
+from testing.photo_files import picture, saved
+
+
+def photo_of(kind):
+    return drawn("gradient.heic") if kind == "HEIC" else saved(picture(), kind)
+
+
+def opened(data, max_memory):
+    return decode_photo(data, max_bytes=10**7, max_pixels=10**8, max_memory=max_memory)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_photo_is_refused_if_its_estimate_is_larger_than_the_memory(kind):
+    data = photo_of(kind)
+    source = read_source(data)
+    needed = needed_memory(source, len(data), source.file.width * source.file.height)
+    assert opened(data, needed).width
+    with pytest.raises(TooLargeError, match="MiB allow") as refused:
+        opened(data, needed - 1)
+    assert refused.value.code == "not_enough_memory"
+    assert refused.value.details["max_memory"] == needed - 1
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("memory", [512 * MIB, 3008 * MIB])
+def test_the_error_has_the_largest_number_of_pixels(kind, memory):
+    data = photo_of(kind)
+    source = read_source(data)
+    with pytest.raises(TooLargeError) as refused:
+        check_memory(source, len(data), 10**9, memory)
+    allowed = refused.value.details["max_pixels"]
+    check_memory(source, len(data), allowed, memory)
+    with pytest.raises(TooLargeError):
+        check_memory(source, len(data), allowed + 1, memory)
+
+
+def test_memory_that_is_too_little_for_any_photo_is_named_as_the_reason():
+    with pytest.raises(TooLargeError, match="There are 256 MiB of memory; any photo needs 440 MiB or more") as refused:
+        opened(photo_of("PNG"), 256 * MIB)
+    assert refused.value.details["max_pixels"] == 0
+
+
+def test_the_smallest_function_takes_the_photo_of_a_phone():
+    twelve_megapixels, file_bytes = 4032 * 3024, 4_700_000
+    of_a_phone = read_source(saved(picture(), "JPEG", subsampling="4:2:0"))
+    assert needed_memory(of_a_phone, file_bytes, twelve_megapixels) <= 512 * MIB == PHOTO_MEMORY
+    without_subsampling = read_source(saved(picture(), "JPEG", subsampling="4:4:4"))
+    assert needed_memory(without_subsampling, file_bytes, twelve_megapixels) > 512 * MIB
+
+
+@pytest.mark.parametrize(("memory", "is_kept"), [(500 * MIB, False), (None, True), (8000 * MIB, True)])
+def test_blocks_of_the_photo_before_return_to_the_system_if_memory_is_scarce(memory, is_kept):
+    Image.new("RGB", (4096, 4096))  # freed at once: 64 MiB
+    assert Image.core.get_stats()["blocks_cached"] >= 4
+    opened(photo_of("PNG"), memory)
+    assert (Image.core.get_stats()["blocks_cached"] >= 3) == is_kept
