@@ -493,6 +493,22 @@ def test_a_slow_server_is_reported_and_no_more_than_three_photos_are_sent(driver
         assert script.most == 3
 
 
+def test_eyes_are_not_clicked_away_during_a_request(driver, friends):
+    script = Script()
+    with scripted_server(script) as address:
+        page = WebPage(driver, address)
+        page.upload(friends)
+        page.says("1 face")
+        script.opened.clear()
+        page.set("seed", 5)
+        page.until(lambda: page.all("[data-state=busy]"))
+        page.one(".pair").send_keys(Keys.ENTER)
+        script.opened.set()
+        page.until(lambda: page.all("[data-state=done]"))
+        assert len(page.all(".pair")) == 1
+        assert page.one("#toast").get_attribute("hidden")
+
+
 def test_a_stopped_server_is_reported_and_the_next_attempt_succeeds(driver, friends):
     with scripted_server(Script()) as address:
         page = WebPage(driver, address)
