@@ -155,6 +155,15 @@ def test_a_phone_offers_its_camera_and_needs_no_horizontal_scrolling(page, addre
     assert page.one(".photo:first-child .stage").size["width"] > 300
 
 
+@pytest.mark.parametrize("size", [(844, 390), (390, 460)])
+def test_all_settings_can_be_reached_on_a_low_screen(shown, size):
+    shown.emulate(*size, phone=True)
+    shown.click("More")
+    top = "return document.getElementById('more').getBoundingClientRect().top"
+    assert shown.driver.execute_script(top) >= 0
+    shown.click("Reset")
+
+
 def test_a_reload_returns_to_the_first_screen_and_transfers_no_file_again(shown):
     shown.driver.get_log("browser")
     shown.driver.refresh()
