@@ -183,13 +183,13 @@ class _Element:
     def number(self, name: str, low: float, high: float) -> float:
         value = self._required(name)
         if not _is_number(value) or not low <= value <= high:
-            raise self.wrong(name, f"a number from {low:g} to {high:g}")
+            raise self.wrong(name, f"a number from {low:,} to {high:,}")
         return float(value)
 
     def numbers(self, name: str, count: int) -> list[float]:
         value = self._required(name)
         if not (isinstance(value, list) and len(value) == count and all(map(_is_number, value))):
-            raise self.wrong(name, f"a list of {count} numbers from {-MAX_COORDINATE:g} to {MAX_COORDINATE:g}")
+            raise self.wrong(name, f"a list of {count} numbers from {-MAX_COORDINATE:,} to {MAX_COORDINATE:,}")
         return [float(number) for number in value]
 
     def side(self) -> Side:

@@ -201,6 +201,11 @@ def test_values_of_another_type_are_refused(option, value):
     assert refused({option: value}).details["option"] == option
 
 
+def test_a_limit_is_written_in_digits():
+    assert "from 0 to 1,000,000" in str(refused({"eyes": [EYE | {"radius": 10**7}]}))
+    assert "from -1,000,000 to 1,000,000" in str(refused({"eyes": [EYE | {"centre": [10**7, 0]}]}))
+
+
 def test_faces_and_eyes_together_are_refused():
     assert "not both" in refused({"faces": [FACE], "eyes": [EYE]}).message
 

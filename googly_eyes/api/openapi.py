@@ -19,7 +19,7 @@ ERRORS = {
     403: "The key in `photo` does not begin with the caller's prefix. From `googly serve`: a page of another origin "
     "sent the request, or it names another host.",
     404: "The bucket has no object with the key in `photo`.",
-    413: "The photo, a field of the form or the response is over a limit of bytes or pixels.",
+    413: "The photo, a field of the form or the response is over a limit of bytes, pixels or memory.",
     415: "The body is not a photo of a supported format that can be written again without loss.",
     422: "An option is unknown, of the wrong type, out of range or in the wrong part of the request; or faces or eyes "
     "are malformed, too many, or outside of the photo.",

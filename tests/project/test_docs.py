@@ -139,7 +139,7 @@ def test_the_table_of_the_library_has_every_field_of_a_result():
 def test_the_table_of_the_api_has_every_field_and_header_of_a_response():
     table = API.partition("| JSON field |")[2].partition("\n\n")[0]
     named = dict(re.findall(r"^\| `(\w+)` \| `?([\w-]+)", table, re.MULTILINE))
-    assert named.keys() == {field.name for field in FIELDS} | {"image", "request_id"}
+    assert named.keys() == {field.name for field in FIELDS} | {"image", "media_type", "request_id"}
     assert all(named[field.name].lower() == field.header for field in FIELDS)
 
 

@@ -155,6 +155,15 @@ def test_a_phone_offers_its_camera_and_needs_no_horizontal_scrolling(page, addre
     assert page.one(".photo:first-child .stage").size["width"] > 300
 
 
+@pytest.mark.parametrize("size", [(844, 390), (390, 460)])
+def test_all_settings_can_be_reached_on_a_low_screen(shown, size):
+    shown.emulate(*size, phone=True)
+    shown.click("More")
+    top = "return document.getElementById('more').getBoundingClientRect().top"
+    assert shown.driver.execute_script(top) >= 0
+    shown.click("Reset")
+
+
 def test_a_reload_returns_to_the_first_screen_and_transfers_no_file_again(shown):
     shown.driver.get_log("browser")
     shown.driver.refresh()
@@ -491,6 +500,22 @@ def test_a_slow_server_is_reported_and_no_more_than_three_photos_are_sent(driver
         script.opened.set()
         page.until(lambda: len(page.all("[data-state=done]")) == 7)
         assert script.most == 3
+
+
+def test_eyes_are_not_clicked_away_during_a_request(driver, friends):
+    script = Script()
+    with scripted_server(script) as address:
+        page = WebPage(driver, address)
+        page.upload(friends)
+        page.says("1 face")
+        script.opened.clear()
+        page.set("seed", 5)
+        page.until(lambda: page.all("[data-state=busy]"))
+        page.one(".pair").send_keys(Keys.ENTER)
+        script.opened.set()
+        page.until(lambda: page.all("[data-state=done]"))
+        assert len(page.all(".pair")) == 1
+        assert page.one("#toast").get_attribute("hidden")
 
 
 def test_a_stopped_server_is_reported_and_the_next_attempt_succeeds(driver, friends):

@@ -180,12 +180,12 @@ function remember(photo, text) {
 }
 
 function undo() {
+  $("toast").hidden = true;
   const { photo, pairs, order, removed } = undos.pop() ?? {};
   if (!photo) return;
   photo.removed = removed;
   change(photo, pairs, order);
   rescale(photo);
-  $("toast").hidden = true;
   $("status").textContent = "Undone.";
 }
 

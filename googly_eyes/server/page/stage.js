@@ -164,7 +164,7 @@ export class Stage {
   }
 
   click(event) {
-    if (event.detail && this.used) return;
+    if (!this.ready || (event.detail && this.used)) return;
     const target = event.detail ? this.button : event.target;
     const [pair] = [...this.buttons].find(([, button]) => button === target) ?? [];
     if (pair && !this.first) this.on.remove(pair);
