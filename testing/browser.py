@@ -1,5 +1,6 @@
 """Run the dashboard as a child process, and a real browser."""
 
+import json
 import os
 import shutil
 import socket
@@ -13,11 +14,13 @@ from pathlib import Path
 
 import requests
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
 
 from testing.paths import ROOT
 
-START_S = 60
+START_S = WAIT_S = 60
 # No sandbox, because tests may run as root; no requests other than those of the page.
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run",
@@ -64,6 +67,42 @@ def chromium(folder: Path, *, width: int = 1280, height: int = 900) -> Iterator[
         yield driver
     finally:
         driver.quit()
+
+
+class BrowserPage:
+    """A page that is open in a browser."""
+
+    def __init__(self, driver):
+        self.driver = driver
+
+    def all(self, selector):
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def one(self, selector):
+        [found] = self.all(selector)
+        return found
+
+    def text(self):
+        return self.one("body").text
+
+    def until(self, condition, seconds=WAIT_S):
+        """Wait until `condition` returns a true value, and return it. The page may change in the meantime."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                if value := condition():
+                    return value
+            except (WebDriverException, ValueError):
+                pass
+            time.sleep(0.03)
+        raise AssertionError(f"timeout: {condition.__code__}\n{self.text()}")
+
+    def requested(self):
+        """Return the URLs that the browser has requested since the last call, without data and blob URLs."""
+        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        sent = [each["params"] for each in messages if each["method"] == "Network.requestWillBeSent"]
+        urls = [each["request"]["url"] for each in sent if each["documentURL"].startswith("http")]
+        return [url for url in urls if not url.startswith(("data:", "blob:"))]
 
 
 def _wait_until_healthy(address: str, process: subprocess.Popen[bytes]) -> None:

@@ -1,44 +1,24 @@
 """Use the dashboard's page in a browser."""
 
-import json
 import time
 from pathlib import Path
 
-from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from testing.browser import WAIT_S, BrowserPage
+
 NAME = "my friends.2024.jpg"
 RESULT_NAME = "my friends.2024.googly.jpg"
-WAIT_S = 60
 
 
-class Page:
+class Page(BrowserPage):
     """The actions of a user on the page, and its visible content."""
 
     def __init__(self, driver, address):
-        self.driver = driver
+        super().__init__(driver)
         driver.get(address)
         self.until(lambda: self.all("[data-testid=stFileUploader]"))
-
-    def all(self, selector):
-        return self.driver.find_elements(By.CSS_SELECTOR, selector)
-
-    def one(self, selector):
-        [found] = self.all(selector)
-        return found
-
-    def until(self, condition, seconds=WAIT_S):
-        """Wait until `condition` returns a true value, and return it. The page may be rerun in the meantime."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            try:
-                if value := condition():
-                    return value
-            except (WebDriverException, ValueError):
-                pass
-            time.sleep(0.05)
-        raise AssertionError(f"timeout: {condition.__code__}\n{self.text()}")
 
     def settled(self):
         self.until(lambda: self.one("[data-testid=stApp]").get_attribute("data-test-script-state") == "notRunning")
@@ -65,13 +45,6 @@ class Page:
 
     def seed(self):
         return int(self.one("[data-testid=stNumberInput] input").get_attribute("value"))
-
-    def requested(self):
-        """Return the URLs that the page has requested, without data and blob URLs."""
-        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
-        sent = [each["params"] for each in messages if each["method"] == "Network.requestWillBeSent"]
-        urls = [each["request"]["url"] for each in sent if each["documentURL"].startswith("http")]
-        return [url for url in urls if not url.startswith(("data:", "blob:"))]
 
 
 def downloaded(folder: Path) -> bytes:

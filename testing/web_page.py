@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 import socket
 import threading
 import time
@@ -11,7 +10,6 @@ from contextlib import contextmanager
 
 import requests
 from PIL import Image
-from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 
 from googly_eyes.api.request import HttpRequest
@@ -20,6 +18,7 @@ from googly_eyes.server.app import create_app
 from googly_eyes.server.http import HttpServer
 from googly_eyes.server.page_files import load_page
 from googly_eyes.server.worker_queue import WorkerQueue
+from testing.browser import BrowserPage
 from testing.paths import ROOT
 from testing.threads import Threads
 
@@ -40,11 +39,11 @@ return window.frames_drawn;
 """
 
 
-class WebPage:
+class WebPage(BrowserPage):
     """The actions of a user on the page, and its visible content."""
 
     def __init__(self, driver, address):
-        self.driver = driver
+        super().__init__(driver)
         self.address = address
         self.emulate()
         driver.get(address)
@@ -59,28 +58,6 @@ class WebPage:
         send("Emulation.setTouchEmulationEnabled", {"enabled": phone})
         values = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
         send("Emulation.setEmulatedMedia", {"features": values})
-
-    def one(self, selector):
-        [found] = self.all(selector)
-        return found
-
-    def all(self, selector):
-        return self.driver.find_elements(By.CSS_SELECTOR, selector)
-
-    def until(self, condition):
-        """Wait until `condition` returns a true value, and return it."""
-        end = time.monotonic() + WAIT_S
-        while time.monotonic() < end:
-            try:
-                if value := condition():
-                    return value
-            except (WebDriverException, ValueError):
-                pass
-            time.sleep(0.03)
-        raise AssertionError(f"timeout: {condition.__code__}\n{self.text()}")
-
-    def text(self):
-        return self.one("body").text
 
     def says(self, text):
         self.until(lambda: text in self.text())
@@ -119,13 +96,6 @@ class WebPage:
         """Return the serious and critical findings of axe-core on the current screen."""
         self.driver.execute_script(AXE.read_text())
         return self.driver.execute_async_script(RUN_AXE)
-
-    def requested(self):
-        """Return the URLs that the browser has requested since the last call, without data and blob URLs."""
-        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
-        sent = [each["params"] for each in messages if each["method"] == "Network.requestWillBeSent"]
-        urls = [each["request"]["url"] for each in sent if each["documentURL"].startswith("http")]
-        return [url for url in urls if not url.startswith(("data:", "blob:"))]
 
 
 def downloaded(folder, name):
