@@ -20,8 +20,8 @@ USAGE_STATUS = 2
 USAGE = """googly [OPTIONS] PHOTO...
        googly serve [OPTIONS]"""
 DESCRIPTION = """\
-Put googly eyes on every face in a photo. `googly serve` runs the HTTP API on
-this machine; see `googly serve --help`."""
+Put googly eyes on every face in a photo. `googly serve` runs a web page and the
+HTTP API on this machine; see `googly serve --help`."""
 EPILOG = """\
 examples:
   googly photo.jpg
@@ -32,8 +32,9 @@ examples:
   googly photo.jpg -o funny.jpg --eye-size 0.8 --pupil-size-range 0.2 0.4 --seed 7
       large eyes with small pupils; the same seed draws the same eyes again
 
-A result has the format of its photo. Photos that have a result already are
-skipped. A photo or folder with the name serve is ./serve on the command line.
+A result has the format of its photo; that of a HEIC is a JPEG. Photos that have
+a result already are skipped. A photo or folder with the name serve is ./serve
+on the command line.
 
 exit status:
   0    every photo is done, in this run or in an earlier one

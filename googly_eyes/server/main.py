@@ -1,4 +1,4 @@
-"""`googly serve`: the API on this machine, without signatures and AWS.
+"""`googly serve`: the web page and the API on this machine, without signatures and AWS.
 
 Each photo is processed in a worker process, by default one per processor if the memory is enough (docs/adr/0008). The
 workers share the memory. A limited number of photos may wait; the next one gets status 503 at once. SIGTERM and Ctrl-C
@@ -148,7 +148,7 @@ def _open_browser(url: str) -> None:
 
 def _parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        "googly serve", description="Serve the HTTP API on this machine.", allow_abbrev=False
+        "googly serve", description="Serve the web page and the HTTP API on this machine.", allow_abbrev=False
     )
     parser.add_argument(
         "--host",
