@@ -12,8 +12,8 @@ from googly_eyes.errors import SettingError
 from googly_eyes.settings import model_error
 from googly_eyes.types import Floats, Pixels
 
-# Of a batch. The runtime keeps the memory of its largest batch for ever. Before a larger one the model is loaded anew,
-# so that the memory of both is not needed at the same time, and after it too.
+# Of a batch. The runtime keeps the memory of its largest batch for ever. After a larger one the model is loaded anew;
+# before it too if there was another batch, so that the memory of both is not needed at the same time.
 KEPT_PIXELS = 1280 * 1280
 
 
@@ -49,7 +49,7 @@ class Session:
     def run(self, batch: Pixels) -> list[Floats]:
         """Return the outputs of the first graph for one batch, in the order of `outputs`; the arrays are copies."""
         is_large = batch.size > KEPT_PIXELS * batch.shape[-1]
-        if is_large:
+        if is_large and self._shape:
             self._load()
         if batch.shape != self._shape:
             self._interpreter.resize_tensor_input(self._input, batch.shape)

@@ -53,7 +53,15 @@ def test_make_stops_before_the_cdk_starts(target):
     ready = [option for name in (".venv/infra.installed", "node_modules/.package-lock.json") for option in ("-o", name)]
     models = ["-o", "models/retinaface.tflite", "-o", "models/mtcnn.tflite"]
     # A CDK that starts would print this text.
-    command = ["make", *ready, *models, target, "CDK_FLAGS=-c memory_mb", "CDK=echo the CDK starts"]
+    command = [
+        "make",
+        "--no-print-directory",
+        *ready,
+        *models,
+        target,
+        "CDK_FLAGS=-c memory_mb",
+        "CDK=echo the CDK starts",
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert done.stdout == ""

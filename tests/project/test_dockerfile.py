@@ -64,7 +64,8 @@ def test_the_builder_gets_every_source_and_no_cache_or_secret(file):
         pattern = source.replace("${TFLITE_RUNTIME}", "*").rstrip("/")
         assert [path for path in files if path.match(pattern) or Path(pattern) in path.parents], source
     page = {path.suffix for path in FOLDER.iterdir()}
-    assert {path.suffix for path in files} <= {".py", ".typed", ".tflite", ".txt", ".toml"} | page
+    assert {path.suffix for path in files} <= {".py", ".typed", ".tflite", ".txt", ".toml", ".jpg"} | page
+    assert {str(path) for path in files if path.suffix == ".jpg"} <= {"dashboard/sample.jpg"}
     assert not [path for path in files if "__pycache__" in path.parts or path.name == "secrets.toml"]
 
 

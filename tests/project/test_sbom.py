@@ -16,6 +16,7 @@ def test_the_list_of_the_function_has_the_packages_of_its_lock():
     written = f"out/sbom/{lock}.cdx.json"
     make = [
         "make",
+        "--no-print-directory",
         "--always-make",
         "-o",
         ".venv/dev.installed",
