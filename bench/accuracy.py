@@ -42,8 +42,8 @@ from googly_eyes.settings import MODELS
 from googly_eyes.types import Face, Point
 from testing.people import SKINS
 
-BASELINE = "one look"  # one pass; the name in docs/accuracy.json
-TILTS = (0, 15, 30, 45, 60, 75, 90, 120, 150, 180, 270)
+BASELINE = "one pass"
+ROTATIONS = (0, 15, 30, 45, 60, 75, 90, 120, 150, 180, 270)
 HEIGHTS = (16, 20, 24, 32, 40, 48, 64, 96, 128, 192, 256, 320)
 LIGHTS = (0.05, 0.1, 0.2, 0.35, 0.5, 1.0, 1.5, 2.0)
 NOISE_LEVELS = (0, 10, 20, 30, 45, 60, 80)
@@ -52,10 +52,10 @@ CROWD_BINS = (0, 16, 20, 24, 32, 48, 64, 96, 160)
 MANY, FEW = 125, 5  # scenes of four people that are rotated: for the main methods, for the other ones
 CROWDS, SCENES_PER_VALUE = 6, 4  # drawn crowds; scenes for every value of a sweep
 MIN_ERROR_HEIGHT = 80  # pixels; the eye error of smaller faces does not count
-MIN_TILT_HEIGHT = 48  # pixels; smaller faces do not count in the section on tilt
-SINGLE_TILTS = (0, 45, 60, 90, 180)  # of one person among upright people
+MIN_ROTATED_HEIGHT = 48  # pixels; smaller faces do not count in the section on rotation
+SINGLE_ROLLS = (0, 45, 60, 90, 180)  # of one person among upright people
 MAX_ERROR = 0.5  # eye distances, of a person who is found
-# Real photographs that are rotated, and their scale: small for speed, with most faces above MIN_TILT_HEIGHT.
+# Real photographs that are rotated, and their scale: small for speed, with most faces above MIN_ROTATED_HEIGHT.
 ROTATED_PHOTOS = {"group_of_people.jpg": 0.3, "multiface.jpg": 1, "portrait.jpg": 1, "crowd.jpg": 1, "astronaut.png": 1}
 REPEATS = 3  # of each timed call
 
@@ -160,9 +160,11 @@ def measurements(
     python = reference_python()
     return {
         "labelled": lambda: measure_labelled(detectors),
-        "tilt": lambda: measure_tilts(detectors, upright(), few, photographs),
+        "rotation": lambda: measure_rotations(detectors, upright(), few, photographs),
         "one_turned": lambda: measure_sweep(
-            detectors, SINGLE_TILTS, lambda tilt: [scenes.one_turned(tilt, n) for n in range(3 * scenes_per_value)]
+            detectors,
+            SINGLE_ROLLS,
+            lambda roll: [scenes.one_turned(roll, n) for n in range(3 * scenes_per_value)],
         ),
         "size": lambda: measure_sweep(
             detectors, HEIGHTS, lambda h: [scenes.of_height(h, n) for n in range(scenes_per_value)]
@@ -238,7 +240,7 @@ def matched(detections: Sequence[Eyes], people: Sequence[Person]) -> tuple[list[
     return hits, len(detections) - len(used), errors
 
 
-def measure_tilts(detectors: Detectors, drawn: Sequence[Scene], few: int, photographs: dict[str, Scene]) -> Rows:
+def measure_rotations(detectors: Detectors, drawn: Sequence[Scene], few: int, photographs: dict[str, Scene]) -> Rows:
     """Rotate whole scenes; return a row per kind of scene, rotation and method.
 
     `upright`: the number of faces found without rotation; `still`: how many of these are found with it.
@@ -247,8 +249,8 @@ def measure_tilts(detectors: Detectors, drawn: Sequence[Scene], few: int, photog
     rows: Rows = []
     for kind, upright in (("drawn", drawn), ("photographs", small)):
         at_first: dict[Method, list[bool]] = {}
-        for tilt in _with_progress(f"{kind}, tilts", TILTS):
-            turned = [scenes.turned(scene, tilt) for scene in upright]
+        for rotation in _with_progress(f"{kind}, rotations", ROTATIONS):
+            turned = [scenes.turned(scene, rotation) for scene in upright]
             turned = [scenes.middle_of(scene) for scene in turned] if kind == "drawn" else turned
             for method in METHODS:
                 main = method.detector == "retinaface" and method.detail in {BASELINE, "auto"}
@@ -257,11 +259,11 @@ def measure_tilts(detectors: Detectors, drawn: Sequence[Scene], few: int, photog
                 for scene in turned[: None if main or kind != "drawn" else few]:
                     all_hits = tally.count(detectors.detect(method, scene)[0], scene.people)
                     hits += [
-                        hit for hit, one in zip(all_hits, scene.people, strict=True) if one.height >= MIN_TILT_HEIGHT
+                        hit for hit, one in zip(all_hits, scene.people, strict=True) if one.height >= MIN_ROTATED_HEIGHT
                     ]
                 first = at_first.setdefault(method, hits)
                 still = sum(now for was, now in zip(first, hits, strict=True) if was)
-                row = {"method": method.name, "kind": kind, "at": tilt, "upright": sum(first), "still": still}
+                row = {"method": method.name, "kind": kind, "at": rotation, "upright": sum(first), "still": still}
                 rows.append(row | tally.row())
     return rows
 
@@ -282,7 +284,7 @@ def measure_sweep(detectors: Detectors, values: Iterable[Any], scenes_at: Callab
 def measure_each(detectors: Detectors, named: dict[str, Scene]) -> Rows:
     """Return a row per scene and method, with the cost: the median time of REPEATS calls.
 
-    `looks` is the cost in passes; `looks_less_faces` is the cost without 3 ms per face. The methods take turns.
+    `passes` is the cost in passes; `passes_less_faces` is the cost without 3 ms per face. The methods take turns.
     """
     rows = []
     for name, scene in _with_progress("scenes", named.items()):
@@ -298,7 +300,7 @@ def measure_each(detectors: Detectors, named: dict[str, Scene]) -> Rows:
             tally.count(detections[method.name], scene.people)
             spent = statistics.median(times[method.name])
             less_faces = (spent - 0.003 * len(detections[method.name])) / one_pass
-            cost = {"looks": round(spent / one_pass, 2), "looks_less_faces": round(less_faces, 2)}
+            cost = {"passes": round(spent / one_pass, 2), "passes_less_faces": round(less_faces, 2)}
             rows.append({"method": method.name, "at": name, **tally.row(), **cost})
     return rows
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE, FIGURES, CURVES = DOCS / "accuracy.md", DOCS / "accuracy.json", DOCS / "accuracy"
 STYLE = {
-    "retinaface one look": ("#9a9a9a", "--", "one pass at 640 px"),
+    "retinaface one pass": ("#9a9a9a", "--", "one pass at 640 px"),
     "retinaface fast": ("#7fb2e5", "-", "RetinaFace, fast"),
     "retinaface auto": ("#1f5fa8", "-", "RetinaFace, auto"),
     "retinaface high": ("#0b2545", ":", "RetinaFace, high"),
@@ -20,7 +20,7 @@ STYLE = {
     "mtcnn auto": ("#d1661c", "-", "MTCNN, auto"),
     "mtcnn high": ("#7a3205", ":", "MTCNN, high"),
 }
-BASELINE, AUTO, MTCNN = "retinaface one look", "retinaface auto", "mtcnn auto"
+BASELINE, AUTO, MTCNN = "retinaface one pass", "retinaface auto", "mtcnn auto"
 PACKAGE = "package"  # the section on the package `mtcnn`
 # Sections with a curve -> label of the x axis, True for a logarithmic scale.
 SWEEPS = {
@@ -34,8 +34,7 @@ SWEEPS = {
 INTRODUCTION = (
     "# Detection rates and costs",
     "",
-    "`make accuracy` writes this page. All figures are in [accuracy.json](accuracy.json), with the names of an earlier",
-    "version: a `look` there is a pass.",
+    "`make accuracy` writes this page. All figures are in [accuracy.json](accuracy.json).",
     "",
     "- **Found**: both eyes (in photographs: their midpoint) are within half an eye distance of the true position.",
     "- **False**: any other detection with a score of at least 0.9.",
@@ -109,11 +108,11 @@ def page(figures: Figures) -> str:
             "The whole image is rotated. Each cell: faces found, of those that are found without rotation. One pass",
             "and RetinaFace, auto are measured on all drawn scenes, the other methods, for their time, on a few.",
             "",
-            "![Faces found over tilt](accuracy/tilt.svg)",
+            "![Faces found over rotation](accuracy/rotation.svg)",
             "",
-            "![Eye error over tilt](accuracy/tilt-error.svg)",
+            "![Eye error over rotation](accuracy/rotation-error.svg)",
             "",
-            *_tilt_table(figures["tilt"]),
+            *_rotation_table(figures["rotation"]),
             "",
             "## One rotated person",
             "",
@@ -128,11 +127,11 @@ def page(figures: Figures) -> str:
 
 def curves(figures: Figures) -> dict[str, str]:
     """Return the SVGs by file name."""
-    drawn = [row for row in figures["tilt"] if row["kind"] == "drawn" and row["at"] <= 180]
-    found = {"tilt.svg": _draw_curve(drawn, "tilt, degrees", _share_of_upright)}
+    drawn = [row for row in figures["rotation"] if row["kind"] == "drawn" and row["at"] <= 180]
+    found = {"rotation.svg": _draw_curve(drawn, "rotation, degrees", _share_of_upright)}
     errors = {
-        "tilt-error.svg": _draw_curve(
-            [row for row in drawn if row["eye_error"]], "tilt, degrees", _eye_error, y_label="eye error, %"
+        "rotation-error.svg": _draw_curve(
+            [row for row in drawn if row["eye_error"]], "rotation, degrees", _eye_error, y_label="eye error, %"
         )
     }
     sweeps = {
@@ -151,18 +150,18 @@ def targets(figures: Figures) -> list[tuple[str, str, str, bool]]:
         ("photographs in sheets", _sheets(figures["photos"]), lambda _: True),
     ):
         rows += _crowd_targets(title, section, crowded)
-    for title, tilts, least in (
+    for title, rotations, least in (
         ("15 to 45", (15, 30, 45), 99),
         ("60", (60,), 97),
         ("90, 180 and 270", (90, 180, 270), 99),
     ):
-        tilted = [row for row in figures["tilt"] if row["method"] == AUTO and row["at"] in tilts]
+        rotated = [row for row in figures["rotation"] if row["method"] == AUTO and row["at"] in rotations]
         each = [
-            sum(row["still"] for row in tilted if row["at"] == tilt)
-            / sum(row["upright"] for row in tilted if row["at"] == tilt)
-            for tilt in tilts
+            sum(row["still"] for row in rotated if row["at"] == rotation)
+            / sum(row["upright"] for row in rotated if row["at"] == rotation)
+            for rotation in rotations
         ]
-        upright = min(sum(row["upright"] for row in tilted if row["at"] == tilt) for tilt in tilts)
+        upright = min(sum(row["upright"] for row in rotated if row["at"] == rotation) for rotation in rotations)
         percent = 100 * min(each)
         rows.append(
             (
@@ -174,7 +173,7 @@ def targets(figures: Figures) -> list[tuple[str, str, str, bool]]:
         )
     errors = [
         row["eye_error"]
-        for row in figures["tilt"]
+        for row in figures["rotation"]
         if row["method"] == AUTO and row["kind"] == "drawn" and row["at"] <= 60
     ]
     rows.append(
@@ -203,8 +202,8 @@ def _crowd_targets(title: str, rows: Rows, crowded: Callable[[str], bool]) -> li
     )
     fewer = [name for name in auto if auto[name]["found"] < one[name]["found"]]
     false = [sum(row["false"] for row in each.values()) for each in (auto, one)]
-    cost = sum(row["looks"] for row in auto.values()) / len(auto)
-    allowed = 4 + cost - sum(row["looks_less_faces"] for row in auto.values()) / len(auto)
+    cost = sum(row["passes"] for row in auto.values()) / len(auto)
+    allowed = 4 + cost - sum(row["passes_less_faces"] for row in auto.values()) / len(auto)
     return [
         (
             f"{title}: people found by auto, divided by those of one pass, in crowds",
@@ -254,7 +253,7 @@ def _table(rows: Rows) -> list[str]:
         lines.append(
             f"| {name} | {sum(row['found'] for row in own)} of {sum(row['people'] for row in own)} "
             f"| {sum(row['false'] for row in own)} | {f'{error[len(error) // 2]:.1f} %' if error else ''} "
-            f"| {sum(row['looks'] for row in own) / len(own):.1f} |"
+            f"| {sum(row['passes'] for row in own) / len(own):.1f} |"
         )
     return [*lines, "", "The eye error is the median of the images' medians."]
 
@@ -274,7 +273,7 @@ def _table_each(rows: Rows) -> list[str]:
 
 
 def _cell(row: dict[str, Any]) -> str:
-    return f"{_with_false(row['found'], row)} / {row['looks']:.1f}"
+    return f"{_with_false(row['found'], row)} / {row['passes']:.1f}"
 
 
 def _with_false(found: object, row: dict[str, Any]) -> str:
@@ -299,12 +298,12 @@ def _package_table(figures: Figures) -> list[str]:
     return [*lines, "", "Each cell: found, + false faces (if any)."]
 
 
-def _tilt_table(rows: Rows) -> list[str]:
+def _rotation_table(rows: Rows) -> list[str]:
     lines = []
     for kind in ("drawn", "photographs"):
         own = [row for row in rows if row["kind"] == kind]
-        tilts = _values(own)
-        lines += [f"| {kind}: degrees | " + " | ".join(map(str, tilts)) + " |", "|---" * (len(tilts) + 1) + "|"]
+        rotations = _values(own)
+        lines += [f"| {kind}: degrees | " + " | ".join(map(str, rotations)) + " |", "|---" * (len(rotations) + 1) + "|"]
         for method, (_, _, name) in STYLE.items():
             cells = [_with_false(f"{row['still']}/{row['upright']}", row) for row in own if row["method"] == method]
             lines.append(f"| {name} | " + " | ".join(cells) + " |")
