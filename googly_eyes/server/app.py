@@ -1,13 +1,12 @@
 """The WSGI application: a Flask request -> HttpRequest -> a worker process -> HttpResponse -> a Flask response."""
 
-import json
 import uuid
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 
 from flask import Flask, Request, Response, request
 
-from googly_eyes.api.app import respond
+from googly_eyes.api.app import log_response, respond
 from googly_eyes.api.request import HttpRequest
 from googly_eyes.api.response import HttpResponse, error_response
 from googly_eyes.detection.detector import Detector
@@ -94,6 +93,8 @@ def _http_request(request_id: str, headers: Mapping[str, str]) -> HttpRequest:
 
 
 def _error_response(error: GooglyError, request_id: str) -> HttpResponse:
-    line = {"request_id": request_id, "status": error.status, "error": error.code}
-    print(f"{json.dumps(line)}\n", end="", flush=True)
-    return error_response(error, request_id)
+    """Return the response to an error that the API does not see, and log it as the API does."""
+    response = error_response(error, request_id)
+    without_body = HttpRequest(request.method, request.path, request_id, headers={}, query="", body=b"")
+    log_response(without_body, response, {"bytes_in": request.content_length or 0, "error": error.code})
+    return response
