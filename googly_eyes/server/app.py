@@ -11,12 +11,15 @@ from googly_eyes.api.request import HttpRequest
 from googly_eyes.api.response import HttpResponse, error_response
 from googly_eyes.detection.detector import Detector
 from googly_eyes.detection.registry import load_detector
-from googly_eyes.errors import GooglyError
+from googly_eyes.errors import GooglyError, MethodNotAllowedError
 from googly_eyes.server.origin import OWN_PAGES, ForbiddenHostError, ForbiddenOriginError, OriginPolicy
 from googly_eyes.server.page_files import NO_PAGE, PageFile, page_response
 from googly_eyes.server.worker_pool import WorkerLostError
 from googly_eyes.server.worker_queue import QueueFullError, WorkerQueue
 from googly_eyes.settings import Settings
+
+# Errors that are found here, in place of the API in a worker.
+ERRORS = (ForbiddenHostError, ForbiddenOriginError, MethodNotAllowedError, QueueFullError, WorkerLostError)
 
 
 def create_app(
@@ -37,7 +40,7 @@ def create_app(
         request_id = str(uuid.uuid4())
         try:
             response = _respond(request_id)
-        except (ForbiddenHostError, ForbiddenOriginError, QueueFullError, WorkerLostError) as error:
+        except ERRORS as error:
             response = _error_response(error, request_id)
         headers = {**response.headers, **origins.response_headers(request.headers.get("origin", ""))}
         # A list: Flask would replace the Content-Length of a response to HEAD by that of its body.
