@@ -3,7 +3,7 @@
 import base64
 import io
 import zipfile
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, count
 from pathlib import Path, PurePath
@@ -234,11 +234,15 @@ def _zip(downloads: Mapping[str, Download]) -> bytes:
     return written.getvalue()
 
 
-def _unused(name: str, used: Container[str]) -> str:
-    """Return a file name that is not used: photo.googly.jpg, photo.googly 2.jpg, and so on."""
+def _unused(name: str, used: Iterable[str]) -> str:
+    """Return a file name that is not used: photo.googly.jpg, photo.googly (2).jpg, and so on.
+
+    Names that differ only in upper and lower case are the same file on some systems.
+    """
     path = PurePath(name)
-    numbered = (f"{path.stem} {number}{path.suffix}" for number in count(2))
-    return next(each for each in chain([name], numbered) if each not in used)
+    numbered = (f"{path.stem} ({number}){path.suffix}" for number in count(2))
+    taken = {each.lower() for each in used}
+    return next(each for each in chain([name], numbered) if each.lower() not in taken)
 
 
 @st.cache_data(scope="session", max_entries=MAX_PREVIEWS, show_spinner=False)

@@ -72,7 +72,7 @@ def _cpu_s(pid: int) -> float:
 
 def _read_port(process: subprocess.Popen[str]) -> int:
     greeting = process.stdout.readline() + process.stdout.readline()
-    address = re.search(r"http://127\.0\.0\.1:(\d+)", greeting)
+    address = re.search(r"http://\S+:(\d+) ", greeting)
     if address is None:
         raise RuntimeError(f"the server did not start: {greeting or process.wait(START_S)}")
     return int(address[1])

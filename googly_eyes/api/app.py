@@ -63,7 +63,7 @@ def respond(
     if request.method == "HEAD":  # RFC 9110, 8.6: the length is that of the response to GET
         headers = {**response.headers, "content-length": str(len(response.body))}
         response = replace(response, headers=headers, body=b"")
-    _log(request, response, log_fields, total_ms=_ms_since(started))
+    log_response(request, response, log_fields | {"total_ms": _ms_since(started)})
     return response
 
 
@@ -177,7 +177,8 @@ def trace(error: BaseException | None) -> Iterator[str]:
         error = error.__cause__ or error.__context__
 
 
-def _log(request: HttpRequest, response: HttpResponse, log_fields: LogFields, *, total_ms: float) -> None:
+def log_response(request: HttpRequest, response: HttpResponse, log_fields: LogFields) -> None:
+    """Write the line of a request, with its level, to the log. `log_fields` add to its fields, or replace them."""
     fields = {
         # Unknown methods and paths are the caller's text, which could contain anything.
         "method": request.method if request.method in HTTP_METHODS else None,
@@ -186,7 +187,6 @@ def _log(request: HttpRequest, response: HttpResponse, log_fields: LogFields, *,
         "bytes_in": len(request.body) * 3 // 4 if request.body_is_base64 else len(request.body),
         "bytes_out": len(response.body),
         **log_fields,
-        "total_ms": total_ms,
     }
     write_log("ERROR" if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "INFO", request.request_id, fields)
 

@@ -17,6 +17,7 @@ from googly_eyes.client.answer import BYTES_BESIDE_PIXELS, Shape, find_fault, re
 from googly_eyes.client.bucket import Bucket, read_offer
 from googly_eyes.client.connection import FUNCTION, SERVER
 from googly_eyes.client.downscale import scale_to_photo, smaller_copy
+from googly_eyes.client.failures import not_googly
 from googly_eyes.client.signing import Signer, function_region
 from googly_eyes.client.transport import Transport, check_url
 from googly_eyes.errors import BadRequestError, ForbiddenError, GooglyError, ServerFailedError, TooLargeError
@@ -148,7 +149,7 @@ class RemoteService:
         try:
             return read()
         except ValueError as error:
-            raise self._transport.not_googly("it answers with a different kind of data") from error
+            raise not_googly(self._transport.url, "it answers with a different kind of data") from error
 
 
 def _checked(result: Result, shape: Shape, timings: dict[str, float]) -> Result:

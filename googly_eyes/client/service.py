@@ -1,19 +1,21 @@
 """A photo in, a result out, in this process or at a URL."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from googly_eyes.errors import BadOptionError, SettingError
 from googly_eyes.options import Options, options_from_json
-from googly_eyes.placement import Placement, placement_of_eyes, placement_of_faces
+from googly_eyes.placement import Placement, placement_of_eyes, placement_of_faces, read_placement
 from googly_eyes.types import Eye, Face, Result
 
 if TYPE_CHECKING:
     from googly_eyes.client.photo_source import PhotoSource
 
 DEFAULTS = Options()
+
+T = TypeVar("T", Face, Eye)
 
 
 class Service(Protocol):
@@ -31,19 +33,20 @@ def googlify(
     options: Options = DEFAULTS,
     *,
     url: str | None = None,
-    faces: Iterable[Face] | None = None,
-    eyes: Iterable[Eye] | None = None,
+    faces: Iterable[Face] | Iterable[Mapping[str, Any]] | None = None,
+    eyes: Iterable[Eye] | Iterable[Mapping[str, Any]] | None = None,
     **changes: Any,
 ) -> Result:
     """Put googly eyes on every face of a photo: `googlify("photo.jpg", seed=7).save("googly.jpg")`.
 
     `photo` is the bytes of an image file, its path, a Pillow image or a numpy array of uint8 (RGB); the last two give a
     PNG. `changes` are options by name, which replace those of `options`. `faces` or `eyes`, for example those of an
-    earlier result, are drawn in place of detection: faces with new eyes, eyes exactly as they are. `url` is the address
-    of a deployed function or a server; None processes the photo in this process.
+    earlier result, are drawn in place of detection: faces with new eyes, eyes exactly as they are. They may also be
+    dicts, as in an answer of the API. `url` is the address of a deployed function or a server; None processes the photo
+    in this process.
 
-    Raises BadOptionError for an option that is unknown or out of range, OSError for a file that cannot be read, and the
-    errors of Service.googlify.
+    Raises BadOptionError for an option that is unknown or out of range and for malformed faces or eyes, OSError for a
+    file that cannot be read, and the errors of Service.googlify.
     """
     # Imported here, so that importing the package does not load Pillow.
     from googly_eyes.client.photo_source import photo_bytes  # noqa: PLC0415
@@ -78,12 +81,27 @@ def service_at(
     return RemoteService(url, sign=sign, region=region, list_faces=list_faces)
 
 
-def _placement(faces: Iterable[Face] | None, eyes: Iterable[Eye] | None) -> Placement | None:
+def _placement(faces: Any, eyes: Any) -> Placement | None:
     if faces is not None and eyes is not None:
         raise BadOptionError("Pass faces or eyes, not both.", option="eyes")
     if eyes is not None:
-        return placement_of_eyes(eyes)
-    return None if faces is None else placement_of_faces(faces)
+        return _placement_of("eyes", eyes, Eye, placement_of_eyes)
+    return None if faces is None else _placement_of("faces", faces, Face, placement_of_faces)
+
+
+def _placement_of(
+    option: str, elements: Any, kind: type[T], convert: Callable[[Iterable[T]], Placement]
+) -> Placement | None:
+    """Return the placement of faces or eyes: objects of the class `kind`, or dicts as in an answer of the API."""
+    if isinstance(elements, Iterable) and not isinstance(elements, str | bytes | Mapping):
+        elements = list(elements)
+        own = [isinstance(element, kind) for element in elements]
+        if all(own):
+            return convert(elements)
+        if any(own):
+            message = f"{option} must be either all of the class {kind.__name__}, or all dicts as in an answer."
+            raise BadOptionError(message, option=option)
+    return read_placement({option: elements})
 
 
 @lru_cache(maxsize=4)

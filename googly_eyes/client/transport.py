@@ -1,10 +1,9 @@
-"""HTTP requests to a service, with retries, and the errors of its responses."""
+"""HTTP requests to a service, with retries."""
 
 import json
-import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from http import HTTPStatus
 from math import inf
@@ -25,22 +24,16 @@ from googly_eyes.api.media_types import JSON, OCTET_STREAM
 from googly_eyes.api.response import placement_to_json
 from googly_eyes.api.store import STORED
 from googly_eyes.client.connection import CONNECT_S, DeadlineAdapter, Limits
+from googly_eyes.client.failures import error_of_failure, error_of_response, json_object, not_googly
 from googly_eyes.client.signing import Signer
 from googly_eyes.errors import (
-    BadOptionError,
-    BadRequestError,
     BadUrlError,
     BusyError,
-    DamagedPhotoError,
-    ForbiddenError,
     GooglyError,
-    NotGooglyError,
     ServerFailedError,
     ServiceError,
     StillBusyError,
-    TooLargeError,
     UnreachableError,
-    UnsupportedMediaError,
 )
 from googly_eyes.options import Options, as_text
 from googly_eyes.placement import Placement
@@ -55,11 +48,7 @@ CONNECTIONS = 64
 IDENTITY = "identity"  # the content coding of all responses
 MAX_HEALTH = 2**16  # bytes of the answer of /health
 PIECE = 2**16  # bytes received in one operation
-# Windows and macOS do not have all of these.
-UNKNOWN_NAME = {getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA") if hasattr(socket, name)}
 _now = time.monotonic
-# The errors of a photo, by status.
-PHOTO_ERRORS = {kind.status: kind for kind in (BadRequestError, TooLargeError, UnsupportedMediaError, BadOptionError)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +64,7 @@ class Received:
 
     def json_object(self) -> Mapping[str, Any]:
         """Return the JSON object in the body; an empty one if the body has none."""
-        return _json_object(self.body)
+        return json_object(self.body)
 
 
 class Transport:
@@ -87,7 +76,7 @@ class Transport:
     def __init__(self, url: str, signer: Signer | None, limits: Limits) -> None:
         if signer is not None:
             check_encryption(url)
-        self._url = url
+        self.url = url
         self._signer = signer
         self._limits = limits
         self._session = requests.Session()
@@ -108,13 +97,13 @@ class Transport:
         given = {name: value for name, value in asdict(options).items() if value is not None}
         body = json.dumps({"photo": STORED + key, **given}).encode()
         headers = {"Content-Type": JSON, "Accept": JSON, "Accept-Encoding": IDENTITY}
-        content = {"method": "POST", "url": self._url, "data": body, "headers": headers}
+        content = {"method": "POST", "url": self.url, "data": body, "headers": headers}
         return self.request(content, max_bytes=max_bytes)
 
     def health(self) -> Mapping[str, Any]:
         """Return the JSON object of /health. Raises as `request`."""
         headers = {"Accept": JSON, "Accept-Encoding": IDENTITY}
-        content = {"method": "GET", "url": urljoin(self._url, "/health"), "headers": headers}
+        content = {"method": "GET", "url": urljoin(self.url, "/health"), "headers": headers}
         return self.request(content, max_bytes=MAX_HEALTH).json_object()
 
     def request(self, content: Mapping[str, Any], *, max_bytes: int) -> Received:
@@ -131,7 +120,7 @@ class Transport:
             if self._busy.add() < MAX_BUSY_S:
                 raise
             raise StillBusyError(
-                f"{self._url} has been busy for {MAX_BUSY_S / 60:g} minutes. Try again later, or send fewer photos at "
+                f"{self.url} has been busy for {MAX_BUSY_S / 60:g} minutes. Try again later, or send fewer photos at "
                 "a time (--jobs)."
             ) from error
         except GooglyError:
@@ -154,24 +143,14 @@ class Transport:
         too_late = (state.seconds_since_start or 0) >= self._limits.total_s
         return too_late or state.attempt_number >= (BUSY_ATTEMPTS if is_busy else ATTEMPTS)
 
-    def not_googly(self, reason: str) -> NotGooglyError:
-        """Return the error for a response that does not follow this API."""
-        return NotGooglyError(f"{self._url} is not a googly-eyes service: {reason}. Check the address.")
-
     def _send_once(self, content: Mapping[str, Any], max_bytes: int) -> Received:
         try:
             with self._open(content) as response:
                 body = self._read(response, max_bytes)
-        except (requests.exceptions.SSLError, requests.exceptions.InvalidURL) as error:
-            raise BadUrlError(f"{self._url} cannot be called: {_reason(error)}.") from error
         except (requests.RequestException, HTTPError) as error:
-            if _is_unknown_name(error):
-                message = f"{self._url} cannot be called: there is no computer with this name. Check the address."
-                raise BadUrlError(message) from error
-            message = f"{self._url} does not answer ({_reason(error)}). Check that the service runs, and the address."
-            raise UnreachableError(message) from error
+            raise error_of_failure(error, self.url) from error
         if response.status_code != HTTPStatus.OK:
-            raise self._error(response, _json_object(body))
+            raise error_of_response(response, body, self.url, self._signer)
         return Received(response.headers, body)
 
     def _content(self, photo: bytes, options: Options, placement: Placement | None, accept: str) -> Mapping[str, Any]:
@@ -183,11 +162,11 @@ class Transport:
         headers = {"Accept": accept, "Accept-Encoding": IDENTITY}
         if placement is None:
             # No character needs encoding, and the fields are sorted: other queries have several valid signatures.
-            url = f"{self._url}?{urlencode(sorted(texts.items()))}"
+            url = f"{self.url}?{urlencode(sorted(texts.items()))}"
             return {"method": "POST", "url": url, "data": photo, "headers": headers | {"Content-Type": OCTET_STREAM}}
         texts |= {name: json.dumps(value) for name, value in placement_to_json(placement).items()}
         file = (PHOTO_FIELD, photo, OCTET_STREAM)
-        return {"method": "POST", "url": self._url, "data": texts, "files": {PHOTO_FIELD: file}, "headers": headers}
+        return {"method": "POST", "url": self.url, "data": texts, "files": {PHOTO_FIELD: file}, "headers": headers}
 
     def _open(self, content: Mapping[str, Any]) -> requests.Response:
         return self._session.request(
@@ -204,37 +183,8 @@ class Transport:
         while piece := response.raw.read1(PIECE):
             body += piece
             if len(body) > max_bytes:
-                raise self.not_googly(f"its response is longer than {max_bytes} bytes, the maximum for this photo")
+                raise not_googly(self.url, f"its response is longer than {max_bytes} bytes, the maximum for this photo")
         return bytes(body)
-
-    def _error(self, response: requests.Response, value: Mapping[str, Any]) -> GooglyError:
-        status = response.status_code
-        error = value.get("error")
-        api_error = error if isinstance(error, dict) and "message" in error else None
-        if status in {401, 403}:
-            return self._forbidden(response, value)
-        if status in {429, 503}:
-            message = f"{self._url} is busy ({status}). Try again later, or send fewer photos at a time (--jobs)."
-            return BusyError(message, retry_after=_retry_after_s(response))
-        if status >= 500:
-            request_id = f" The request id in its log is {value['request_id']}." if "request_id" in value else ""
-            return ServerFailedError(f"{self._url} failed at every attempt (status {status}).{request_id}")
-        if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and api_error is None:  # from AWS, for more than 6 MB
-            return TooLargeError("The service does not accept requests of this size.")
-        if status in PHOTO_ERRORS and api_error is not None:
-            return _photo_error(status, api_error)
-        return self.not_googly(f"it answers with status {status}")
-
-    def _forbidden(self, response: requests.Response, value: Mapping[str, Any]) -> ForbiddenError:
-        if isinstance(value.get("error"), dict):  # from `googly serve`, not from AWS
-            return ForbiddenError(f"{self._url} refuses the request: {value['error'].get('message')}")
-        aws_message = str(value.get("Message") or value.get("message") or "")
-        if self._signer is not None:
-            return self._signer.explain(response, aws_message)
-        return ForbiddenError(
-            f"{self._url} refuses requests without a signature ({response.status_code}). If it is a function URL, sign "
-            "with --sign (in Python: service_at(url, sign=True); in the dashboard: GOOGLY_SIGN=yes)."
-        )
 
 
 class _BusyTime:
@@ -294,57 +244,9 @@ def _fields(options: Options) -> dict[str, str]:
     return {name: as_text(value) for name, value in values.items() if value is not None}
 
 
-def _photo_error(status: int, api_error: Mapping[str, Any]) -> GooglyError:
-    """Return the error that the service's pipeline raised. Unknown fields are ignored."""
-    code, details = str(api_error.get("code", "")), api_error.get("details")
-    kind = DamagedPhotoError if code == DamagedPhotoError.code else PHOTO_ERRORS[status]
-    error = kind(str(api_error["message"]), code=code)
-    error.details = details if isinstance(details, dict) else {}
-    return error
-
-
 def _wait_s(state: RetryCallState) -> float:
     """Return a random delay with full jitter: "Exponential Backoff And Jitter" on the AWS Architecture Blog."""
     error = state.outcome.exception() if state.outcome else None
     requested = error.retry_after if isinstance(error, ServiceError) else 0
     backoff = wait_random_exponential(multiplier=BACKOFF_S, max=MAX_WAIT_S)
     return min(max(backoff(state), requested), MAX_WAIT_S)
-
-
-def _retry_after_s(response: requests.Response) -> float:
-    """Return the Retry-After header in seconds; 0 for its other form, a date."""
-    text = response.headers.get("Retry-After", "")
-    return float(text) if text.isdecimal() else 0
-
-
-def _json_object(body: bytes) -> Mapping[str, Any]:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _reason(error: BaseException) -> str:
-    """Return the text of the innermost cause of a failed request."""
-    inner = _innermost(error)
-    return (getattr(inner, "strerror", None) or str(inner).rpartition(": ")[2] or type(inner).__name__).rstrip(".")
-
-
-def _is_unknown_name(error: BaseException) -> bool:
-    """Return true if the host's name has no address. A failure of the name service itself is temporary."""
-    inner = _innermost(error)
-    return isinstance(inner, socket.gaierror) and inner.errno in UNKNOWN_NAME
-
-
-def _innermost(error: BaseException) -> BaseException:
-    while (cause := next(_causes(error), None)) is not None:
-        error = cause
-    return error
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield the causes of an error, which requests and urllib3 keep in three different attributes."""
-    for cause in (getattr(error, "reason", None), *error.args, error.__cause__):
-        if isinstance(cause, BaseException):
-            yield cause

@@ -237,7 +237,7 @@ class Search:
     def _believed_scores(self, pass_scores: Floats, trusted: Mask, best: Candidates, opinions: Candidates) -> Floats:
         """Return the scores (n,) of refined candidates.
 
-        The score of a sure and trusted pass stands if the crop shows anything: a crop amplifies noise, which a pass
+        The score of a sure and trusted pass stands if its crop is a candidate too: a crop amplifies noise, which a pass
         averages. A face without an agreeing second opinion has no higher score than that opinion.
         """
         if self._detector.witness is None:

@@ -1,23 +1,25 @@
 """The WSGI application: a Flask request -> HttpRequest -> a worker process -> HttpResponse -> a Flask response."""
 
-import json
 import uuid
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 
 from flask import Flask, Request, Response, request
 
-from googly_eyes.api.app import respond
+from googly_eyes.api.app import log_response, respond
 from googly_eyes.api.request import HttpRequest
 from googly_eyes.api.response import HttpResponse, error_response
 from googly_eyes.detection.detector import Detector
 from googly_eyes.detection.registry import load_detector
-from googly_eyes.errors import GooglyError
+from googly_eyes.errors import GooglyError, MethodNotAllowedError
 from googly_eyes.server.origin import OWN_PAGES, ForbiddenHostError, ForbiddenOriginError, OriginPolicy
 from googly_eyes.server.page_files import NO_PAGE, PageFile, page_response
 from googly_eyes.server.worker_pool import WorkerLostError
 from googly_eyes.server.worker_queue import QueueFullError, WorkerQueue
 from googly_eyes.settings import Settings
+
+# Errors that are found here, in place of the API in a worker.
+ERRORS = (ForbiddenHostError, ForbiddenOriginError, MethodNotAllowedError, QueueFullError, WorkerLostError)
 
 
 def create_app(
@@ -38,7 +40,7 @@ def create_app(
         request_id = str(uuid.uuid4())
         try:
             response = _respond(request_id)
-        except (ForbiddenHostError, ForbiddenOriginError, QueueFullError, WorkerLostError) as error:
+        except ERRORS as error:
             response = _error_response(error, request_id)
         headers = {**response.headers, **origins.response_headers(request.headers.get("origin", ""))}
         # A list: Flask would replace the Content-Length of a response to HEAD by that of its body.
@@ -94,6 +96,8 @@ def _http_request(request_id: str, headers: Mapping[str, str]) -> HttpRequest:
 
 
 def _error_response(error: GooglyError, request_id: str) -> HttpResponse:
-    line = {"request_id": request_id, "status": error.status, "error": error.code}
-    print(f"{json.dumps(line)}\n", end="", flush=True)
-    return error_response(error, request_id)
+    """Return the response to an error that the API does not see, and log it as the API does."""
+    response = error_response(error, request_id)
+    without_body = HttpRequest(request.method, request.path, request_id, headers={}, query="", body=b"")
+    log_response(without_body, response, {"bytes_in": request.content_length or 0, "error": error.code})
+    return response

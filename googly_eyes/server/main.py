@@ -15,6 +15,7 @@ import webbrowser
 from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address
+from shlex import quote
 from threading import Event, Thread
 from types import FrameType
 
@@ -31,6 +32,7 @@ from googly_eyes.settings import Settings, allowed_origins, count_processors, lo
 
 HOST, PORT = "127.0.0.1", 8000
 ALL_ADDRESSES = "0.0.0.0"  # noqa: S104
+LOCAL = {ALL_ADDRESSES: HOST, "::": "::1"}  # the address of this machine for each that stands for all
 ELSEWHERE = "192.0.2.1"  # of no network (RFC 5737); the way there starts at the address that other devices can reach
 MAX_PORT = 65535
 WAITING = 30  # photos; with those in work, about ten seconds of work for two processors
@@ -114,11 +116,11 @@ def greeting(host: str, port: int) -> str:
     curl = "curl --fail-with-body -H 'Content-Type: image/jpeg' --data-binary @photo.jpg -o googly.jpg"
     lines = [
         f"Googly eyes at {url} (stop with Ctrl-C). Put them on photo.jpg:",
-        f"  {curl} {url}/googly_eyes",
+        f"  {curl} {quote(f'{url}/googly_eyes')}",  # [::1] is a pattern in some shells
     ]
     if not ip_address(host).is_loopback:
-        address = _network_address() if host == ALL_ADDRESSES else host
-        reach = f" at http://{address}:{port}" if address else ""
+        address = _network_address() if host == ALL_ADDRESSES else None if host in LOCAL else host
+        reach = f" at {_url(address, port)}" if address else ""
         lines.append(
             f"Other devices in the network, such as a phone, reach it{reach}. So can anybody else there: nothing asks "
             "for a password, and photos travel without encryption."
@@ -127,7 +129,11 @@ def greeting(host: str, port: int) -> str:
 
 
 def _url(host: str, port: int) -> str:
-    return f"http://{HOST if host == ALL_ADDRESSES else host}:{port}"
+    return f"http://{_with_port(LOCAL.get(host, host), port)}"
+
+
+def _with_port(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _network_address() -> str | None:
@@ -154,7 +160,7 @@ def _parse_arguments(argv: list[str] | None) -> argparse.Namespace:
         "--host",
         default=HOST,
         help=f"the address to listen on (default: %(default)s, for this machine only). {ALL_ADDRESSES} lets every "
-        "device in the network send photos, without password and encryption",
+        "device in the network send photos, without password and encryption; :: does so with IPv6",
     )
     parser.add_argument("--port", type=_port, default=PORT, help="0 selects a free port (default: %(default)s)")
     parser.add_argument("--open", action="store_true", help="open the address in a browser")
@@ -187,17 +193,18 @@ def _whole_number(text: str, low: int, high: int) -> int:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    socket.getaddrinfo(host, port, socket.AF_INET)  # raises gaierror, which create_server turns into a plain OSError
-    return socket.create_server((host, port))
+    families = {family for family, *_ in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+    # A name such as localhost may have both. Its IPv4 address is the one of the examples.
+    family = socket.AF_INET if socket.AF_INET in families else socket.AF_INET6
+    return socket.create_server((host, port), family=family)
 
 
 def _cannot_listen(host: str, port: int, error: OSError) -> str:
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
         return f"--host {host} is not an address of this machine. Use 127.0.0.1, or 0.0.0.0 for all its addresses."
     reason = os.strerror(error.errno) if error.errno else str(error)
-    return (
-        f"The server cannot listen on {host}:{port}: {reason}. Select another port with --port, or a free one with 0."
-    )
+    address = _with_port(host, port)
+    return f"The server cannot listen on {address}: {reason}. Select another port with --port, or a free one with 0."
 
 
 def _fail(message: str) -> int:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from flask import Request
 
 from googly_eyes.api.response import HttpResponse
+from googly_eyes.errors import MethodNotAllowedError
 
 FOLDER = Path(__file__).parent / "page"
 HTML = "index.html"
@@ -61,13 +62,15 @@ def load_page(max_bytes: int) -> dict[str, PageFile]:
 def page_response(request: Request, files: Mapping[str, PageFile]) -> HttpResponse | None:
     """Return a file of the page, or 304 if the browser has it; None for a request of the API.
 
-    `/` is the page only for a GET request whose Accept header names text/html; any other request belongs to the API.
+    Raises MethodNotAllowedError for a GET request to `/` whose Accept header does not name text/html: only browsers get
+    the page there, and the API has only POST.
     """
     file = files.get(request.path)
     if file is None or request.method not in {"GET", "HEAD"}:
         return None
     if request.path == "/" and not _accepts_html(request):
-        return None
+        message = "/ accepts the method POST, and GET or HEAD from browsers (Accept: text/html), which get the page."
+        raise MethodNotAllowedError(message, allow="GET, HEAD, POST")
     headers = {**HEADERS, "etag": f'"{file.etag}"', "vary": "accept"}
     if request.if_none_match.contains_weak(file.etag):
         return HttpResponse(304, headers, b"")

@@ -4,12 +4,19 @@ import io
 from functools import partial
 
 import pytest
+from PIL import Image
 
 from bench.memory import KINDS, MOST_EXPENSIVE, measure, measure_copies, measure_search, peak_of_photos, photo_of
 from bench.memory_child import tilted
 from googly_eyes.errors import TooLargeError
 from googly_eyes.memory import MIB
-from googly_eyes.photo.memory_estimate import COPIES_AT_END, KEPT_MEMORY, SEARCH_MEMORY, check_memory
+from googly_eyes.photo.memory_estimate import (
+    COPIES_AT_END,
+    KEPT_MEMORY,
+    SEARCH_MEMORY,
+    check_memory,
+    needed_memory,
+)
 from googly_eyes.photo.photo import read_source
 from googly_eyes.photo.registry import FORMATS
 from infra.context import allowed
@@ -17,6 +24,7 @@ from infra.context import allowed
 pytestmark = pytest.mark.process
 SMALL_SIDE, SIDE = 512, 1984  # HEIC's largest in bench/memory.py
 SMALLEST_MIB = 512  # of a function that a deployment allows
+FLAT_SIDE = 8000  # of the largest photo that GOOGLY_MAX_MEGAPIXELS allows by default
 
 
 @pytest.mark.parametrize("kind", MOST_EXPENSIVE)
@@ -61,6 +69,25 @@ def test_the_largest_accepted_photo_fits_the_smallest_function_during_a_search(o
     assert peak_of_photos(SMALLEST_MIB, [("high", photo)]) <= SMALLEST_MIB * 1024
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"format": "PNG", "mode": "RGBA"},
+        {"format": "WEBP", "mode": "RGB", "lossless": True},
+        {"format": "GIF", "mode": "P"},
+        {"format": "TIFF", "mode": "RGBA", "compression": "tiff_lzw"},
+        {"format": "AVIF", "mode": "RGB", "speed": 10},
+    ],
+    ids=lambda options: options["format"],
+)
+def test_a_small_file_of_many_pixels_takes_no_more_memory_than_estimated(options):
+    photo = flat_photo(**options)
+    assert len(photo) < FLAT_SIDE**2 / 16
+    needed_mib = -(-needed_memory(read_source(photo), len(photo), FLAT_SIDE**2) // MIB)
+    assert peak_of_photos(needed_mib, [("auto", photo)]) <= needed_mib * 1024
+
+
 def largest_accepted(make):
     """Return the largest square photo that the smallest function accepts, to within 3 % of its side."""
     small = make(SMALL_SIDE)
@@ -84,4 +111,10 @@ def tilted_photo(side, *, mode="RGB", **options):
     image = tilted(side)
     image = image.convert(mode)
     image.save(buffer, **options)
+    return buffer.getvalue()
+
+
+def flat_photo(*, mode, **options):
+    buffer = io.BytesIO()
+    Image.new(mode, (FLAT_SIDE, FLAT_SIDE)).save(buffer, **options)
     return buffer.getvalue()

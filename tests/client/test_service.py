@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import requests
 
-from googly_eyes import GooglyError, Options, googlify
+from googly_eyes import Eye, GooglyError, Options, Point, googlify
 from googly_eyes.errors import BadOptionError
 from testing.people import as_jpeg, group
 from testing.server_process import running_server
@@ -46,6 +46,35 @@ def test_the_result_is_saved(whole, tmp_path):
 def test_the_eyes_and_the_faces_of_a_result_draw_the_same_photo_again(whole):
     assert googlify(PEOPLE, eyes=whole.eyes).photo == whole.photo
     assert googlify(PEOPLE, faces=whole.faces, seed=7).photo == whole.photo
+
+
+def test_the_eyes_and_the_faces_of_an_answer_of_the_api_draw_the_same_photo(url, whole):
+    fields = {"seed": 7, "answer": "faces"}
+    answer = requests.post(
+        url, fields, files={"image": PEOPLE}, headers={"Accept": "application/json"}, timeout=60
+    ).json()
+    drawn = googlify(PEOPLE, eyes=answer["eyes"])
+    assert [eye.centre for eye in drawn.eyes] == [Point(*eye["centre"]) for eye in answer["eyes"]]
+    assert len(drawn.photo) == pytest.approx(len(whole.photo), rel=0.01)
+    faces = googlify(PEOPLE, faces=iter(answer["faces"]), answer="faces").faces
+    assert [face.score for face in faces] == [face["score"] for face in answer["faces"]]
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"eyes": [{"centre": [1, 2]}]}, r"eyes\[0\]\.radius must be present"),
+        ({"faces": [{}]}, r"faces\[0\]\.landmarks must be present"),
+        ({"eyes": ["right"]}, r"eyes\[0\] must be an object"),
+        ({"eyes": {"centre": [1, 2]}}, "eyes must be a list"),
+        ({"faces": 3}, "faces must be a list"),
+        ({"eyes": "[]"}, "eyes must be a list"),
+        ({"eyes": [{}, Eye("right", Point(9, 9), 5, Point(9, 9), 2)]}, "all of the class Eye, or all dicts"),
+    ],
+)
+def test_faces_or_eyes_of_another_form_are_refused(given, reason):
+    with pytest.raises(BadOptionError, match=reason):
+        googlify(PEOPLE, **given)
 
 
 def test_fewer_faces_give_fewer_eyes(whole):

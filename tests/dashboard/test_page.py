@@ -379,9 +379,9 @@ def test_all_photos_are_downloaded_as_a_zip_with_a_name_for_each(page, server, m
     opened = page(server)
     upload(opened, ("a.jpg", PEOPLE))
     assert "download all" not in downloads
-    upload(opened, ("a.jpg", PEOPLE), ("a.jpg", PHOTO), ("notes.jpg", b"hello"), ("b.jpg", PHOTO))
+    upload(opened, ("a.jpg", PEOPLE), ("A.jpg", PHOTO), ("notes.jpg", b"hello"), ("b.jpg", PHOTO))
     with zipfile.ZipFile(io.BytesIO(downloads.pop("download all")())) as archive:
-        assert archive.namelist() == ["a.googly.jpg", "a.googly 2.jpg", "b.googly.jpg"]
+        assert archive.namelist() == ["a.googly.jpg", "A.googly (2).jpg", "b.googly.jpg"]
         contents = [archive.read(name) for name in archive.namelist()]
     assert contents == [make() for make in downloads.values()]
     assert contents[0] != contents[1] == contents[2]

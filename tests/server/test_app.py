@@ -2,10 +2,12 @@
 
 import gc
 import io
+import json
 import threading
 import time
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 from werkzeug.test import create_environ
@@ -70,6 +72,24 @@ def test_the_number_of_photos_in_work_is_at_most_the_number_of_workers():
         names = {done.data for done in senders.map(lambda _: app.test_client().post("/", data=b"x"), range(32))}
     assert most == 2
     assert len(names) == 2
+
+
+def test_an_error_of_the_server_is_logged_like_one_of_the_api(capsys):
+    with thread_queue(1, waiting=1) as queue:
+        client = create_app(Gate(), queue).test_client()
+        forbidden = client.post("/googly_eyes", data=b"four", headers={"Host": "evil.example"})
+        queue.close()
+        busy = client.post("/", data=b"x")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    for answer, line in zip((forbidden, busy), lines, strict=True):
+        assert (line["requestId"], line["status"]) == (answer.json["request_id"], answer.status_code)
+        assert line["error"] == answer.json["error"]["code"]
+        assert line["bytes_out"] == len(answer.data)
+        assert datetime.fromisoformat(line["timestamp"]).tzinfo == UTC
+    assert [(line["level"], line["path"], line["bytes_in"]) for line in lines] == [
+        ("INFO", "/googly_eyes", 4),
+        ("ERROR", "/", 1),
+    ]
 
 
 def test_a_closed_queue_answers_503():

@@ -72,6 +72,16 @@ def test_the_greeting_of_a_server_for_all_addresses_has_the_one_for_a_phone_and_
     assert "at http://192.168.1.8:8000" in greeting("192.168.1.8", 8000)
 
 
+def test_the_greeting_of_a_server_with_ipv6_has_its_address_in_brackets():
+    text = greeting("::1", 8000)
+    assert text.startswith("Googly eyes at http://[::1]:8000 ")
+    assert text.endswith(" 'http://[::1]:8000/googly_eyes'")
+    assert "at http://[2001:db8::7]:8000. So can" in greeting("2001:db8::7", 8000)
+    for_all = greeting("::", 8000)
+    assert for_all.startswith("Googly eyes at http://[::1]:8000 ")
+    assert "reach it. So can" in for_all
+
+
 def test_a_machine_without_a_network_has_no_address_for_a_phone(monkeypatch):
     monkeypatch.setattr(server_main, "ELSEWHERE", "not an address")
     assert "reach it. So can" in greeting(ALL_ADDRESSES, 8000)

@@ -153,6 +153,7 @@ def test_a_phone_offers_its_camera_and_needs_no_horizontal_scrolling(page, addre
     page.until(lambda: page.one("#download_all").is_displayed())
     assert page.driver.execute_script(overflow) <= 0
     assert page.one(".photo:first-child .stage").size["width"] > 300
+    assert "Hold it to see the original." in page.one("#keys").text
 
 
 @pytest.mark.parametrize("size", [(844, 390), (390, 460)])
@@ -281,6 +282,7 @@ def test_holding_the_photo_or_the_space_bar_shows_the_original(shown):
         leave(ActionChains(shown.driver)).perform()
         shown.until(lambda: canvas.value_of_css_property("visibility") == "visible")
     assert f"{PEOPLE} faces" in shown.text()
+    assert "Hold it, or the space bar, to see the original." in shown.one("#keys").text
 
 
 def test_a_pair_is_clicked_away_and_comes_back_with_undo(shown, address, friends, downloads):
@@ -545,6 +547,21 @@ def test_a_refused_photo_is_reported_in_the_words_of_the_page(driver, friends, e
         page.upload(friends)
         page.says(text)
         assert not [word for word in ("JSON", "base64", "body", "option") if word in page.text()]
+
+
+def test_after_a_refused_setting_the_earlier_eyes_can_still_be_downloaded(driver, friends, downloads):
+    script = Script()
+    with scripted_server(script) as address:
+        page = WebPage(driver, address)
+        page.upload(friends)
+        page.says("1 face")
+        script.answers.append(BadOptionError("x"))
+        page.set("min_score", 0.5)
+        page.says("These settings are not possible.")
+        assert page.all("[data-state=failed]")
+        page.click("Download")
+        assert downloaded(downloads, RESULT) == b"the file"
+    assert len(script.sent) == 1
 
 
 def test_a_file_over_the_limit_is_reported_and_not_sent(page, tmp_path):

@@ -43,15 +43,20 @@ def test_a_browser_gets_the_page_at_the_root(client):
     assert 'data-max-bytes="12345"' in answer.text
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("accept", ["", "*/*", "application/json", "image/*", "text/html;q=0, */*"])
-def test_any_other_client_gets_the_answer_of_the_api_at_the_root(client, accept):
-    assert get(client, "/", Accept=accept).status_code == 405
+def test_any_other_client_is_told_how_to_get_the_page_at_the_root(client, method, accept):
+    answer = client.open("/", method=method, headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD, POST")
+    if method == "GET":
+        assert answer.json["error"]["code"] == "method_not_allowed"
+        assert "GET or HEAD from browsers (Accept: text/html)" in answer.json["error"]["message"]
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "OPTIONS"])
-def test_any_other_method_belongs_to_the_api(client, method):
-    assert client.open("/", method=method, headers={"Accept": BROWSER}).status_code == 405
-    assert client.open("/page/main.js", method=method).status_code == 405
+@pytest.mark.parametrize("path", ["/", "/page/main.js"])
+def test_any_other_method_belongs_to_the_api(client, path, method):
+    assert client.open(path, method=method, headers={"Accept": BROWSER}).json == {"path": path}
 
 
 @pytest.mark.parametrize("path", ["/page", "/page/", "/page/index.html", "/page/../app.py", "/page/none.js"])

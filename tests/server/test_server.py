@@ -32,6 +32,7 @@ pytestmark = pytest.mark.process
 SETTINGS = load_settings({})
 PEOPLE = as_jpeg(group(600, 350)[0])
 JPEG = {"Content-Type": "image/jpeg"}
+IPV6 = Path("/proc/net/if_inet6").is_file() and "lo" in Path("/proc/net/if_inet6").read_text()
 SLOW = stored(landscape(3000, 3000), 1, "PNG")  # takes about a second to encode
 
 
@@ -71,6 +72,17 @@ def test_both_paths_and_both_forms_return_the_result_of_the_pipeline(server, det
     answer = requests.post(server, PEOPLE, headers=JPEG | {"Accept": "application/json"}, timeout=30).json()
     assert len(answer["faces"]) == len(expected.faces)
     assert answer["image"]
+
+
+@pytest.mark.skipif(not IPV6, reason="not proven: this machine has no IPv6")
+def test_a_server_with_ipv6_answers_its_own_pages_and_no_others():
+    with running_server("--host", "::1", "--workers", "1") as running:
+        url = f"http://[::1]:{running.port}"
+        own, other = (
+            requests.post(url, PEOPLE, headers=JPEG | {"Origin": origin}, timeout=30)
+            for origin in (url, f"http://[::2]:{running.port}")
+        )
+    assert (own.status_code, other.status_code) == (200, 403)
 
 
 def test_the_workers_share_the_memory(server):

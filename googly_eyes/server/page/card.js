@@ -32,13 +32,13 @@ export function addCard(photo, on) {
   document.getElementById("photos").append(element);
 }
 
-/** Set the state of a card (waiting, busy, done or failed) and its text; `again` offers another attempt. */
+/** Set the state (waiting, busy, done or failed) and its text; `again` offers another attempt. Earlier eyes stay usable. */
 export function setState(photo, state, text, again = false) {
   Object.assign(photo, { state, text });
   photo.element.dataset.state = state;
-  photo.stage.ready = state === "done";
+  photo.stage.ready = state === "done" || (state === "failed" && photo.order.length > 0);
   photo.element.querySelector(".retry").hidden = !again;
-  for (const button of photo.element.querySelectorAll(".edit")) button.disabled = state !== "done";
+  for (const button of photo.element.querySelectorAll(".edit")) button.disabled = !photo.stage.ready;
   say(photo, text);
 }
 

@@ -1,4 +1,4 @@
-// The files with googly eyes, as the server writes them: names, download, clipboard and share sheet.
+// The files that the server writes: names, download, clipboard and share sheet.
 
 import { drawn } from "./api.js";
 import { eyeTo } from "./eyes.js";
@@ -34,7 +34,7 @@ export function save(blob, name) {
 
 export const canCopy = () => Boolean(globalThis.ClipboardItem && navigator.clipboard?.write);
 
-/** Put the photo on the clipboard, as PNG: browsers accept no other image format. Call it directly from a click. */
+/** Put the photo on the clipboard, as PNG: browsers accept no other format. Call it directly from a click. */
 export function copy(photo) {
   return navigator.clipboard.write([new ClipboardItem({ "image/png": fileOf(photo).then(asPng) })]);
 }
@@ -50,10 +50,7 @@ async function asPng(file) {
 
 export const canShare = () => Boolean(navigator.canShare?.({ files: [new File(["x"], "x.jpg", { type: "image/jpeg" })] }));
 
-/**
- * Open the share sheet. Return false if the browser wants another click, because the file took too long; it is kept for
- * that click.
- */
+/** Open the share sheet. Return false if the browser wants another click; the file is kept for it. */
 export async function share(photo) {
   const eyes = JSON.stringify(photo.order.map(eyeTo));
   if (photo.shared?.eyes !== eyes) photo.shared = { eyes, file: await fileOf(photo) };

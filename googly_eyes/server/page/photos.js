@@ -1,4 +1,4 @@
-// The photos on the page: they are sent to the server three at a time, and edited here.
+// The photos on the page: sent to the server three at a time, and edited here.
 
 import { drawn, findEyes, Problem } from "./api.js";
 import { addCard, setState } from "./card.js";
@@ -48,7 +48,7 @@ function search(photo) {
   });
 }
 
-/** Draw the pupils again from the seed, for the faces as they are on the page. */
+/** Draw the pupils again from the seed, for the faces on the page. */
 function reseed(photo) {
   enqueue(photo, async (used, ...rest) => {
     const faces = JSON.stringify(photo.pairs.map(faceOf));
@@ -148,7 +148,7 @@ function show(photo, blob) {
   return photo.shown;
 }
 
-/** Show a photo whose format the browser does not have, such as HEIC, as the server writes it without eyes. */
+/** Show a photo whose format the browser does not have, as the server writes it without eyes. */
 async function showFromServer(photo, signal) {
   return show(photo, await drawn(photo.file, [], signal));
 }
@@ -222,11 +222,13 @@ function arrange() {
   announce();
 }
 
+const ready = () => photos.filter(({ stage }) => stage.ready);
+
 function announce() {
   const count = (state) => photos.filter((photo) => photo.state === state).length;
   const [done, failed] = [count("done"), count("failed")];
   const open = photos.length > done + failed;
-  $("download_all").hidden = done < 2;
+  $("download_all").hidden = ready().length < 2;
   $("progress").textContent = open && photos.length > 1 ? `${done + failed} of ${photos.length}` : "";
   if (photos.length === 1) $("status").textContent = `${photos[0].name}: ${photos[0].text}`;
   else if (!open) $("status").textContent = `Photos done: ${done}${failed ? `, failed: ${failed}` : ""}.`;
@@ -236,14 +238,14 @@ async function downloadAll() {
   const button = $("download_all");
   if (button.ariaBusy === "true") return;
   button.ariaBusy = "true";
-  const ready = photos.filter((photo) => photo.state === "done");
+  const chosen = ready();
   const files = [];
   let [begun, done] = [0, 0];
   const work = async () => {
-    while (begun < ready.length) {
+    while (begun < chosen.length) {
       const index = begun++;
-      files[index] = await fileOf(ready[index]);
-      button.textContent = `${++done} of ${ready.length}`;
+      files[index] = await fileOf(chosen[index]);
+      button.textContent = `${++done} of ${chosen.length}`;
     }
   };
   try {
@@ -272,7 +274,7 @@ addEventListener("keydown", (event) => {
 });
 for (const name of ["keyup", "blur"]) addEventListener(name, () => $("photos").classList.remove("original"));
 onChange({
-  look: () => photos.forEach((photo) => photo.state === "done" && rescale(photo)),
+  look: () => photos.forEach((photo) => photo.stage.ready && rescale(photo)),
   seed: () => photos.forEach((photo) => (photo.state === "done" ? reseed : search)(photo)),
   search: () => photos.forEach(search),
 });
