@@ -103,7 +103,7 @@ def page(figures: Figures) -> str:
             "",
             *_table_each(figures["nobody"]),
             "",
-            "## Tilt",
+            "## Rotation",
             "",
             "The whole image is rotated. Each cell: faces found, of those that are found without rotation. One pass",
             "and RetinaFace, auto are measured on all drawn scenes, the other methods, for their time, on a few.",

@@ -13,6 +13,7 @@ from googly_eyes.photo.photo import Photo
 from googly_eyes.types import Box, Face, Floats, Point, make_face
 
 CROWD_SIDE = 1280  # pixels, of the pass for small faces; larger passes give false faces
+NOBODY_SIDE = 1024  # pixels, of that pass while no face is found: 0.64 of the time, for faces down to 1/80 of the photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ def _search_further(search: Search, *, always: bool) -> None:
     # 4. A pass with more pixels.
     if search.needs_high_resolution() or always:
         search.make_pass(CROWD_SIDE, roll)
+    elif not search.has_face():
+        search.make_pass(NOBODY_SIDE, roll)
     # 5. Crops of unconfirmed candidates in other rotations.
     search.retry_rotated()
 

@@ -135,12 +135,13 @@ class Search:
     def needs_high_resolution(self) -> bool:
         """Return True if a crop shows a possible face that is too small for the first pass.
 
-        Without any face, also if the hints of that size were too many for crops. If all of them had a crop, a larger
-        pass finds only faces of under 12 pixels of the first one, where half of them are no hints.
+        Without any face, also if the hints of that size were too many for crops.
         """
-        likely = self.distinct()
-        nothing = not np.any(likely.scores >= HIGH_CONFIDENCE)
-        return (nothing and self._has_more_hints) or bool(np.any(self._is_small(likely)))
+        return (not self.has_face() and self._has_more_hints) or bool(np.any(self._is_small(self.distinct())))
+
+    def has_face(self) -> bool:
+        """Return True if a face is confirmed with high confidence."""
+        return bool(np.any(self.distinct().scores >= HIGH_CONFIDENCE))
 
     def best_rotation(self) -> int:
         """Return the rotation of 0 and ROTATIONS, in degrees, whose pass has the largest sum of scores; 0 if none has.

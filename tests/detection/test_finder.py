@@ -420,7 +420,13 @@ def test_a_small_photo_is_enlarged_at_most_twofold_and_no_pass_is_repeated(size,
 def test_without_candidates_the_other_rotations_are_scanned_at_half_the_size_only():
     detector = ScriptedDetector(NO_CANDIDATES, lambda _: None)
     find(plain_photo(), detector, min_score=0.9)
-    assert detector.scans == [(480, 640), (320, 240), (320, 240), (240, 320)]
+    assert detector.scans == [(480, 640), (320, 240), (320, 240), (240, 320), (768, 1024)]
+
+
+def test_people_who_are_all_small_are_found_in_a_larger_pass(retinaface):
+    canvas = Image.new("RGB", (1280, 960), (120, 150, 120))
+    canvas.paste(group()[0].resize((180, 105), Image.Resampling.LANCZOS), (600, 400))  # faces of 18 to 22 pixels
+    assert len(find(photo_from(as_jpeg(canvas)), retinaface, min_score=0.9).faces) == 6
 
 
 def test_a_rotation_with_a_candidate_at_half_the_size_is_scanned_in_full():
@@ -432,7 +438,7 @@ def test_a_rotation_with_a_candidate_at_half_the_size_is_scanned_in_full():
     detector = Lying(candidate(0.2, (50, 100, 150, 220)), lambda _: None)
     find(plain_photo(), detector, min_score=0.9)
     assert detector.scans[:5] == [(480, 640), (320, 240), (640, 480), (320, 240), (640, 480)]
-    assert detector.scans[5:] == [(240, 320)]
+    assert detector.scans[5:] == [(240, 320), (768, 1024)]
 
 
 @pytest.mark.parametrize(("count", "large"), [(4, False), (5, True)])
