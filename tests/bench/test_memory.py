@@ -6,7 +6,16 @@ from functools import partial
 import pytest
 from PIL import Image
 
-from bench.memory import KINDS, MOST_EXPENSIVE, measure, measure_copies, measure_search, peak_of_photos, photo_of
+from bench.memory import (
+    HEIC_SIDES,
+    KINDS,
+    MOST_EXPENSIVE,
+    measure,
+    measure_copies,
+    measure_search,
+    peak_of_photos,
+    photo_of,
+)
 from bench.memory_child import tilted
 from googly_eyes.errors import TooLargeError
 from googly_eyes.memory import MIB
@@ -49,7 +58,9 @@ def test_the_tests_below_use_the_smallest_function_of_a_deployment():
 
 @pytest.mark.slow
 def test_the_largest_accepted_photos_of_all_kinds_fit_the_smallest_function_one_after_the_other():
-    photos = [("fast", largest_accepted(partial(photo_of, kind))) for kind in KINDS]
+    # libheif limits the number of tiles
+    sides = {kind: HEIC_SIDES[1] for kind in KINDS if KINDS[kind][0] == "HEIC"}
+    photos = [("fast", largest_accepted(partial(photo_of, kind), sides.get(kind, 10**5))) for kind in KINDS]
     assert peak_of_photos(SMALLEST_MIB, photos) <= SMALLEST_MIB * 1024
 
 
@@ -88,12 +99,12 @@ def test_a_small_file_of_many_pixels_takes_no_more_memory_than_estimated(options
     assert peak_of_photos(needed_mib, [("auto", photo)]) <= needed_mib * 1024
 
 
-def largest_accepted(make):
-    """Return the largest square photo that the smallest function accepts, to within 3 % of its side."""
+def largest_accepted(make, max_side=10**5):
+    """Return the largest square photo that the smallest function accepts, to within 3 % of its side or `max_side`."""
     small = make(SMALL_SIDE)
     with pytest.raises(TooLargeError) as refused:
         check_memory(read_source(small), 0, 10**10, SMALLEST_MIB * MIB)
-    side = refused.value.details["max_pixels"] ** 0.5
+    side = min(max_side, refused.value.details["max_pixels"] ** 0.5)
     while True:
         photo = make(int(side))
         width, height = read_source(photo).file.size

@@ -25,6 +25,10 @@ HEVC_KINDS = frozenset({b"hvc1", b"hev1"})
 # ITU-T H.273, tables 2 and 3: BT.709 and unspecified; BT.709, sRGB and unspecified; PQ and HLG.
 PRIMARIES, TRANSFERS, HDR_TRANSFERS = frozenset({1, 2}), frozenset({1, 2, 6, 13}), frozenset({16, 18})
 
+# libde265 ends the process if one of its threads cannot be started, as with little address space. Without threads of
+# its own it takes no more processor time.
+pi_heif.options.DECODE_THREADS = 0
+
 
 def open_source(data: bytes) -> Source:
     """Open a HEIC. Raises UnsupportedMediaError, or any exception for a damaged file."""

@@ -1,5 +1,7 @@
 """HEIC: a JPEG of the primary picture comes out, upright and in its own colours; other content is named."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from googly_eyes.errors import DamagedPhotoError, TooLargeError
 from googly_eyes.photo.photo import open_photo
 from testing.heics import box, coded, drawn, grid, nclx, profile, size, written
+from testing.paths import ROOT
 from testing.photo_files import PROFILE, SECRET, code_of, encoded, gps_exif, opened, painted_and_back
 from testing.photos import TURNS, photo_from
 
@@ -195,3 +198,18 @@ def test_a_cycle_of_references_ends():
     data = written(*(replace(GRADIENT, kind=b"grid", references=each) for each in links))
     with pytest.raises(DamagedPhotoError):
         photo_from(data)
+
+
+@pytest.mark.process
+def test_a_picture_of_many_tiles_does_not_end_a_process_with_little_address_space():
+    code = """if True:
+        import resource
+        from bench.memory import photo_of
+        from bench.one_event import memory_kib
+        from testing.photo_files import encoded
+        data = photo_of("HEIC", 512)
+        resource.setrlimit(resource.RLIMIT_AS, ((memory_kib("VmSize") + 60 * 1024) * 1024,) * 2)
+        print(len(encoded(data).data))"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(done.stdout) > 1000
