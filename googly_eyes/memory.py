@@ -22,6 +22,14 @@ def memory_at_hand(environ: Mapping[str, str] = os.environ) -> int | None:
     return min(_limits(environ), default=None)
 
 
+def return_freed_memory() -> None:
+    """Return the memory that malloc keeps for later use to the system. Does nothing without glibc."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError, TypeError):  # another C library, or Windows
+        return
+
+
 def return_large_blocks() -> None:
     """Make malloc return blocks of a MiB or more to the system when they are freed. Does nothing without glibc.
 

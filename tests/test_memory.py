@@ -12,6 +12,7 @@ from googly_eyes.memory import (
     cgroup_limits,
     memory_at_hand,
     photos_at_once,
+    return_freed_memory,
     return_large_blocks,
 )
 from testing.paths import ROOT
@@ -60,6 +61,7 @@ def test_another_c_library_is_left_as_it_is(monkeypatch, error):
 
     monkeypatch.setattr(ctypes, "CDLL", no_glibc)
     return_large_blocks()
+    return_freed_memory()
 
 
 @pytest.mark.parametrize(

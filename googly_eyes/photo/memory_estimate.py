@@ -4,10 +4,12 @@ All figures are measured by bench/memory.py, and rounded up. A process reaches i
 search, when it holds the decoded photo, or when it encodes the photo after the search.
 """
 
+import gc
+
 from PIL import Image
 
 from googly_eyes.errors import TooLargeError
-from googly_eyes.memory import MIB
+from googly_eyes.memory import MIB, return_freed_memory
 from googly_eyes.photo.source import Source
 
 SEARCH_MEMORY = 440 * MIB  # of a process in the largest pass of a search, without the photo
@@ -21,7 +23,6 @@ COPIES_IN_SEARCH, COPIES_AT_END = 4, 12  # of a file: in a request and its respo
 # imported, maybe before this module; a value that is set there has priority.
 if not Image.core.get_blocks_max():  # type: ignore[attr-defined]
     Image.core.set_blocks_max(16)  # type: ignore[attr-defined]
-BLOCK_BYTES = 16 * MIB
 
 
 def needed_memory(source: Source, size: int, pixels: int) -> int:
@@ -35,13 +36,15 @@ def needed_memory(source: Source, size: int, pixels: int) -> int:
 def check_memory(source: Source, size: int, pixels: int, max_memory: int) -> None:
     """Raise TooLargeError if editing the photo may take more memory than the process has.
 
-    If the memory is scarce, the blocks that Pillow keeps for the next photo are returned to the system.
+    If it needs more than half of it, all that is left of photos before is returned to the system.
     """
     needed = needed_memory(source, size, pixels)
     if needed > max_memory:
         raise _not_enough(source, size, pixels, max_memory)
-    if needed + BLOCK_BYTES * Image.core.get_blocks_max() > max_memory:  # type: ignore[attr-defined]
+    if needed > max_memory / 2:
+        gc.collect()  # Pillow's open files are parts of reference cycles, with their pixels
         Image.core.clear_cache()  # type: ignore[attr-defined]
+        return_freed_memory()
 
 
 def _not_enough(source: Source, size: int, pixels: int, max_memory: int) -> TooLargeError:
