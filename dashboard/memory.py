@@ -7,7 +7,6 @@ downloads are deleted in the second search for files without a session. glibc wo
 default it has a heap per thread, and takes blocks of up to 32 MiB from there once one of that size was freed.
 """
 
-import ctypes
 import gc
 import time
 from functools import cache
@@ -18,10 +17,10 @@ from PIL import Image
 from streamlit.runtime import Runtime
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
+from googly_eyes.memory import limit_heaps, return_freed_memory, return_large_blocks
+
 PERIOD_S = 5.0
-M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3  # of mallopt(3)
-ARENAS = 2
-MAPPED_BYTES = 2**20  # blocks from this size on return to the system when they are freed
+HEAPS = 2
 MAX_UPLOADED = 160_000_000  # bytes that a visitor may have uploaded at once
 MAX_UPLOADED_BY_ALL = 256_000_000
 NO_ROOM = "application/x-no-room"  # media type of an upload that was not kept
@@ -30,14 +29,12 @@ NO_ROOM = "application/x-no-room"  # media type of an upload that was not kept
 @cache
 def start_limiting() -> Thread:
     """Limit the memory of this process, and start a thread that ends expired sessions. Only the first call does."""
-    libc = _glibc()
-    if libc is not None:
-        libc.mallopt(M_ARENA_MAX, ARENAS)
-        libc.mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES)
+    limit_heaps(HEAPS)
+    return_large_blocks()
     Image.core.set_blocks_max(0)  # type: ignore[attr-defined]  # Pillow would keep freed pictures for the next ones
     if Runtime.exists():  # not in a test of Streamlit's
         limit_uploads(Runtime.instance().uploaded_file_mgr)
-    thread = Thread(target=_release_repeatedly, args=(libc,), name="memory", daemon=True)
+    thread = Thread(target=_release_repeatedly, name="memory", daemon=True)
     thread.start()
     return thread
 
@@ -75,21 +72,11 @@ def end_expired_sessions(runtime: Any) -> None:
     runtime._get_async_objs().eventloop.call_soon_threadsafe(end)  # noqa: SLF001
 
 
-def _release_repeatedly(libc: Any) -> None:
+def _release_repeatedly() -> None:
     while True:
         time.sleep(PERIOD_S)
         try:
             end_expired_sessions(Runtime.instance())
         except (AttributeError, RuntimeError):
             return
-        if libc is not None:
-            libc.malloc_trim(0)
-
-
-def _glibc() -> Any:
-    """Return the C library if it is glibc; other ones have no such functions."""
-    try:
-        libc = ctypes.CDLL(None)
-        return libc if libc.mallopt and libc.malloc_trim else None
-    except (AttributeError, OSError, TypeError):
-        return None
+        return_freed_memory()

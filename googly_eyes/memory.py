@@ -12,7 +12,7 @@ except ImportError:  # on Windows
 
 MIB = 2**20
 PROC_CGROUP, CGROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
-M_MMAP_THRESHOLD = -3  # of mallopt(3)
+M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8  # of mallopt(3)
 LAMBDA_MEMORY = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"  # in MiB
 PHOTO_MEMORY = 512 * MIB  # enough to process a JPEG of 12 megapixels: googly_eyes/photo/memory_estimate.py
 
@@ -24,10 +24,7 @@ def memory_at_hand(environ: Mapping[str, str] = os.environ) -> int | None:
 
 def return_freed_memory() -> None:
     """Return the memory that malloc keeps for later use to the system. Does nothing without glibc."""
-    try:
-        ctypes.CDLL(None).malloc_trim(0)
-    except (AttributeError, OSError, TypeError):  # another C library, or Windows
-        return
+    _call_glibc("malloc_trim", 0)
 
 
 def return_large_blocks() -> None:
@@ -36,15 +33,24 @@ def return_large_blocks() -> None:
     By default glibc takes them from the heap of each thread once one of that size was freed, and keeps them there. For
     `googly serve`, with its 36 threads, these were 430 MiB after bodies of 10 MB.
     """
-    try:
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, MIB)
-    except (AttributeError, OSError, TypeError):  # another C library, or Windows
-        return
+    _call_glibc("mallopt", M_MMAP_THRESHOLD, MIB)
+
+
+def limit_heaps(count: int) -> None:
+    """Let all threads share so many heaps of malloc. Does nothing without glibc, which has several per processor."""
+    _call_glibc("mallopt", M_ARENA_MAX, count)
 
 
 def photos_at_once(processors: int, memory: int | None) -> int:
     """Return the number of photos to process at the same time: one per processor, if the memory is enough."""
     return processors if memory is None else max(1, min(processors, memory // PHOTO_MEMORY))
+
+
+def _call_glibc(name: str, *numbers: int) -> None:
+    try:
+        getattr(ctypes.CDLL(None), name)(*numbers)
+    except (AttributeError, OSError, TypeError):  # another C library, or Windows
+        return
 
 
 def _limits(environ: Mapping[str, str]) -> Iterator[int]:

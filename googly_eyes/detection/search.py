@@ -116,9 +116,11 @@ class Search:
 
     def may_have_rotation(self, rotation: int) -> bool:
         """Return True if a pass of half of LONG_SIDE, at a quarter of the cost, has a candidate in this rotation."""
+        if self._out_of_time():
+            return False
         scale = pass_scale(self._photo.width, self._photo.height, LONG_SIDE, rotation) / 2
         pixels, _ = self._rotated_copy(scale, rotation)
-        return not self._out_of_time() and len(self._detector.scan(pixels, MIN_EVIDENCE)) > 0
+        return len(self._detector.scan(pixels, MIN_EVIDENCE)) > 0
 
     def looks_rotated(self, first: Candidates) -> bool:
         """Return True if the first pass found no face, or so few reliable ones that the photo may lie on its side."""
