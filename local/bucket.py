@@ -26,10 +26,10 @@ RESULTS = Path("out/bucket")
 ERROR = ".error.json"
 
 
+@exit_on(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def main(argv: Sequence[str] | None = None) -> int:
     """Write the results; return 1 if a photo has an error or none can be processed."""
     arguments = _arguments(argv)
-    exit_on(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     try:
         photos = dict(_photos(arguments.photos))
         with s3_and_sqs() as aws, EmulatorPool(EMULATORS, HANDLER, environment=aws.environment) as pool:

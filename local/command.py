@@ -2,14 +2,24 @@
 
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
 
-def exit_on(*signals: signal.Signals) -> None:
-    """Exit with status 128 + N on each of these signals N, so that context managers stop their child processes."""
-    for number in signals:
-        signal.signal(number, _exit)
+@contextmanager
+def exit_on(*signals: signal.Signals) -> Iterator[None]:
+    """Exit with status 128 + N on each of these signals N, so that context managers stop their child processes.
+
+    Also a decorator, for the main functions. At the end the handlers are those of before.
+    """
+    before = [(number, signal.signal(number, _exit)) for number in signals]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def fail(message: str) -> int:

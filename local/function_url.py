@@ -64,10 +64,10 @@ RATE_EXCEEDED = {"Reason": "ConcurrentInvocationLimitExceeded", "Type": "User", 
 Application = Callable[[dict[str, object], Callable[..., object]], Iterable[bytes]]
 
 
+@exit_on(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def main(argv: list[str] | None = None) -> int:
     """Serve until a signal ends the process; return 1 if the server cannot start."""
     arguments = _arguments(argv)
-    exit_on(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     keys = throwaway_keys(datetime.now(UTC))
     try:
         with ExitStack() as stack:

@@ -28,10 +28,10 @@ from local.function_url_events import (
 OUT = Path("out")
 
 
+@exit_on(signal.SIGTERM)
 def main(argv: list[str] | None = None) -> int:
     """Write the photo with googly eyes and return 0, or print the reason to standard error and return 1."""
     arguments = _arguments(argv)
-    exit_on(signal.SIGTERM)
     photo = arguments.photo
     try:
         request = _request(photo)

@@ -2,10 +2,11 @@
 
 import json
 import threading
+from types import SimpleNamespace
 
 import pytest
 
-from local.aws import s3_and_sqs
+from local.aws import Aws, s3_and_sqs
 from local.emulator import EmulatorError, FunctionError
 from local.event_source import EventSource, failed_messages
 from testing.wait import wait_until
@@ -127,3 +128,18 @@ def test_no_more_batches_than_allowed_are_processed_at_once(aws):
     send(aws, *map(str, range(40)))
     run(aws, Pool(function), at_once=2)
     assert max(most) == 2
+
+
+def test_a_message_in_neither_number_of_one_look_is_waiting():
+    looks = iter([(0, 0), (1, 0)])
+    sqs = SimpleNamespace(get_queue_attributes=lambda **_: attributes(*next(looks)))
+    assert Aws("", s3=None, sqs=sqs, queue="", dead_letters="").waiting() == 1
+
+
+def attributes(visible, not_visible):
+    return {
+        "Attributes": {
+            "ApproximateNumberOfMessages": str(visible),
+            "ApproximateNumberOfMessagesNotVisible": str(not_visible),
+        }
+    }
