@@ -20,6 +20,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct, IConstruct
 
 from infra.context import Deployment
+from infra.cors import bucket_rule
 from infra.function import GooglyFunction, make_function
 
 HANDLER = "lambda_fn.bucket.handler"
@@ -38,8 +39,8 @@ class GooglyBucket(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, image_directory: Path, deployment: Deployment) -> None:
         super().__init__(scope, construct_id)
-        self.photos = self._bucket("In", deployment.bucket_days)
-        self.results = self._bucket("Out", deployment.bucket_days)
+        self.photos = self._bucket("In", deployment, for_pages=s3.HttpMethods.PUT)
+        self.results = self._bucket("Out", deployment, for_pages=s3.HttpMethods.GET)
         self.dead_letters = sqs.Queue(
             self, "DeadLetters", enforce_ssl=True, retention_period=Duration.days(DEAD_LETTER_DAYS)
         )
@@ -84,7 +85,8 @@ class GooglyBucket(Construct):
         _allow(googly.may_call, ["s3:PutObject"], self.photos, f"{USER_ID}/*", reason)
         _allow(googly.may_call, ["s3:GetObject"], self.results, f"{USER_ID}/*", reason)
 
-    def _bucket(self, name: str, days: int) -> s3.Bucket:
+    def _bucket(self, name: str, deployment: Deployment, *, for_pages: s3.HttpMethods) -> s3.Bucket:
+        """Return a private bucket, in which pages of the origins in `allow_origin` may use one method."""
         bucket = s3.Bucket(
             self,
             name,
@@ -95,9 +97,11 @@ class GooglyBucket(Construct):
             removal_policy=RemovalPolicy.RETAIN,
             lifecycle_rules=[
                 s3.LifecycleRule(
-                    expiration=Duration.days(days), abort_incomplete_multipart_upload_after=Duration.days(1)
+                    expiration=Duration.days(deployment.bucket_days),
+                    abort_incomplete_multipart_upload_after=Duration.days(1),
                 )
             ],
+            cors=[bucket_rule(deployment.allow_origin, for_pages)] if deployment.allow_origin else None,
         )
         # Without the CDK's hash, as CloudFormation derives the bucket's name from the stack's name and this id.
         cast("s3.CfnBucket", bucket.node.default_child).override_logical_id(_logical_id(bucket))

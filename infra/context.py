@@ -59,6 +59,16 @@ def image_digest() -> Values:
     )
 
 
+def origins() -> Values:
+    pattern = re.compile(r"https?://[a-z0-9._-]+(:[0-9]{1,5})?")
+
+    def read(value: object) -> tuple[str, ...] | None:
+        named = tuple(str(value).lower().split(","))
+        return named if all(map(pattern.fullmatch, named)) else None
+
+    return Values("https://app.example, or several with commas between them", read)
+
+
 def setting(default: object, values: Values, help_text: str) -> Any:
     return field(default=default, metadata={"values": values, "help": help_text})
 
@@ -77,6 +87,9 @@ class Deployment:
     )
     reserved_concurrency: int | None = setting(
         None, integer(1, 1000), "maximum of concurrent requests; new accounts may have 10 in total and can reserve none"
+    )
+    allow_origin: tuple[str, ...] | None = setting(
+        None, origins(), "origins whose pages a browser lets send signed requests and read the answers (CORS)"
     )
     log_days: int = setting(30, one_of(*LOG_DAYS), "days that log entries are kept")
     alarm_email: str | None = setting(None, email_address(), "recipient of alarm mails")

@@ -11,6 +11,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.context import Deployment
+from infra.cors import url_rule
 
 # Platform and architecture must match; otherwise the deployment succeeds and the first request fails.
 PLATFORMS = {
@@ -32,7 +33,10 @@ class GooglyFunction(Construct):
             may="Writes the log of the googly eyes function, and may do nothing else",
             reserved_concurrency=deployment.reserved_concurrency,
         )
-        self.url = self.function.add_function_url(auth_type=lambda_.FunctionUrlAuthType.AWS_IAM)
+        self.url = self.function.add_function_url(
+            auth_type=lambda_.FunctionUrlAuthType.AWS_IAM,
+            cors=url_rule(deployment.allow_origin) if deployment.allow_origin else None,
+        )
 
         self.may_call = iam.ManagedPolicy(
             self, "MayCall", description="May call the URL of the googly eyes function, and nothing else"

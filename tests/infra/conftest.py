@@ -16,6 +16,7 @@ FULL = Deployment(
     timeout_s=30,
     architecture="arm64",
     reserved_concurrency=5,
+    allow_origin=("https://app.example", "http://localhost:5173"),
     log_days=7,
     alarm_email="me@example.org",
     monthly_budget_usd=5,

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Match, Template
 
+from infra.cors import SENT_HEADERS
 from testing.templates import only, statements
 
 IN, OUT = "PhotosIn", "PhotosOut"
@@ -74,6 +75,18 @@ def test_requests_without_tls_are_denied_for_both_buckets_and_both_queues(bucket
         assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     for name in (IN, OUT, *queues):
         assert f'"{name}"' in json.dumps(denied)
+
+
+@pytest.mark.parametrize(("bucket_id", "method"), [(IN, "PUT"), (OUT, "GET")])
+def test_pages_of_the_allowed_origins_put_photos_and_get_results(bucket_id, method, bucket, full):
+    assert "CorsConfiguration" not in bucket.find_resources("AWS::S3::Bucket")[bucket_id]["Properties"]
+    [rule] = full.find_resources("AWS::S3::Bucket")[bucket_id]["Properties"]["CorsConfiguration"]["CorsRules"]
+    assert rule == {
+        "AllowedOrigins": ["https://app.example", "http://localhost:5173"],
+        "AllowedMethods": [method],
+        "AllowedHeaders": list(SENT_HEADERS),
+        "MaxAge": 7200,
+    }
 
 
 # ---- notification and queues --------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ def test_an_empty_context_gives_the_defaults():
         architecture="x86_64",
         base_image=None,
         reserved_concurrency=None,
+        allow_origin=None,
         log_days=30,
         alarm_email=None,
         monthly_budget_usd=None,
@@ -74,6 +75,10 @@ def test_every_retention_of_cloudwatch_is_allowed(days):
         ("base_image", "python:3.13-slim-trixie@sha256:abc"),
         ("base_image", f"python:3.13 --network=host@sha256:{'0' * 64}"),
         ("reserved_concurrency", 0),
+        ("allow_origin", "*"),
+        ("allow_origin", "app.example"),
+        ("allow_origin", "https://app.example/"),
+        ("allow_origin", "https://a.example, https://b.example"),
         ("log_days", 31),
         ("log_days", True),
         ("alarm_email", "me"),
@@ -93,7 +98,7 @@ def test_a_value_that_is_not_allowed_is_refused_with_key_value_and_allowed_value
         read_context({key: value})
 
 
-@pytest.mark.parametrize("key", ["reserved_concurrency", "alarm_email", "monthly_budget_usd", "bucket", "base_image"])
+@pytest.mark.parametrize("key", [f.name for f in fields(Deployment) if f.default is None])
 def test_a_key_that_is_off_by_default_accepts_off(key):
     assert getattr(read_context({key: "off"}), key) is None
 
@@ -120,6 +125,11 @@ def test_a_budget_without_an_address_is_refused():
 def test_a_base_image_is_named_by_its_digest(name):
     pinned = f"{name}@sha256:{'0123456789abcdef' * 4}"
     assert read_context({"base_image": pinned}).base_image == pinned
+
+
+def test_several_origins_have_commas_between_them():
+    origins = ("https://app.example", "http://localhost:5173")
+    assert read_context({"allow_origin": "https://App.example,http://localhost:5173"}).allow_origin == origins
 
 
 def test_a_bucket_needs_a_timeout_that_leaves_time_for_a_photo():

@@ -16,9 +16,12 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from googly_eyes.server.origin import EXPOSED
 from infra.context import Deployment
+from infra.cors import SENT_HEADERS
 from infra.function import PLATFORMS
 from infra.stack import GooglyEyes
+from testing.node import NODE
 from testing.scripted import Answer, scripted
 from testing.templates import checked_by_nag, lint_template, new_app, only, statements
 
@@ -27,10 +30,11 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
 # A budget needs an address.
 MAILS = ({}, {"alarm_email": "me@example.org"}, {"alarm_email": "me@example.org", "monthly_budget_usd": 5})
 RESERVED = ({}, {"reserved_concurrency": 5})
+ORIGINS = ({}, {"allow_origin": ("https://app.example",)})
 BUCKET = ({}, {"bucket": "on", "bucket_days": 1, "bucket_at_once": 1000})
 COMBINATIONS = [
-    {"architecture": architecture} | mail | reserved | bucket
-    for architecture, mail, reserved, bucket in product(PLATFORMS, MAILS, RESERVED, BUCKET)
+    {"architecture": architecture} | mail | reserved | origins | bucket
+    for architecture, mail, reserved, origins, bucket in product(PLATFORMS, MAILS, RESERVED, ORIGINS, BUCKET)
 ]
 # CloudFormation offers no tags for these.
 WITHOUT_TAGS = {
@@ -128,7 +132,46 @@ def test_the_log_has_its_retention_and_is_deleted_with_the_stack(name, days, tem
 # ---- callers ------------------------------------------------------------------------------------------------------
 def test_the_url_requires_signed_requests(either):
     either.resource_count_is("AWS::Lambda::Url", 1)
-    either.has_resource_properties("AWS::Lambda::Url", {"AuthType": "AWS_IAM", "Cors": Match.absent()})
+    either.has_resource_properties("AWS::Lambda::Url", {"AuthType": "AWS_IAM"})
+
+
+def test_no_page_of_another_origin_may_call_by_default(default):
+    default.has_resource_properties("AWS::Lambda::Url", {"Cors": Match.absent()})
+
+
+def test_pages_of_the_allowed_origins_may_call(full):
+    full.has_resource_properties(
+        "AWS::Lambda::Url",
+        {
+            "Cors": {
+                "AllowOrigins": ["https://app.example", "http://localhost:5173"],
+                "AllowMethods": ["GET", "POST"],
+                "AllowHeaders": list(SENT_HEADERS),
+                "ExposeHeaders": EXPOSED.split(", "),
+                "MaxAge": 7200,
+                "AllowCredentials": Match.absent(),
+            }
+        },
+    )
+
+
+SIGN = """
+import { AwsClient } from "aws4fetch";
+const [service, url, body] = process.argv.slice(1);
+const keys = { accessKeyId: "A", secretAccessKey: "s", sessionToken: "t" };
+const aws = new AwsClient({ ...keys, service, region: "us-east-1" });
+const headers = { "Content-Type": "image/jpeg", Accept: "application/json" };
+const request = await aws.sign(url, { method: "POST", headers, body });
+console.log([...request.headers.keys()].join(" "));
+"""
+
+
+@pytest.mark.parametrize("service", ["lambda", "s3"])
+def test_pages_may_send_every_header_of_a_signed_request(service, node_modules):
+    command = [NODE, "--input-type=module", "--eval", SIGN, service, "https://example.org/photo.jpg", "photo"]
+    done = subprocess.run(command, cwd=node_modules, capture_output=True, text=True, check=True)
+    sent = set(done.stdout.split())
+    assert {"authorization", "x-amz-date", "x-amz-security-token"} <= sent <= set(SENT_HEADERS)
 
 
 def test_the_callers_policy_grants_both_permissions_for_this_url_only(either):
