@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -41,7 +42,10 @@ class Page(BrowserPage):
         return self.shadow(f".{name}").get_attribute("src")
 
     def enlarge_eyes(self, steps):
-        self.one(".st-key-eye_size input[type=range]").send_keys(Keys.ARROW_RIGHT * steps)
+        self.settled()
+        # By its focus: Selenium takes the input for hidden, as it has a size of one pixel.
+        self.driver.execute_script("arguments[0].focus()", self.one(".st-key-eye_size input[type=range]"))
+        ActionChains(self.driver).send_keys(Keys.ARROW_RIGHT * steps).perform()
 
     def seed(self):
         return int(self.one("[data-testid=stNumberInput] input").get_attribute("value"))

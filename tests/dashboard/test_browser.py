@@ -95,7 +95,7 @@ def test_the_comparison_opens_with_all_eyes_and_keys_move_its_line(page, friends
     start = page.shadow(".pair").rect["x"]
     assert page.shadow(".line").rect["x"] - start == pytest.approx(0, abs=3)
     assert not page.shadow(".left").is_displayed()
-    line.send_keys(Keys.END)
+    page.until(lambda: line.send_keys(Keys.END) is None)
     assert page.shadow(".line").rect["x"] - start == pytest.approx(width, abs=3)
     assert page.shadow(".left").is_displayed()
     line.send_keys(Keys.HOME)
