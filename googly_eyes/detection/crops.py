@@ -31,13 +31,31 @@ CROP_BATCH = 32  # crops in memory at once
 MAX_CROPS = 1500  # per photo: twice the need of 600 faces
 
 
+class TimeLimit:
+    """The time that a search may take, from now on. `was_over` is True once `is_over` has returned True.
+
+    An object of its own: with a method of the search, the crops and the search would refer to each other, and the photo
+    would stay in memory until the next garbage collection.
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._end = clock() + seconds
+        self.was_over = False
+
+    def is_over(self) -> bool:
+        late = self._clock() > self._end
+        self.was_over |= late
+        return late
+
+
 class Crops:
     """The crops of one photo, limited to MAX_CROPS. `exhausted` is True if the limit was reached."""
 
-    def __init__(self, photo: Photo, detector: Detector, out_of_time: Callable[[], bool]) -> None:
+    def __init__(self, photo: Photo, detector: Detector, time_limit: TimeLimit) -> None:
         self._photo = photo
         self._detector = detector
-        self._out_of_time = out_of_time
+        self._time_limit = time_limit
         self._left = MAX_CROPS
         self.exhausted = False
 
@@ -71,7 +89,7 @@ class Crops:
         self.exhausted |= allowed < len(boxes)
         seen, opinions = blank_candidates(len(boxes)), blank_candidates(len(boxes))
         for start in range(0, allowed, CROP_BATCH):
-            if self._out_of_time():
+            if self._time_limit.is_over():
                 break
             end = min(start + CROP_BATCH, allowed)
             maps = [level_crop(*each) for each in zip(boxes[start:end], angles[start:end], strict=True)]

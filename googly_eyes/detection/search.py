@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from googly_eyes.detection.candidates import NO_CANDIDATES, Candidates, concatenate, iou, nms
-from googly_eyes.detection.crops import CANDIDATE_THRESHOLD, HIGH_CONFIDENCE, LEVEL, NOISE_FLOOR, Crops
+from googly_eyes.detection.crops import CANDIDATE_THRESHOLD, HIGH_CONFIDENCE, LEVEL, NOISE_FLOOR, Crops, TimeLimit
 from googly_eyes.detection.detector import Detector
 from googly_eyes.detection.geometry import (
     CROP_CONTEXT,
@@ -73,10 +73,9 @@ class Search:
     def __init__(self, photo: Photo, detector: Detector, clock: Callable[[], float]) -> None:
         self._photo = decode_small(photo)
         self._detector = detector
-        self._clock = clock
-        self._deadline = clock() + CLOCK_S
-        self._cut_short = False
-        self._crops = Crops(self._photo, detector, self._out_of_time)
+        self._time_limit = TimeLimit(CLOCK_S, clock)
+        self._crops = Crops(self._photo, detector, self._time_limit)
+        self._truncated = False
         self._confirmed = [NO_CANDIDATES]  # detections of at least CANDIDATE_THRESHOLD; may hold several per face
         self._unconfirmed = [NO_CANDIDATES]  # candidates below HIGH_CONFIDENCE after their crops
         self._score_sums: dict[int, float] = {}  # by rotation: sum of the pass's scores of confirmed faces
@@ -90,7 +89,7 @@ class Search:
     @property
     def stopped(self) -> bool:
         """True if a limit on crops, on the detector's proposals or on time cut the search."""
-        return self._cut_short or self._crops.exhausted
+        return self._truncated or self._crops.exhausted or self._time_limit.was_over
 
     def make_pass(self, long_side: int, rotation: int = 0, *, max_hints: int = MAX_HINTS) -> Candidates:
         """Scan the photo, rotated back by `rotation` degrees, and verify new candidates.
@@ -99,13 +98,13 @@ class Search:
         """
         scale = pass_scale(self._photo.width, self._photo.height, long_side, rotation)
         covered = any(rotation == other and scale < MIN_SCALE_GAIN * earlier for earlier, other in self._passes)
-        if covered or self._out_of_time():
+        if covered or self._time_limit.is_over():
             return NO_CANDIDATES
         is_first = not self._passes
         self._passes.add((scale, rotation))
         pixels, to_photo = self._rotated_copy(scale, rotation)
         seen = self._detector.scan(pixels, NOISE_FLOOR)
-        self._cut_short |= seen.truncated
+        self._truncated |= seen.truncated
         self._verify(seen, transform_candidates(seen, to_photo), pixels, to_photo, is_first=is_first, hints=max_hints)
         sure = transform_candidates(seen.take(np.flatnonzero(seen.scores >= HIGH_CONFIDENCE)), to_photo)
         # Not self._is_known(): there the penalty of sideways detections presumes the rotation that is looked for.
@@ -116,7 +115,7 @@ class Search:
 
     def may_have_rotation(self, rotation: int) -> bool:
         """Return True if a pass of half of LONG_SIDE, at a quarter of the cost, has a candidate in this rotation."""
-        if self._out_of_time():
+        if self._time_limit.is_over():
             return False
         scale = pass_scale(self._photo.width, self._photo.height, LONG_SIDE, rotation) / 2
         pixels, _ = self._rotated_copy(scale, rotation)
@@ -276,11 +275,6 @@ class Search:
     def _high_confidence(self) -> Candidates:
         distinct = self.distinct()
         return distinct.take(np.flatnonzero(distinct.scores >= HIGH_CONFIDENCE))
-
-    def _out_of_time(self) -> bool:
-        late = self._clock() > self._deadline
-        self._cut_short |= late
-        return late
 
 
 def _overlap_any(candidates: Candidates, faces: Candidates, max_difference: float) -> Mask:

@@ -4,8 +4,6 @@ All figures are measured by bench/memory.py, and rounded up. A process reaches i
 search, when it holds the decoded photo, or when it encodes the photo after the search.
 """
 
-import gc
-
 from PIL import Image
 
 from googly_eyes.errors import TooLargeError
@@ -36,13 +34,12 @@ def needed_memory(source: Source, size: int, pixels: int) -> int:
 def check_memory(source: Source, size: int, pixels: int, max_memory: int) -> None:
     """Raise TooLargeError if editing the photo may take more memory than the process has.
 
-    If it needs more than half of it, all that is left of photos before is returned to the system.
+    If it needs more than half of it, the freed memory that Pillow and malloc keep is returned to the system.
     """
     needed = needed_memory(source, size, pixels)
     if needed > max_memory:
         raise _not_enough(source, size, pixels, max_memory)
     if needed > max_memory / 2:
-        gc.collect()  # Pillow's open files are parts of reference cycles, with their pixels
         Image.core.clear_cache()  # type: ignore[attr-defined]
         return_freed_memory()
 

@@ -86,8 +86,7 @@ class Transform:
         except RuntimeError as error:
             raise CannotTransformError("no thread can be started") from error
         self._has_read.wait()
-        if self._error is not None:
-            raise self._error
+        self._raise_error()
         return self._blocks
 
     def write(self, finish: Finish) -> bytes:
@@ -97,8 +96,8 @@ class Transform:
         """
         self._finish = finish
         self.close()
-        if self._error is not None:
-            raise self._error
+        self._finish = None  # often a method of an object that has this one: no reference cycle may be left
+        self._raise_error()
         if self._written is None:
             raise EditEndedError
         written, self._written = self._written, None
@@ -110,6 +109,15 @@ class Transform:
         self._may_continue.set()
         if self._thread.is_alive():
             self._thread.join()
+
+    def _raise_error(self) -> None:
+        """Raise the exception of the thread, if any, and drop it: its traceback refers to this object."""
+        error, self._error = self._error, None
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error
 
     def _run(self) -> None:
         try:
