@@ -43,6 +43,7 @@ KINDS = frozenset({BASELINE, EXTENDED, PROGRESSIVE, ARITHMETIC, ARITHMETIC_PROGR
 # libjpeg-turbo's own limit is 500; any other file has at most one for each of at most four components.
 MAX_SCANS, MAX_PROGRESSIVE_SCANS = 4, 500
 PROGRESSIVE_KINDS = frozenset({PROGRESSIVE, ARITHMETIC_PROGRESSIVE})
+BYTES_PER_SAMPLE, MORE_BYTES_PER_PIXEL = 2.5, 2.5  # the peak of memory, of all kinds and both ways (bench/memory.py)
 SUBSAMPLINGS = {(2, 1): 1, (2, 2): 2}  # luma over chroma, across and down: Pillow's numbers
 YCCK = 2  # Adobe's colour transform
 
@@ -97,6 +98,7 @@ def open_source(data: bytes) -> Source:
         fidelity,
         profile=profile,
         dropped=name_appended(data[scans.end :]) if has_end else (DAMAGED_PARTS,),
+        bytes_per_pixel=BYTES_PER_SAMPLE * header.samples_per_pixel + MORE_BYTES_PER_PIXEL,
         jpeg=JpegFile(
             edited, header, scans, partial(_add_metadata, segments=_metadata(exif, profile), density=density)
         ),

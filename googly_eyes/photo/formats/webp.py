@@ -19,6 +19,7 @@ RIFF_START = 8  # bytes before those that the size of the file counts
 # Libwebp's measures of quality and effort: visually lossless, and 0.5 s for 12 MP (docs/adr/0003).
 LOSSY = {"quality": 90, "method": 2}
 LOSSLESS = {"lossless": True, "exact": True, "quality": 0, "method": 0}  # quality is effort here
+LOSSY_BYTES_PER_PIXEL, LOSSLESS_BYTES_PER_PIXEL = 17, 35  # measured (bench/memory.py); lossy with transparency: more
 
 
 def open_source(data: bytes) -> Source:
@@ -45,7 +46,14 @@ def open_source(data: bytes) -> Source:
         "exact" if is_lossless else "re-encoded",
         profile=profile,
         dropped=dropped,
+        bytes_per_pixel=_bytes_per_pixel(is_lossless=is_lossless, has_alpha=file.mode == "RGBA"),
     )
+
+
+def _bytes_per_pixel(*, is_lossless: bool, has_alpha: bool) -> int | None:
+    if is_lossless:
+        return LOSSLESS_BYTES_PER_PIXEL
+    return None if has_alpha else LOSSY_BYTES_PER_PIXEL
 
 
 def _to_end(data: bytes) -> tuple[bytes, tuple[str, ...]]:
