@@ -14,7 +14,7 @@ from googly_eyes.photo.source import Source, cut_profile, save
 FORMAT = FORMATS["AVIF"]
 QUALITY = {"quality": 90, "speed": 9}  # libavif's: visually lossless, and 0.9 s for 12 MP (docs/adr/0003)
 # The peaks of memory while a photo is encoded, by its chroma subsampling (bench/memory.py); transparency takes more.
-BYTES_PER_PIXEL, ALPHA_BYTES_PER_PIXEL = {"4:0:0": 32, "4:2:0": 32, "4:2:2": 36, "4:4:4": 46}, 4
+BYTES_PER_PIXEL, ALPHA_BYTES_PER_PIXEL = {"4:0:0": 35, "4:2:0": 35, "4:2:2": 39, "4:4:4": 46}, 4
 # AV1 codec ISO media file format binding, 2.3.3: bits of the third byte of av1C.
 HIGH_BIT_DEPTH, MONOCHROME, SUBSAMPLED_ACROSS, SUBSAMPLED_DOWN = 0x40, 0x10, 0x08, 0x04
 # ITU-T H.273, tables 2 and 3: BT.709, sRGB and unspecified, which viewers show alike; the encoder writes sRGB.
