@@ -1,7 +1,8 @@
 """Measure the memory of processing photos: `python -m bench.memory [KIND ...]`.
 
 - Per pixel, of each kind of photo: it is opened, viewed, painted and encoded in a new process. The figure is the growth
-  of the peak from a small to a large photo. googly_eyes/photo/registry.py has the largest of each format, rounded up.
+  of the peak from a small to a large photo. googly_eyes/photo/registry.py has the largest of each format, rounded up,
+  and the modules of JPEG, WebP and AVIF those of the other kinds.
 - Of a process that searches a photo in the largest pass, at its peak and afterwards, and of the copies of a file in a
   request: googly_eyes/photo/memory_estimate.py.
 """
@@ -40,17 +41,26 @@ KINDS: dict[str, tuple[str, str, dict[str, object]]] = {
     "TIFF CMYK, LZMA": ("TIFF", "CMYK", {"compression": "lzma"}),
     "TIFF, JPEG inside": ("TIFF", "RGB", {"compression": "jpeg"}),
     "AVIF": ("AVIF", "RGB", {"quality": 80, "speed": 10}),
+    "AVIF with alpha": ("AVIF", "RGBA", {"quality": 80, "speed": 10}),
+    "AVIF 4:4:4": ("AVIF", "RGB", {"quality": 80, "speed": 10, "subsampling": "4:4:4"}),
     "AVIF 4:4:4 with alpha": ("AVIF", "RGBA", {"quality": 80, "speed": 10, "subsampling": "4:4:4"}),
     "HEIC": ("HEIC", "RGB", {}),
     "HEIC 4:4:4": ("HEIC", "RGB", {"name": "gradient_444.heic"}),
 }
-MOST_EXPENSIVE = (
+CHECKED = (
+    "JPEG 4:2:0",
+    "JPEG 4:4:4 progressive",
     "JPEG CMYK progressive",
     "PNG with alpha",
+    "WebP",
     "WebP with alpha",
+    "WebP, lossless",
     "GIF with transparency",
     "BMP",
     "TIFF",
+    "AVIF",
+    "AVIF with alpha",
+    "AVIF 4:4:4",
     "AVIF 4:4:4 with alpha",
     "HEIC",
 )
@@ -88,6 +98,15 @@ def measure_search() -> tuple[int, int]:
 def measure_copies() -> float:
     """Return the growth of a process by a JSON request with a large file of few pixels, in sizes of the file."""
     return float(_child("copies"))
+
+
+def growth_by(photo: bytes) -> tuple[str, int]:
+    """Return the fidelity of the result or an error code, and the growth in KiB of a process by this photo."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "photo")
+        path.write_bytes(photo)
+        outcome, growth = _child("growth", str(path)).split()
+        return outcome, int(growth)
 
 
 def peak_of_photos(memory_mib: int, photos: Iterable[tuple[str, bytes]]) -> int:

@@ -14,6 +14,7 @@ from bench.timing import answer
 from googly_eyes.detection.detector import Detector
 from googly_eyes.detection.registry import load_detector
 from googly_eyes.draw import draw
+from googly_eyes.errors import GooglyError
 from googly_eyes.memory import MIB
 from googly_eyes.options import Options
 from googly_eyes.photo.photo import open_photo
@@ -59,6 +60,20 @@ def copies() -> None:
     print((peaks[1] - peaks[0]) * 1024 / (len(large) - len(small)))
 
 
+def growth(path: str) -> None:
+    """Put eyes on a photo after a small one; print the fidelity or the error code, and the growth to the peak."""
+    settings = replace(load_settings({}), max_memory=None)
+    detector = load_detector(settings)
+    people, _ = group(600, 350)
+    googlify(_jpeg(people, quality=90), Options(seed=1), detector, settings)
+    data, before = Path(path).read_bytes(), memory_kib("VmRSS")
+    try:
+        outcome = str(googlify(data, Options(seed=1), detector, settings).fidelity)
+    except GooglyError as error:
+        outcome = error.code
+    print(outcome, memory_kib("VmHWM") - before)
+
+
 def photos(memory_mib: str, *photos: str) -> None:
     """Put eyes on photos, each after its `detail`, after a search in the largest pass, and print the peak.
 
@@ -93,4 +108,4 @@ def _jpeg(image: Image.Image, **options: object) -> bytes:
 
 
 if __name__ == "__main__":
-    {"edit": edit, "search": search, "copies": copies, "photos": photos}[sys.argv[1]](*sys.argv[2:])
+    {"edit": edit, "search": search, "copies": copies, "growth": growth, "photos": photos}[sys.argv[1]](*sys.argv[2:])

@@ -26,8 +26,8 @@ LANDMARKS = ("right_eye", "left_eye", "nose", "mouth_right", "mouth_left")  # in
 # with its own quantization tables and chroma subsampling. re-encoded: it was encoded again at a high quality.
 Fidelity = Literal["exact", "kept", "re-encoded"]
 # Parts of a photo's file, besides metadata, that are not in the result.
-SECOND_PICTURES = "second_pictures"  # gain maps, depth maps and previews after a phone's JPEG (CIPA DC-007)
-APPENDED_DATA = "appended_data"  # any other data after it, for example the video of a motion photo
+SECOND_PICTURES = "second_pictures"  # gain maps, depth maps, previews, and JPEGs after the picture (CIPA DC-007)
+APPENDED_DATA = "appended_data"  # any other data after the picture, for example the video of a motion photo
 DAMAGED_PARTS = "damaged_parts"  # a missing end of the file, or damaged parts, that viewers ignore
 Side = Literal["right", "left"]
 

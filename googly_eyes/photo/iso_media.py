@@ -3,7 +3,9 @@
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from googly_eyes.photo.appended import name_appended
 from googly_eyes.types import APPENDED_DATA, SECOND_PICTURES
 
 # Items of these kinds are pictures. Exif, XMP (mime) and links (uri) are metadata.
@@ -13,6 +15,9 @@ ALPHA_KINDS = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2
 FULL_BOX = 4  # bytes of version and flags
 # Boxes of a file that are not a picture: those of a film, such as a live photo's or a burst's, and of a motion photo.
 FILM_BOXES = frozenset({b"moov", b"mpvd"})
+HEADER_BOX = b"ftyp"  # a second one starts an appended file
+# Boxes of a file with still pictures, of films and of metadata. What follows the last of them is appended data.
+OWN_BOXES = FILM_BOXES | {HEADER_BOX, b"meta", b"mdat", b"free", b"skip", b"wide", b"uuid"}
 
 Property = tuple[bytes, bytes]  # kind and data
 
@@ -36,11 +41,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """The items of a file by their numbers, and the kinds of the boxes of the file."""
+    """The items of a file by their numbers, and the names of its films and of appended content."""
 
     primary: int
     by_number: dict[int, Item]
-    boxes: tuple[bytes, ...]
+    appended: tuple[str, ...]
 
     def coded(self) -> list[Item]:
         """Return the coded items of the primary picture: itself, or its tiles. Without its alpha."""
@@ -67,12 +72,12 @@ class Items:
         ]
 
     def dropped(self) -> tuple[str, ...]:
-        """Name the pictures and films of the file that are not the primary picture."""
+        """Name the pictures, films and appended content of the file, other than the primary picture."""
         used = self._parts().union(*(self._parts(alpha) for alpha in self.alphas()))
         others = [item for number, item in self.by_number.items() if number not in used]
         has_pictures = any(item.kind not in NOT_PICTURES for item in others)
-        found = {SECOND_PICTURES: has_pictures, APPENDED_DATA: not FILM_BOXES.isdisjoint(self.boxes)}
-        return tuple(name for name, is_found in found.items() if is_found)
+        found = {*self.appended, *([SECOND_PICTURES] if has_pictures else [])}
+        return tuple(name for name in (SECOND_PICTURES, APPENDED_DATA) if name in found)
 
     def _parts(self, first: int | None = None) -> set[int]:
         """Return the numbers of an item, the primary one by default, and of the items that it is derived from."""
@@ -88,14 +93,15 @@ class Items:
 
 def has_items(data: bytes) -> bool:
     """Return False for a file with a film alone."""
-    boxes = {kind for kind, _ in read_boxes(data)}
+    boxes = {box.kind for box in _boxes_of_file(data)}
     return b"meta" in boxes or FILM_BOXES.isdisjoint(boxes)
 
 
 def read_items(data: bytes) -> Items:
     """Return the items of a file. Raises KeyError, ValueError, IndexError or struct.error if they cannot be read."""
-    boxes = list(read_boxes(data))
-    meta = dict(reversed(list(read_boxes(dict(reversed(boxes))[b"meta"][FULL_BOX:]))))
+    boxes = _boxes_of_file(data)
+    first_meta = next(box for box in boxes if box.kind == b"meta")
+    meta = dict(reversed(list(read_boxes(data[first_meta.body + FULL_BOX : first_meta.end]))))
     references = _read_references(meta[b"iref"]) if b"iref" in meta else []
     properties = _read_properties(meta.get(b"iprp", b""))
     items = {
@@ -109,26 +115,52 @@ def read_items(data: bytes) -> Items:
     primary = _Reader(meta[b"pitm"]).number_of_item(long_from=1)
     if primary not in items:
         raise ValueError("the primary item does not exist")
-    return Items(primary, items, tuple(kind for kind, _ in boxes))
+    appended = name_appended(data[boxes[-1].end :])
+    has_film = any(box.kind in FILM_BOXES for box in boxes)
+    return Items(primary, items, (*appended, APPENDED_DATA) if has_film else appended)
 
 
 def hide_films(data: bytes) -> bytes:
-    """Return the file with its films as free space (14496-12, 8.1.2), so that no decoder reads them."""
-    hidden = bytearray(data)
-    for kind, start, _, _ in _find_boxes(data):
-        if kind in FILM_BOXES:
-            hidden[start + 4 : start + 8] = b"free"
+    """Return the file without appended data, with its films as free space (14496-12, 8.1.2): no decoder reads them."""
+    boxes = _boxes_of_file(data)
+    hidden = bytearray(data[: boxes[-1].end])
+    for box in boxes:
+        if box.kind in FILM_BOXES:
+            hidden[box.start + 4 : box.start + 8] = b"free"
     return bytes(hidden)
+
+
+def _boxes_of_file(data: bytes) -> list["_Box"]:
+    """Return the boxes of a file up to the last one of OWN_BOXES. The first one is always included."""
+    boxes: list[_Box] = []
+    try:
+        for box in _find_boxes(data):
+            if boxes and box.kind == HEADER_BOX:
+                break
+            boxes.append(box)
+    except ValueError:  # what follows is no box
+        pass
+    while len(boxes) > 1 and boxes[-1].kind not in OWN_BOXES:
+        boxes.pop()
+    return boxes
 
 
 def read_boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield kind and data of the boxes of a file, or of a box."""
-    for kind, _, body, end in _find_boxes(data):
-        yield kind, data[body:end]
+    for box in _find_boxes(data):
+        yield box.kind, data[box.body : box.end]
 
 
-def _find_boxes(data: bytes) -> Iterator[tuple[bytes, int, int, int]]:
-    """Yield the kind of each box with the positions of its start, its data and its end."""
+class _Box(NamedTuple):
+    """One box: its kind, and the positions of its start, its data and its end."""
+
+    kind: bytes
+    start: int
+    body: int
+    end: int
+
+
+def _find_boxes(data: bytes) -> Iterator[_Box]:
     at = 0
     while at + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)
@@ -139,7 +171,7 @@ def _find_boxes(data: bytes) -> Iterator[tuple[bytes, int, int, int]]:
             length = len(data) - at
         if length < header:
             raise ValueError(f"box {kind!r} is shorter than its header")
-        yield kind, at, at + header, at + length
+        yield _Box(kind, at, at + header, at + length)
         at += length
 
 

@@ -219,8 +219,7 @@ def _check_pixels(source: Source, size: int, *, max_pixels: int, max_memory: int
             pixels=width * height,
             max_pixels=max_pixels,
         )
-    if max_memory is not None:
-        check_memory(source, size, width * height, max_memory)
+    check_memory(source, size, width * height, max_memory)
 
 
 def _decode(source: Source) -> DecodedPhoto:

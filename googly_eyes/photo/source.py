@@ -31,7 +31,8 @@ class Source:
     `orientation` is EXIF's, 1 to 8. `profile` is the colour profile in force. `dropped` names content other than
     metadata that is not in the result. `jpeg` is for editing a JPEG without decoding it. `to_sensor_order` restores a
     decoded image that Pillow has turned upright. `coded_size` is the size in which the picture is decoded, if a part
-    of it is cut away afterwards.
+    of it is cut away afterwards. `bytes_per_pixel` is the peak of memory for this kind of photo, if it is less than for
+    the most expensive kind of the format (bench/memory.py).
     """
 
     format: Format
@@ -44,6 +45,12 @@ class Source:
     jpeg: JpegFile | None = None
     to_sensor_order: Callable[[Image.Image], Image.Image] | None = None
     coded_size: tuple[int, int] | None = None
+    bytes_per_pixel: float | None = None
+
+    @property
+    def peak_bytes_per_pixel(self) -> float:
+        """The peak of memory while the photo is edited."""
+        return self.bytes_per_pixel or self.format.bytes_per_pixel
 
     def decode(self) -> Image.Image:
         """Return the pixels in sensor order, in a mode that can be painted on. Raises DamagedPhotoError."""

@@ -8,11 +8,13 @@ from PIL import Image
 from bench.one_event import memory_kib
 from googly_eyes.errors import TooLargeError
 from googly_eyes.memory import MIB, PHOTO_MEMORY
-from googly_eyes.photo.memory_estimate import check_memory, needed_memory
+from googly_eyes.photo.memory_estimate import SMALL_FILE, SMALL_FILE_MEMORY, check_memory, needed_memory
 from googly_eyes.photo.photo import decode_photo, read_source
 from googly_eyes.photo.registry import FORMATS
 from testing.heics import drawn
 from testing.photo_files import picture, saved
+
+TWELVE_MEGAPIXELS = 4032 * 3024
 
 
 def photo_of(kind):
@@ -48,6 +50,59 @@ def test_the_error_has_the_largest_number_of_pixels(kind, memory):
         check_memory(source, len(data), allowed + 1, memory)
 
 
+KINDS = {
+    "JPEG": saved(picture(), "JPEG", subsampling="4:2:0"),
+    "JPEG 4:4:4": saved(picture(), "JPEG", subsampling="4:4:4"),
+    "PNG": saved(picture("RGBA"), "PNG"),
+    "WebP": saved(picture(), "WEBP"),
+    "WebP with alpha": saved(picture("RGBA"), "WEBP"),
+    "WebP, lossless": saved(picture("RGBA"), "WEBP", lossless=True),
+    "GIF": saved(picture("P"), "GIF"),
+    "BMP": saved(picture(), "BMP"),
+    "TIFF": saved(picture(), "TIFF"),
+    "AVIF": saved(picture(), "AVIF"),
+    "AVIF with alpha": saved(picture("RGBA"), "AVIF"),
+    "AVIF 4:4:4": saved(picture(), "AVIF", subsampling="4:4:4"),
+    "HEIC": drawn("gradient.heic"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("memory", [None, 8000 * MIB, SMALL_FILE_MEMORY + 1])
+def test_a_small_file_of_many_pixels_is_refused_however_much_memory_there_is(kind, memory):
+    source = read_source(KINDS[kind])
+    with pytest.raises(TooLargeError, match=r"pixels in 999,999 bytes; with less than 1 MB it may have") as refused:
+        check_memory(source, SMALL_FILE - 1, 10**9, memory)
+    assert refused.value.code == "too_many_pixels_for_bytes"
+    assert ("save it as JPEG" in refused.value.message) == (source.format.name != "JPEG")
+    allowed = refused.value.details["max_pixels"]
+    assert needed_memory(source, SMALL_FILE - 1, allowed) <= SMALL_FILE_MEMORY
+    check_memory(source, SMALL_FILE - 1, allowed, memory)
+    with pytest.raises(TooLargeError):
+        check_memory(source, SMALL_FILE - 1, allowed + 1, memory)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_of_a_megabyte_may_have_many_pixels(kind):
+    check_memory(read_source(KINDS[kind]), SMALL_FILE, 64_000_000, None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_small_file_with_the_pixels_of_a_phone_is_accepted(kind):
+    check_memory(read_source(KINDS[kind]), SMALL_FILE - 1, TWELVE_MEGAPIXELS, None)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "HEIC"])
+def test_a_small_file_of_24_megapixels_is_accepted_in_most_formats(kind):
+    check_memory(read_source(KINDS[kind]), SMALL_FILE - 1, 24_000_000, None)
+
+
+def test_with_little_memory_the_error_of_a_small_file_names_the_memory():
+    with pytest.raises(TooLargeError, match="800 MiB allow") as refused:
+        check_memory(read_source(KINDS["AVIF"]), 1000, 10**8, SMALL_FILE_MEMORY)
+    assert refused.value.code == "not_enough_memory"
+
+
 def test_memory_that_is_too_little_for_any_photo_is_named_as_the_reason():
     with pytest.raises(TooLargeError, match="There are 256 MiB of memory; any photo needs 440 MiB or more") as refused:
         opened(photo_of("PNG"), 256 * MIB)
@@ -55,11 +110,11 @@ def test_memory_that_is_too_little_for_any_photo_is_named_as_the_reason():
 
 
 def test_the_smallest_function_takes_the_photo_of_a_phone():
-    twelve_megapixels, file_bytes = 4032 * 3024, 4_700_000
+    file_bytes = 4_700_000
     of_a_phone = read_source(saved(picture(), "JPEG", subsampling="4:2:0"))
-    assert needed_memory(of_a_phone, file_bytes, twelve_megapixels) <= 512 * MIB == PHOTO_MEMORY
+    assert needed_memory(of_a_phone, file_bytes, TWELVE_MEGAPIXELS) <= 512 * MIB == PHOTO_MEMORY
     without_subsampling = read_source(saved(picture(), "JPEG", subsampling="4:4:4"))
-    assert needed_memory(without_subsampling, file_bytes, twelve_megapixels) > 512 * MIB
+    assert needed_memory(without_subsampling, file_bytes, TWELVE_MEGAPIXELS) > 512 * MIB
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from googly_eyes.photo.source import Source, cut_profile, save
 
 FORMAT = FORMATS["AVIF"]
 QUALITY = {"quality": 90, "speed": 9}  # libavif's: visually lossless, and 0.9 s for 12 MP (docs/adr/0003)
+# The peaks of memory while a photo is encoded, by its chroma subsampling (bench/memory.py); transparency takes more.
+BYTES_PER_PIXEL, ALPHA_BYTES_PER_PIXEL = {"4:0:0": 35, "4:2:0": 35, "4:2:2": 39, "4:4:4": 46}, 4
 # AV1 codec ISO media file format binding, 2.3.3: bits of the third byte of av1C.
 HIGH_BIT_DEPTH, MONOCHROME, SUBSAMPLED_ACROSS, SUBSAMPLED_DOWN = 0x40, 0x10, 0x08, 0x04
 # ITU-T H.273, tables 2 and 3: BT.709, sRGB and unspecified, which viewers show alike; the encoder writes sRGB.
@@ -39,7 +41,16 @@ def open_source(data: bytes) -> Source:
         "exif": kept_exif(exif),
     }
     encode = partial(save, name=FORMAT.name, **options)
-    return Source(FORMAT, file, read_orientation(exif), encode, "re-encoded", profile=profile, dropped=items.dropped())
+    return Source(
+        FORMAT,
+        file,
+        read_orientation(exif),
+        encode,
+        "re-encoded",
+        profile=profile,
+        dropped=items.dropped(),
+        bytes_per_pixel=BYTES_PER_PIXEL[options["subsampling"]] + ALPHA_BYTES_PER_PIXEL * (file.mode == "RGBA"),
+    )
 
 
 def _check_colours(items: Items) -> None:

@@ -5,11 +5,13 @@ from functools import partial
 
 from PIL import BmpImagePlugin
 
+from googly_eyes.photo.appended import name_appended
 from googly_eyes.photo.registry import FORMATS
 from googly_eyes.photo.source import Source, save
 
 FORMAT = FORMATS["BMP"]
 V5_HEADER_BYTES = 124
+SIZE_AT = 34  # biSizeImage in a BITMAPINFOHEADER: the bytes of compressed rows
 HEADERS_WITH_MASKS = frozenset({56, 108, V5_HEADER_BYTES})  # V3 to V5; V2 has no mask of alpha
 PROFILE_KINDS = frozenset({b"DEBM", b"KNIL"})  # LCS_PROFILE_EMBEDDED and _LINKED in a BITMAPV5HEADER
 
@@ -28,7 +30,18 @@ def open_source(data: bytes) -> Source:
         raise FORMAT.refusal("bmp_alpha")
     if int.from_bytes(data[14:18], "little") == V5_HEADER_BYTES and data[70:74] in PROFILE_KINDS:
         raise FORMAT.refusal("bmp_profile")
-    return Source(FORMAT, file, 1, partial(save, name=FORMAT.name, dpi=file.info.get("dpi", (0, 0))), "exact")
+    encode = partial(save, name=FORMAT.name, dpi=file.info.get("dpi", (0, 0)))
+    return Source(FORMAT, file, 1, encode, "exact", dropped=name_appended(data[_end_of_pixels(data, file) :]))
+
+
+def _end_of_pixels(data: bytes, file: BmpImagePlugin.BmpImageFile) -> int:
+    """Return the offset after the last row; the length of the file if the bytes of compressed rows are not stated."""
+    [tile] = file.tile
+    if isinstance(tile.args, tuple) and tile.codec_name == "raw":
+        _, bytes_per_row, _ = tile.args
+        return tile.offset + int(bytes_per_row) * file.height
+    size = int.from_bytes(data[SIZE_AT : SIZE_AT + 4], "little")
+    return tile.offset + size if size else len(data)
 
 
 def _has_alpha_mask(data: bytes) -> bool:

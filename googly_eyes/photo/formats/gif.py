@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import GifImagePlugin, Image
 
+from googly_eyes.photo.appended import name_appended
 from googly_eyes.photo.pixels import to_paintable
 from googly_eyes.photo.registry import FORMATS
 from googly_eyes.photo.source import Source, save
@@ -30,12 +31,13 @@ def open_source(data: bytes) -> Source:
     clear = None
     if area is not None and area != (0, 0, *file.size) and "transparency" not in file.info:
         clear = partial(_clear_uncovered, area=area)
-    dropped = () if _has_end(data) else (DAMAGED_PARTS,)
+    end = _find_end(data)
+    dropped = (DAMAGED_PARTS,) if end is None else name_appended(data[end:])
     return Source(FORMAT, file, 1, partial(_encode, source=file), "exact", dropped=dropped, to_sensor_order=clear)
 
 
-def _has_end(data: bytes) -> bool:
-    """Return True if the blocks of a file end with a trailer (GIF89a, 27)."""
+def _find_end(data: bytes) -> int | None:
+    """Return the offset after the trailer (GIF89a, 27); None if the blocks of a file do not end with one."""
     at = HEADER_BYTES + _palette_bytes(data[FLAGS_AT])
     try:
         while data[at] in {EXTENSION, FRAME}:
@@ -43,9 +45,9 @@ def _has_end(data: bytes) -> bool:
             while data[at]:
                 at += 1 + data[at]
             at += 1
-        return data[at] == TRAILER
+        return at + 1 if data[at] == TRAILER else None
     except IndexError:
-        return False
+        return None
 
 
 def _palette_bytes(flags: int) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 from PIL import Image, JpegImagePlugin
 
+from googly_eyes.photo.appended import JPEG_END, name_appended
 from googly_eyes.photo.exif import (
     CENTIMETRE,
     DENSITY_END,
@@ -34,7 +35,7 @@ from googly_eyes.photo.jpeg_header import (
 )
 from googly_eyes.photo.registry import FORMATS
 from googly_eyes.photo.source import Source, cut_profile, save
-from googly_eyes.types import APPENDED_DATA, DAMAGED_PARTS, SECOND_PICTURES, Fidelity
+from googly_eyes.types import DAMAGED_PARTS, Fidelity
 
 FORMAT = FORMATS["JPEG"]
 KINDS = frozenset({BASELINE, EXTENDED, PROGRESSIVE, ARITHMETIC, ARITHMETIC_PROGRESSIVE})
@@ -42,10 +43,9 @@ KINDS = frozenset({BASELINE, EXTENDED, PROGRESSIVE, ARITHMETIC, ARITHMETIC_PROGR
 # libjpeg-turbo's own limit is 500; any other file has at most one for each of at most four components.
 MAX_SCANS, MAX_PROGRESSIVE_SCANS = 4, 500
 PROGRESSIVE_KINDS = frozenset({PROGRESSIVE, ARITHMETIC_PROGRESSIVE})
+BYTES_PER_SAMPLE, MORE_BYTES_PER_PIXEL = 2.5, 2.5  # the peak of memory, of all kinds and both ways (bench/memory.py)
 SUBSAMPLINGS = {(2, 1): 1, (2, 2): 2}  # luma over chroma, across and down: Pillow's numbers
 YCCK = 2  # Adobe's colour transform
-
-PICTURE_START, PICTURE_END = b"\xff\xd8\xff", b"\xff\xd9"
 
 # An encoded file starts with the start marker, maybe followed by a JFIF header with a density.
 START_END, JFIF_START, JFIF_END, JFIF_DENSITY_AT = 2, b"\xff\xd8\xff\xe0", 20, 13
@@ -86,9 +86,9 @@ def open_source(data: bytes) -> Source:
         "icc_profile": profile,
         "exif": exif or b"",
     }
-    has_end = data[: scans.end].endswith(PICTURE_END)
+    has_end = data[: scans.end].endswith(JPEG_END)
     # Only the editor accepts a picture whose end is missing: libjpeg reports a missing sample to it.
-    edited = data if has_end else data + PICTURE_END
+    edited = data if has_end else data + JPEG_END
     fidelity: Fidelity = "re-encoded" if subsampling is None or transform == YCCK else "kept"
     return Source(
         FORMAT,
@@ -97,24 +97,12 @@ def open_source(data: bytes) -> Source:
         partial(_encode, options=options, density=density),
         fidelity,
         profile=profile,
-        dropped=_appended_content(data[scans.end :]) if has_end else (DAMAGED_PARTS,),
+        dropped=name_appended(data[scans.end :]) if has_end else (DAMAGED_PARTS,),
+        bytes_per_pixel=BYTES_PER_SAMPLE * header.samples_per_pixel + MORE_BYTES_PER_PIXEL,
         jpeg=JpegFile(
             edited, header, scans, partial(_add_metadata, segments=_metadata(exif, profile), density=density)
         ),
     )
-
-
-def _appended_content(data: bytes) -> tuple[str, ...]:
-    """Name the content after the first picture by its first and last bytes; zeros are padding.
-
-    Metadata is no help: it may announce missing content, or not mention existing content.
-    """
-    content = data.strip(b"\0")
-    if not content:
-        return ()
-    if not content.startswith(PICTURE_START):
-        return (APPENDED_DATA,)
-    return (SECOND_PICTURES,) if content.endswith(PICTURE_END) else (SECOND_PICTURES, APPENDED_DATA)
 
 
 def _encode(image: Image.Image, *, options: dict[str, Any], density: Density | None) -> bytes:

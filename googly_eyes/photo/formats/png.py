@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from PIL import Image, PngImagePlugin
 
+from googly_eyes.photo.appended import name_appended
 from googly_eyes.photo.exif import kept_exif, read_orientation
 from googly_eyes.photo.registry import FORMATS
 from googly_eyes.photo.source import ICC_HEADER_BYTES, ICC_SIGNATURE, ICC_SIGNATURE_AT, Source, save
@@ -46,7 +47,7 @@ class Chunk(NamedTuple):
 
 def open_source(data: bytes) -> Source:
     """Open a PNG. Raises UnsupportedMediaError, or any exception for a damaged file."""
-    chunks, is_damaged = _read_chunks(data)
+    chunks, dropped = _read_chunks(data)
     depth, colour = chunks[0].data[8:10]
     if any(sum(chunk.kind == kind for chunk in chunks) > 1 for kind in SINGLE_CHUNKS):
         raise ValueError("a second header or palette")
@@ -76,12 +77,12 @@ def open_source(data: bytes) -> Source:
         encode,
         "exact",
         profile=None if _has_size(first.get(b"cICP"), KEPT_CHUNKS[b"cICP"]) else profile,  # cICP comes first (4.3)
-        dropped=(DAMAGED_PARTS,) if is_damaged else (),
+        dropped=dropped,
     )
 
 
-def _read_chunks(data: bytes) -> tuple[list[Chunk], bool]:
-    """Return the chunks before IEND, and True if some are damaged or IEND is missing.
+def _read_chunks(data: bytes) -> tuple[list[Chunk], tuple[str, ...]]:
+    """Return the chunks before IEND, and the names of what is dropped: damaged chunks, and content after IEND.
 
     Viewers show a picture completely without the chunks that are not decoded: one with a wrong checksum is left out.
     Raises ValueError for one that is decoded, because decoders ignore the checksums of pixels.
@@ -93,14 +94,15 @@ def _read_chunks(data: bytes) -> tuple[list[Chunk], bool]:
         end = at + 12 + length
         is_whole = end <= len(data) and zlib.crc32(view[at + 4 : end - 4]) == int.from_bytes(view[end - 4 : end])
         if kind == b"IEND":
-            return chunks, is_damaged or not is_whole
+            damaged = (DAMAGED_PARTS,) if is_damaged or not is_whole else ()
+            return chunks, name_appended(data[end:]) + damaged
         if is_whole:
             chunks.append(Chunk(kind, view[at:end]))
         elif kind in DECODED_CHUNKS:
             raise ValueError(f"{kind!r} is cut short or has a wrong checksum")
         is_damaged |= not is_whole
         at = end
-    return chunks, True
+    return chunks, (DAMAGED_PARTS,)
 
 
 def _in_place(chunks: list[Chunk]) -> list[Chunk]:

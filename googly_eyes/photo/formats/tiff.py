@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image, TiffImagePlugin
 
+from googly_eyes.photo.appended import name_appended
 from googly_eyes.photo.exif import (
     CENTIMETRE,
     DENSITY_UNIT,
@@ -22,6 +23,7 @@ from googly_eyes.photo.exif import (
 from googly_eyes.photo.orientation import UPRIGHT_TO_SENSOR
 from googly_eyes.photo.registry import FORMATS
 from googly_eyes.photo.source import Source, cut_profile, save
+from googly_eyes.photo.tiff_end import find_end
 
 FORMAT = FORMATS["TIFF"]
 # TIFF 6.0 and its supplements.
@@ -73,7 +75,8 @@ def open_source(data: bytes) -> Source:
     profile = _profile(file)
     options: dict[str, Any] = {"tiffinfo": _kept(tags, orientation), "icc_profile": profile}
     undo = partial(_undo_upright, orientation=orientation)
-    source = partial(Source, FORMAT, file, orientation, profile=profile, to_sensor_order=undo)
+    dropped = name_appended(data[find_end(data) :])
+    source = partial(Source, FORMAT, file, orientation, profile=profile, dropped=dropped, to_sensor_order=undo)
     if compression in {"jpeg", "tiff_jpeg"} and file.mode in {"L", "RGB", "CMYK"}:
         return source(partial(save, name=FORMAT.name, **JPEG_OPTIONS, **options), "re-encoded")
     return source(partial(_encode, compression=compression, predictor=tags.get(PREDICTOR, 1), **options), "exact")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from testing.photo_files import SECRET, SIZE, encoded, opened, painted_and_back, picture, rewritten, saved
+from testing.photo_files import SECRET, SIZE, code_of, encoded, opened, painted_and_back, picture, rewritten, saved
 from testing.photos import photo_from
 
 
@@ -61,6 +61,20 @@ def test_a_gif_without_palette_is_read_and_written(transparency):
     np.testing.assert_array_equal(np.asarray(opened(back).convert("RGBA")), np.asarray(photo.image.convert("RGBA")))
 
 
+def test_a_frame_of_all_colours_that_does_not_cover_its_canvas_is_refused():
+    assert code_of(on_larger_canvas(gif(256))) == "uncovered_canvas"
+    assert opened(rewritten(on_larger_canvas(gif(255)))).convert("RGBA").getpixel((0, 0))[3] == 0
+
+
+def on_larger_canvas(data):
+    """Return a GIF whose frame is at (16, 16) of a canvas of 128 x 128 pixels."""
+    moved = bytearray(data)
+    moved[6:10] = struct.pack("<HH", 128, 128)
+    at = moved.index(b"," + bytes(4) + struct.pack("<HH", *SIZE))
+    moved[at + 1 : at + 5] = struct.pack("<HH", 16, 16)
+    return bytes(moved)
+
+
 def test_comments_are_removed():
     data = gif(16, comment=SECRET)
     assert SECRET in data
@@ -89,7 +103,7 @@ def test_what_the_frame_does_not_cover_stays_transparent():
     ],
 )
 def test_a_missing_trailer_is_named_as_damage(data):
-    assert encoded(data).dropped == ()
+    assert encoded(data).dropped == (("appended_data",) if data.endswith(b"appended") else ())
     whole = data.removesuffix(b"appended")
     for cut in (whole[:-1], whole[:-2]):
         result = encoded(cut)

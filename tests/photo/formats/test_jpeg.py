@@ -375,6 +375,16 @@ def test_the_density_of_exif_counts_if_jfif_has_no_unit():
     assert opened(rewritten(saved(picture(), "JPEG", exif=exif))).info["dpi"] == (180, 180)
 
 
+@pytest.mark.parametrize(("unit", "density"), [(1, (300, 299)), (2, (118, 119))])
+def test_the_density_of_jfif_counts_if_it_has_a_unit_and_exif_has_another_density(unit, density):
+    exif = Image.Exif()
+    exif.update({0x011A: 72.0, 0x011B: 72.0, 0x0128: 2})
+    data = bytearray(saved(picture(), "JPEG", exif=exif))
+    data[13:18] = struct.pack(">BHH", unit, *density)
+    info = opened(rewritten(bytes(data))).info
+    assert (info["jfif_unit"], info["jfif_density"]) == (unit, density)
+
+
 @pytest.mark.parametrize("progressive", [False, True])
 def test_a_jpeg_without_end_marker_is_edited_only_if_its_pixels_are_complete(progressive):
     if not turbojpeg.is_available():

@@ -152,9 +152,9 @@ def test_an_interlaced_png_is_read():
     assert np.asarray(opened(rewritten(data))).tolist() == [[0x10, 0x20], [0x30, 0x40]]
 
 
-@pytest.mark.parametrize("kind", [b"IHDR", b"IDAT"])
+@pytest.mark.parametrize("kind", [b"IHDR", b"IDAT", b"PLTE", b"tRNS"])
 def test_a_png_with_a_wrong_checksum_is_refused_as_damaged(kind):
-    data = bytearray(saved(picture(), "PNG"))
+    data = bytearray(saved(picture("P"), "PNG", transparency=3))
     at = data.index(kind)
     data[at + 4 + int.from_bytes(data[at - 4 : at])] ^= 4
     with pytest.raises(DamagedPhotoError):
