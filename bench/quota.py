@@ -24,7 +24,7 @@ from testing.paths import ROOT
 MB_PER_PROCESSOR = 1769
 PERIOD_US = 20_000  # as on Lambda; the kernel's default of 100 ms would let short requests finish before the quota
 V1, V2 = Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup")
-MOST_SHARES, MOST_WEIGHT = 262_144, 10_000  # against the other processes of this machine
+MAX_SHARES, MAX_WEIGHT = 262_144, 10_000  # the highest priority over other processes
 
 
 class QuotaError(RuntimeError):
@@ -67,11 +67,11 @@ def control_group(memory_mb: int) -> Iterator[Path]:
         group.mkdir()
         try:
             if group.parent == V1:
-                (group / "cpu.shares").write_text(str(MOST_SHARES))
+                (group / "cpu.shares").write_text(str(MAX_SHARES))
                 (group / "cpu.cfs_period_us").write_text(str(PERIOD_US))
                 (group / "cpu.cfs_quota_us").write_text(str(quota_us))
             else:
-                (group / "cpu.weight").write_text(str(MOST_WEIGHT))
+                (group / "cpu.weight").write_text(str(MAX_WEIGHT))
                 (group / "cpu.max").write_text(f"{quota_us} {PERIOD_US}")
             yield group
         finally:
