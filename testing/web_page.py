@@ -40,7 +40,7 @@ return window.frames_drawn;
 
 
 class WebPage(BrowserPage):
-    """The actions of a user on the page, and its visible content."""
+    """The actions of a user of the web page, and its visible content."""
 
     def __init__(self, driver, address):
         super().__init__(driver)
@@ -121,7 +121,7 @@ def ask(address, photo, **fields):
 
 @contextmanager
 def scripted_server(answer, *, port: int = 0, max_photo: int = 20_000_000) -> Iterator[str]:
-    """Serve the page and the API in this process, and yield the address; `answer` answers each POST request."""
+    """Serve the web page and the API in this process, and yield the address; `answer` answers each POST request."""
 
     def respond(request: HttpRequest) -> HttpResponse:
         return answer(request) if request.method == "POST" else HttpResponse(404, {}, b"")
