@@ -23,7 +23,7 @@ from googly_eyes.detection.geometry import CROP_SIDE, level_crop
 from googly_eyes.detection.registry import load_detector
 from googly_eyes.detection.search import LONG_SIDE
 from googly_eyes.draw import draw
-from googly_eyes.eyes import painting_order, place_eyes
+from googly_eyes.eyes import place_eyes, sort_for_drawing
 from googly_eyes.photo import turbojpeg
 from googly_eyes.photo.photo import Photo, decode_photo, open_photo
 from googly_eyes.photo.views import crop, small_copy
@@ -125,7 +125,7 @@ def _work(photo: Photo, faces: tuple[Face, ...], *, crops: bool = False) -> None
     for face in faces if crops else ():
         crop(photo, level_crop(np.array(astuple(face.box), np.float32), 0.0), CROP_SIDE)
     with_eyes = place_eyes(faces, eye_size=EYE_SIZE, pupil_size_range=PUPIL_SIZES, random=Random(1))
-    draw(photo, painting_order(with_eyes))
+    draw(photo, sort_for_drawing(with_eyes))
 
 
 def _exact(photo: bytes, work: Callable[[Photo], None]) -> bytes:

@@ -24,7 +24,7 @@ from googly_eyes.errors import BadRequestError, ForbiddenError, GooglyError, Ser
 from googly_eyes.options import Options
 from googly_eyes.photo.photo import open_photo
 from googly_eyes.pipeline import googlify
-from googly_eyes.placement import Placement, placement_of_faces
+from googly_eyes.placement import Placement, make_face_placement
 from googly_eyes.settings import MAX_MB_ON_LAMBDA, own_settings
 from googly_eyes.types import Result
 
@@ -133,7 +133,7 @@ class RemoteService:
         started = time.perf_counter()
         found = self._request(copy.jpeg, replace(options, answer="faces"), read_shape(copy.jpeg))
         timings["request"] = _ms_since(started)
-        return found, placement_of_faces(scale_to_photo(found.faces, copy))
+        return found, make_face_placement(scale_to_photo(found.faces, copy))
 
     def _request(self, photo: bytes, options: Options, shape: Shape, placement: Placement | None = None) -> Result:
         media_type = shape.format.media_type

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from googly_eyes.errors import BadOptionError, SettingError
 from googly_eyes.options import Options, options_from_json
-from googly_eyes.placement import Placement, placement_of_eyes, placement_of_faces, read_placement
+from googly_eyes.placement import Placement, make_eye_placement, make_face_placement, read_placement
 from googly_eyes.types import Eye, Face, Result
 
 if TYPE_CHECKING:
@@ -85,11 +85,11 @@ def _placement(faces: Any, eyes: Any) -> Placement | None:
     if faces is not None and eyes is not None:
         raise BadOptionError("Pass faces or eyes, not both.", option="eyes")
     if eyes is not None:
-        return _placement_of("eyes", eyes, Eye, placement_of_eyes)
-    return None if faces is None else _placement_of("faces", faces, Face, placement_of_faces)
+        return _make_placement("eyes", eyes, Eye, make_eye_placement)
+    return None if faces is None else _make_placement("faces", faces, Face, make_face_placement)
 
 
-def _placement_of(
+def _make_placement(
     option: str, elements: Any, kind: type[T], convert: Callable[[Iterable[T]], Placement]
 ) -> Placement | None:
     """Return the placement of faces or eyes: objects of the class `kind`, or dicts as in an answer of the API."""

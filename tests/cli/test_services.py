@@ -23,7 +23,7 @@ from googly_eyes.client.remote import FUNCTION_BYTES
 from googly_eyes.detection.retinaface import RetinaFace
 from googly_eyes.draw import OUTLINE, draw
 from googly_eyes.errors import GooglyError
-from googly_eyes.eyes import painting_order
+from googly_eyes.eyes import sort_for_drawing
 from googly_eyes.options import Options
 from googly_eyes.pipeline import add_eyes, googlify
 from googly_eyes.settings import own_settings
@@ -170,7 +170,7 @@ def test_a_photo_over_the_limit_of_a_service_is_processed_at_full_size(
     copy = smaller_copy(photo_from(data), FUNCTION_BYTES)
     found = [_rounded(face) for face in expected(copy.jpeg, detector, answer="faces").faces]
     photo = photo_from(data)
-    draw(photo, painting_order(add_eyes(scale_to_photo(found, copy), Options(), SEED)))
+    draw(photo, sort_for_drawing(add_eyes(scale_to_photo(found, copy), Options(), SEED)))
     assert written == photo.encode().data
 
     # The copy is a smaller JPEG. RetinaFace finds its eyes again in a refinement crop, where they are some 45 pixels
