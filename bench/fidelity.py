@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from bench import photos
-from bench.timing import Times, answer, interleaved, without_library
+from bench.timing import Times, handle, interleaved, without_library
 from googly_eyes.detection.finder import find
 from googly_eyes.detection.geometry import CROP_SIDE, level_crop
 from googly_eyes.detection.registry import load_detector
@@ -78,8 +78,8 @@ def _bench(title: str, photo: bytes, faces: tuple[Face, ...], library: ctypes.CD
     if len(photo) <= MAX_MB_ON_LAMBDA * 1_000_000:  # Lambda refuses a larger one
         for detail in ("fast", "auto"):
             event = raw_event(photo, query=f"seed=1&detail={detail}")
-            parts.append(f"event to answer, {detail}")
-            jobs |= {f"exact: {parts[-1]}": partial(answer, event), f"kept: {parts[-1]}": partial(_answer_kept, event)}
+            parts.append(f"event to response, {detail}")
+            jobs |= {f"exact: {parts[-1]}": partial(handle, event), f"kept: {parts[-1]}": partial(_handle_kept, event)}
     times = interleaved(jobs, rounds)
     print(f"\n{title} ({len(photo) / 1e6:.1f} MB, {len(faces)} faces)")
     before = np.asarray(Image.open(io.BytesIO(photo)), np.int16)
@@ -158,9 +158,9 @@ def _identity(library: ctypes.CDLL, photo: bytes) -> bytes:
     return copied
 
 
-def _answer_kept(event: Event) -> None:
+def _handle_kept(event: Event) -> None:
     with without_library():
-        answer(event)
+        handle(event)
 
 
 if __name__ == "__main__":

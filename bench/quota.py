@@ -3,8 +3,8 @@
 Lambda gives one processor per 1,769 MB, as a quota of time, whatever the number of processors that a process sees.
 Linux does the same with the `cpu` controller of a control group, version 1 or 2. Creating a group needs root.
 
-`python -m bench.quota FILE...` is one worker: it reads numbers of events from standard input and answers each with the
-milliseconds of the handler.
+`python -m bench.quota FILE...` is one worker: it reads numbers of events from standard input and writes the handler's
+milliseconds for each.
 """
 
 import json
@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.timing import Times, answer
+from bench.timing import Times, handle
 from testing.events import Event
 from testing.paths import ROOT
 
@@ -126,7 +126,7 @@ def _work(files: Sequence[str]) -> None:
     events = [json.loads(Path(file).read_text()) for file in files]
     for line in sys.stdin:
         started = time.perf_counter()
-        answer(events[int(line)])
+        handle(events[int(line)])
         print((time.perf_counter() - started) * 1000, flush=True)
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import photos
+from bench.bucket_overhead import overhead, processor_seconds
 from bench.cost import PER_GB_OUT, PER_GB_SECOND, PER_REQUEST, PRICE_SOURCE
-from bench.path import overhead, processor_seconds
 from infra.context import Deployment
 from local.aws import IN, s3_and_sqs
 from local.bucket import HANDLER
@@ -89,10 +89,10 @@ def _processor_seconds(emulator: Emulator) -> float:
 
 def _process(emulator: Emulator, key: str) -> Mapping[str, Any]:
     """Process one photo and return its line in the log."""
-    answer = emulator.invoke(json.dumps({"Records": [message(notification(key))]}).encode())
+    response = emulator.invoke(json.dumps({"Records": [message(notification(key))]}).encode())
     lines = [line for line in emulator.log_tail().splitlines() if line.startswith("{")]
     line: Mapping[str, Any] = json.loads(lines[-1])
-    if answer != {"batchItemFailures": []} or line["outcome"] != "result":
+    if response != {"batchItemFailures": []} or line["outcome"] != "result":
         sys.exit(f"make scale: the function failed: {line}")
     return line
 
