@@ -17,7 +17,7 @@ from googly_eyes.types import LANDMARKS, Box, Eye, Face, Point, Side, make_face
 
 MAX_FACES, MAX_EYES = 1000, 2000
 MAX_COORDINATE = 1_000_000  # pixels; any photo is smaller. Excludes NaN, infinities and integers without a float
-ROUNDING = 0.03  # pixels: the largest error of a distance in an answer, whose numbers are rounded to 0.01
+ROUNDING = 0.03  # pixels: the largest error of a distance in a response, whose numbers are rounded to 0.01
 
 T = TypeVar("T")
 Placed = tuple[tuple[Face, ...], tuple[Eye, ...]]
@@ -121,7 +121,7 @@ def read_placement(sent: Mapping[str, object]) -> Placement | None:
 
 def _read_list(option: str, value: object, most: int, read: Callable[["_Element"], T]) -> tuple[T, ...]:
     if not isinstance(value, list):
-        raise BadOptionError(f"{option} must be a list, as in an answer.", option=option)
+        raise BadOptionError(f"{option} must be a list, as in a response.", option=option)
     if len(value) > most:
         message = f"{option} has {len(value)} elements; at most {most} are allowed."
         raise BadOptionError(message, option=option, elements=len(value), max_elements=most)
@@ -220,7 +220,7 @@ class _Element:
     def _members(self) -> Mapping[str, object]:
         if not isinstance(self.value, dict):
             place = f"{self.option}[{self.index}]{self.path}"
-            raise BadOptionError(f"{place} must be an object, as in an answer.", option=self.option, index=self.index)
+            raise BadOptionError(f"{place} must be an object, as in a response.", option=self.option, index=self.index)
         return self.value
 
     def _required(self, name: str) -> object:

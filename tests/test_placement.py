@@ -74,7 +74,7 @@ def test_unknown_members_are_ignored():
 
 
 @pytest.mark.parametrize("pupil_radius", [5.0, 5.02])
-def test_a_pupil_may_exceed_the_eye_by_the_rounding_of_answers(pupil_radius):
+def test_a_pupil_may_exceed_the_eye_by_the_rounding_of_responses(pupil_radius):
     assert placed({"eyes": [EYE | {"pupil_radius": pupil_radius}]})
 
 
@@ -132,7 +132,7 @@ def test_the_eye_of_one_side_is_the_same_with_and_without_the_other():
     assert left == face.eyes[1]
 
 
-def test_the_faces_of_an_answer_get_the_same_eyes_again():
+def test_the_faces_of_a_response_get_the_same_eyes_again():
     faces = [
         Face(0.99, Box(10, 10, 90, 100), *(Point(x, y) for x, y in ((30, 40), (70, 40), (50, 60), (35, 80), (65, 80)))),
         Face(

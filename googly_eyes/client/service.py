@@ -42,8 +42,8 @@ def googlify(
     `photo` is the bytes of an image file, its path, a Pillow image or a numpy array of uint8 (RGB); the last two give a
     PNG. `changes` are options by name, which replace those of `options`. `faces` or `eyes`, for example those of an
     earlier result, are drawn in place of detection: faces with new eyes, eyes exactly as they are. They may also be
-    dicts, as in an answer of the API. `url` is the address of a deployed function or a server; None processes the photo
-    in this process.
+    dicts, as in a response of the API. `url` is the address of a deployed function or a server; None processes the
+    photo in this process.
 
     Raises BadOptionError for an option that is unknown or out of range and for malformed faces or eyes, OSError for a
     file that cannot be read, and the errors of Service.googlify.
@@ -92,14 +92,14 @@ def _placement(faces: Any, eyes: Any) -> Placement | None:
 def _make_placement(
     option: str, elements: Any, kind: type[T], convert: Callable[[Iterable[T]], Placement]
 ) -> Placement | None:
-    """Return the placement of faces or eyes: objects of the class `kind`, or dicts as in an answer of the API."""
+    """Return the placement of faces or eyes: objects of the class `kind`, or dicts as in a response of the API."""
     if isinstance(elements, Iterable) and not isinstance(elements, str | bytes | Mapping):
         elements = list(elements)
         own = [isinstance(element, kind) for element in elements]
         if all(own):
             return convert(elements)
         if any(own):
-            message = f"{option} must be either all of the class {kind.__name__}, or all dicts as in an answer."
+            message = f"{option} must be either all of the class {kind.__name__}, or all dicts as in a response."
             raise BadOptionError(message, option=option)
     return read_placement({option: elements})
 

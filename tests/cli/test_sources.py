@@ -88,7 +88,7 @@ def test_a_file_whose_name_looks_like_a_pattern_is_a_file(album):
     assert paths(find("a[1].jpg")) == ["a[1].jpg"]
 
 
-def test_a_pipe_in_a_folder_is_no_photo_and_a_broken_link_is_left_to_reading(album):
+def test_a_pipe_in_a_folder_is_not_a_photo_and_a_broken_link_is_left_to_reading(album):
     os.mkfifo(album / "camera.jpg")
     (album / "gone.jpg").symlink_to("nowhere")
     assert [path.removeprefix("album/") for path in paths(find("album"))] == [*sorted(PHOTOS), "gone.jpg"]

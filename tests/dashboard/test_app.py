@@ -293,7 +293,7 @@ def test_a_broken_connection_is_reported_once_for_all_photos(page):
     with scripted(BREAK_OFF) as service:
         opened = upload(page(service.url), ("a.jpg", PHOTO), ("b.jpg", OTHER))
     [error] = errors(opened)
-    assert "does not answer" in error
+    assert "does not respond" in error
     assert "Not done, for the same reason." in texts(opened)
 
 

@@ -123,9 +123,9 @@ def test_a_narrow_window_needs_no_horizontal_scrolling(page, friends):
 
 
 def test_a_file_over_the_upload_limit_is_reported_and_the_others_are_done(page, friends, tmp_path):
-    (tmp_path / "film.jpg").write_bytes(bytes(4_000_000))
+    (tmp_path / "video.jpg").write_bytes(bytes(4_000_000))
     (tmp_path / "notes.jpg").write_bytes(b"hello")
-    page.upload(tmp_path / "film.jpg", friends, tmp_path / "notes.jpg")
+    page.upload(tmp_path / "video.jpg", friends, tmp_path / "notes.jpg")
     page.until(lambda: "This is text, not a photo" in page.text() and "6 faces" in page.text())
     assert "3.0MB or smaller" in page.text()
 

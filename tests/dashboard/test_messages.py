@@ -10,7 +10,7 @@ from googly_eyes.photo.registry import FORMATS
 OF_THE_API = ("Send", "send", "base64", "JSON", "bytes", "request", "body", "answer=")
 
 
-def test_an_address_in_a_file_name_is_no_link():
+def test_an_address_in_a_file_name_is_not_a_link():
     assert escape_markdown("www.example.org.jpg").startswith("www\u2060\\.")
     assert escape_markdown("awww.jpg") == "awww\u2060\\.jpg"
     assert escape_markdown("photo.jpg") == "photo\\.jpg"

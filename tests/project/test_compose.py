@@ -136,7 +136,7 @@ def container(engine, service, *more):
         subprocess.run([engine, "rm", "--force", "--time", "1", name], capture_output=True, check=False)
 
 
-def test_the_image_of_the_server_answers_with_the_result_of_the_pipeline(server, detector):
+def test_the_image_of_the_server_responds_with_the_result_of_the_pipeline(server, detector):
     photo = as_jpeg(group(600, 350)[0])
     answer = requests.post(
         f"{server.url}/googly_eyes?seed=4", photo, headers={"Content-Type": "image/jpeg"}, timeout=60
