@@ -71,8 +71,8 @@ photo = io.BytesIO(); \
 Image.new('RGB', (64, 64)).save(photo, 'JPEG'); \
 event = {'rawPath': '/', 'requestContext': {'http': {'method': 'POST'}}, 'headers': {'content-type': 'image/jpeg'}, \
          'body': base64.b64encode(photo.getvalue()).decode(), 'isBase64Encoded': True}; \
-answer = handler(event, None); \
-assert answer['statusCode'] == 200 and answer['headers']['x-googly-fidelity'] == 'exact', answer" \
+response = handler(event, None); \
+assert response['statusCode'] == 200 and response['headers']['x-googly-fidelity'] == 'exact', response" \
     && GOOGLY_BUCKET_IN=photos GOOGLY_BUCKET_OUT=results AWS_REGION=us-east-1 \
         /opt/venv/bin/python -B -c "import lambda_fn.bucket"
 USER 993:990

@@ -220,7 +220,7 @@ SBOMS := image-litert server-image dashboard-image
 .PHONY: sbom
 sbom: $(SBOMS:%=out/sbom/%.cdx.json) ## write a CycloneDX list of the Python packages in each image to out/sbom/
 
-# Without -W the tool warns of dependencies among the packages, which a lock does not have.
+# Without -W the tool warns about dependencies among the packages, which a lock does not have.
 out/sbom/%.cdx.json: requirements/%.txt pyproject.toml $(VENV)/dev.installed
 	@mkdir -p $(@D)
 	@$(BIN)/python -W ignore -m cyclonedx_py requirements $< --pyproject pyproject.toml --output-reproducible -o $@

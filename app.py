@@ -1,5 +1,5 @@
 """The entry point of the dashboard for Streamlit: `make dashboard` and Streamlit Cloud run this file."""
 
-from dashboard.page import show
+from dashboard.app import show
 
 show()

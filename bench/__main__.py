@@ -17,7 +17,7 @@ from PIL import Image
 
 from bench import memory, photos
 from bench.fidelity import bench_fidelity
-from bench.timing import Times, answer, fresh_python, interleaved
+from bench.timing import Times, fresh_python, handle, interleaved
 from testing.events import json_event, raw_event
 from testing.paths import ROOT
 
@@ -51,8 +51,8 @@ def bench_requests(title: str, photo: bytes, rounds: int) -> None:
     stages: list[dict[str, float]] = []
     jobs = {
         "Pillow: decode, encode 'keep'": partial(_decode_and_encode, photo),
-        "raw: event to answer": lambda: stages.append(answer(raw)),
-        "JSON: event to answer": partial(answer, encoded),
+        "raw: event to response": lambda: stages.append(handle(raw)),
+        "JSON: event to response": partial(handle, encoded),
     }
     _print_ratios(f"{title} ({len(photo) / 1e6:.1f} MB)", interleaved(jobs, rounds))
     for stage in (name for name in stages[0] if name.endswith("_ms")):
@@ -71,7 +71,7 @@ def bench_cold_start(photo: Path, rounds: int) -> None:
         compileall.compile_dir(ROOT / package, quiet=1)
     jobs = {
         "import numpy, PIL.Image": partial(fresh_python, "-c", "import numpy, PIL.Image"),
-        "import, model, first answer": partial(fresh_python, "-m", "bench.one_event", "raw", str(photo)),
+        "import, model, first response": partial(fresh_python, "-m", "bench.one_event", "raw", str(photo)),
     }
     cores = len(os.sched_getaffinity(0))
     _print_ratios(

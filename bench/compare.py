@@ -3,7 +3,7 @@
 Each file goes through the product twice: as it is, with a scripted detector that reports a face in its centre; and, if
 libvips can write its format, with a drawn face put there by libvips, which the product's detector has to find. Input
 and result are compared outside the eyes: size, orientation, transparency, colour profile and pixels. They are read by
-libvips, or BMPs by plain_files.py: these are not the decoders of the product. The exit status is 1 after a difference
+libvips, or BMPs by bmp_and_gif.py: these are not the decoders of the product. The exit status is 1 after a difference
 in a result that is `exact`, and after an internal error.
 """
 
@@ -23,8 +23,8 @@ import numpy.typing as npt
 os.environ.setdefault("VIPS_WARNING", "0")  # no lines about damaged files on standard error
 import pyvips
 
+from bench.bmp_and_gif import gif_frame, read_bmp
 from bench.placed_face import PlacedFace
-from bench.plain_files import gif_frame, read_bmp
 from googly_eyes.detection.detector import Detector
 from googly_eyes.detection.registry import load_detector
 from googly_eyes.draw import OUTLINE

@@ -15,13 +15,12 @@ from pathlib import Path
 
 from bench import photos
 from bench.quota import QuotaError, time_under_quotas
-from bench.timing import answer, fresh_python, interleaved, result_bytes
+from bench.timing import fresh_python, handle, interleaved, result_bytes
 from infra.context import Deployment
 from testing.events import Event, json_event, raw_event
 
 ROUNDS = 11
 SIZES_MB = (1024, 1769, 2048, 2560, 3008)
-SLOW_ORIGINAL_S, SLOW_ORIGINAL_MB = 60.0, 3072  # time and memory budget for a photo of the original project
 
 # AWS's price list of 2026-08-31, offer AWSLambda, usage types Lambda-GB-Second, Lambda-GB-Second-ARM and Request, as
 # quoted in public on 2026-09-06. Guides that quote aws.amazon.com/lambda/pricing said the same on 2026-11-24.
@@ -46,9 +45,9 @@ def dollars_per_thousand(workload: Workload, architecture: str) -> float:
     return 1000 * (gb_seconds * PER_GB_SECOND[architecture] + PER_REQUEST)
 
 
-def egress_per_thousand(answer_bytes: int) -> float:
-    """Return the price of the outgoing traffic of 1,000 answers of this size, without their headers."""
-    return 1000 * answer_bytes / 1e9 * PER_GB_OUT
+def egress_per_thousand(response_bytes: int) -> float:
+    """Return the price of the outgoing traffic of 1,000 responses of this size, without their headers."""
+    return 1000 * response_bytes / 1e9 * PER_GB_OUT
 
 
 def main() -> None:
@@ -58,7 +57,6 @@ def main() -> None:
     print(f"{'':<24}{'MB':>6}{'ms':>8}{'x86_64':>10}{'arm64':>10}")
     for name in events:
         print_sizes([workload for workload in workloads if workload.name == name])
-    print_sizes([Workload("the original project", SLOW_ORIGINAL_S * 1000, SLOW_ORIGINAL_MB)])
     print_egress({name: result_bytes(event) for name, event in events.items()})
     print("times: medians of warm requests on this machine, not on Lambda; cold starts not included")
     print(f"memory: as billed; 12 MP as JSON used {peak_mib(photos.twelve_megapixels()):.0f} MiB at its peak")
@@ -84,8 +82,8 @@ def measure(events: Mapping[str, Event], *, rounds: int = ROUNDS) -> list[Worklo
         found = time_under_quotas(list(events.values()), SIZES_MB, rounds)
     except QuotaError as error:
         memory_mb = Deployment().memory_mb
-        print(f"not measured: other sizes than {memory_mb} MB; {error}")
-        times = interleaved({name: partial(answer, event) for name, event in events.items()}, rounds)
+        print(f"not measured: sizes other than {memory_mb} MB; {error}")
+        times = interleaved({name: partial(handle, event) for name, event in events.items()}, rounds)
         return [Workload(name, statistics.median(each), memory_mb) for name, each in times.items()]
     return [
         Workload(name, statistics.median(found[size][number]["ms"]), size)
@@ -115,12 +113,12 @@ def _price(workload: Workload) -> float:
     return dollars_per_thousand(workload, Deployment().architecture)
 
 
-def print_egress(answers: Mapping[str, int]) -> None:
+def print_egress(sizes: Mapping[str, int]) -> None:
     """Print the price of outgoing traffic, and the part of it that base64 in JSON adds."""
     print(f"outgoing traffic for 1,000 photos at ${PER_GB_OUT}/GB; incoming traffic is free")
-    for name, size in answers.items():
+    for name, size in sizes.items():
         line = f"{name:<24}{size:>10,} bytes{egress_per_thousand(size):>12.4f}"
-        if raw := answers.get(name.replace("JSON", "raw")) if "JSON" in name else None:
+        if raw := sizes.get(name.replace("JSON", "raw")) if "JSON" in name else None:
             line += f"   {size / raw - 1:+.0%} against raw: {egress_per_thousand(size - raw):.4f}"
         print(line)
 

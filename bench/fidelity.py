@@ -17,13 +17,13 @@ import numpy as np
 from PIL import Image
 
 from bench import photos
-from bench.timing import Times, answer, interleaved, without_library
+from bench.timing import Times, handle, interleaved, without_library
 from googly_eyes.detection.finder import find
 from googly_eyes.detection.geometry import CROP_SIDE, level_crop
 from googly_eyes.detection.registry import load_detector
 from googly_eyes.detection.search import LONG_SIDE
 from googly_eyes.draw import draw
-from googly_eyes.eyes import painting_order, place_eyes
+from googly_eyes.eyes import place_eyes, sort_for_drawing
 from googly_eyes.photo import turbojpeg
 from googly_eyes.photo.photo import Photo, decode_photo, open_photo
 from googly_eyes.photo.views import crop, small_copy
@@ -78,8 +78,8 @@ def _bench(title: str, photo: bytes, faces: tuple[Face, ...], library: ctypes.CD
     if len(photo) <= MAX_MB_ON_LAMBDA * 1_000_000:  # Lambda refuses a larger one
         for detail in ("fast", "auto"):
             event = raw_event(photo, query=f"seed=1&detail={detail}")
-            parts.append(f"event to answer, {detail}")
-            jobs |= {f"exact: {parts[-1]}": partial(answer, event), f"kept: {parts[-1]}": partial(_answer_kept, event)}
+            parts.append(f"event to response, {detail}")
+            jobs |= {f"exact: {parts[-1]}": partial(handle, event), f"kept: {parts[-1]}": partial(_handle_kept, event)}
     times = interleaved(jobs, rounds)
     print(f"\n{title} ({len(photo) / 1e6:.1f} MB, {len(faces)} faces)")
     before = np.asarray(Image.open(io.BytesIO(photo)), np.int16)
@@ -125,7 +125,7 @@ def _work(photo: Photo, faces: tuple[Face, ...], *, crops: bool = False) -> None
     for face in faces if crops else ():
         crop(photo, level_crop(np.array(astuple(face.box), np.float32), 0.0), CROP_SIDE)
     with_eyes = place_eyes(faces, eye_size=EYE_SIZE, pupil_size_range=PUPIL_SIZES, random=Random(1))
-    draw(photo, painting_order(with_eyes))
+    draw(photo, sort_for_drawing(with_eyes))
 
 
 def _exact(photo: bytes, work: Callable[[Photo], None]) -> bytes:
@@ -158,9 +158,9 @@ def _identity(library: ctypes.CDLL, photo: bytes) -> bytes:
     return copied
 
 
-def _answer_kept(event: Event) -> None:
+def _handle_kept(event: Event) -> None:
     with without_library():
-        answer(event)
+        handle(event)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def main() -> None:
     try:
         event = raw_event(small, query="seed=1")
         _print_times(
-            "cold: import, model, first answer, 640 px", [cold_start(engine, event) for _ in range(arguments.starts)]
+            "cold: import, model, first response, 640 px", [cold_start(engine, event) for _ in range(arguments.starts)]
         )
         for name, each in (
             ("warm: 640 px, raw", event),

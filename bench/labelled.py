@@ -17,7 +17,7 @@ import numpy as np
 
 from bench.photos import SHARED
 from googly_eyes.detection.candidates import iou
-from googly_eyes.eyes import SIDES, visible_sides
+from googly_eyes.eyes import SIDES, find_visible_sides
 from googly_eyes.types import Face
 
 FOLDER = SHARED / "labelled"
@@ -86,7 +86,7 @@ def photographs(folder: Path = FOLDER) -> Iterator[tuple[str, bytes, list[Label]
 
 
 def _drawn(face: Face) -> Eyes:
-    visible = visible_sides(face)
+    visible = find_visible_sides(face)
     eyes = {side: face.landmarks[f"{side}_eye"] for side in SIDES}
     return [np.array([eye.x, eye.y]) if side in visible else None for side, eye in eyes.items()]
 

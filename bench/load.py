@@ -1,8 +1,8 @@
 """`make load`: send photos to the local server with sixteen clients for 30 s, and compare its rate with one thread.
 
-The server runs as child processes on the loopback address. Every answer is compared with the result of the pipeline for
-the same photo and seed. Rates vary with other work on the machine. CPU time per photo varies less; the ratio "by CPU
-time" is the one to expect on an idle machine. Linux only: it reads /proc.
+The server runs as child processes on the loopback address. Every response is compared with the result of the pipeline
+for the same photo and seed. Rates vary with other work on the machine. CPU time per photo varies less; the ratio "by
+CPU time" is the one to expect on an idle machine. Linux only: it reads /proc.
 """
 
 import argparse
@@ -44,7 +44,7 @@ class LoadRun:
     """The measurements of one load. `memory` has (seconds since the start, MiB)."""
 
     seconds: float = 0.0
-    answers: int = 0
+    responses: int = 0
     faults: list[str] = field(default_factory=list)
     memory: list[tuple[float, float]] = field(default_factory=list)
     server_cpu_s: float = 0.0
@@ -52,7 +52,7 @@ class LoadRun:
 
     @property
     def rate(self) -> Rate:
-        return Rate(self.answers / self.seconds, self.server_cpu_s / self.answers)
+        return Rate(self.responses / self.seconds, self.server_cpu_s / self.responses)
 
     def growth(self, settled_s: float = SETTLED_S) -> float:
         """Return the ratio of the median memory of the second half to that of the first half, after `settled_s`."""
@@ -75,7 +75,7 @@ def main() -> None:
         sys.exit(1)
 
 
-def expected_answers(photo: bytes) -> dict[int, bytes]:
+def expected_responses(photo: bytes) -> dict[int, bytes]:
     """Return the photo with googly eyes for each seed."""
     return {seed: _googlified(photo, seed, *_pipeline()) for seed in range(SEEDS)}
 
@@ -106,7 +106,7 @@ def drive(server: Server, photo: bytes, expected: dict[int, bytes], seconds: flo
             for each in count(number):
                 fault = _fault(connection, photo, each % SEEDS, expected)
                 with lock:
-                    run.answers += 1
+                    run.responses += 1
                     run.faults += [fault] if fault else []
                 if time.perf_counter() - start >= seconds:
                     return
@@ -123,14 +123,14 @@ def drive(server: Server, photo: bytes, expected: dict[int, bytes], seconds: flo
 
 
 def _report(name: str, photo: bytes, seconds: int) -> bool:
-    expected = expected_answers(photo)
+    expected = expected_responses(photo)
     before = pipeline_rate(photo, PIPELINE_S)
     with running_server() as server:
         run = drive(server, photo, expected, seconds)
     after = pipeline_rate(photo, PIPELINE_S)
     alone = Rate((before.photos_s + after.photos_s) / 2, (before.cpu_s + after.cpu_s) / 2)
     processors = len(os.sched_getaffinity(0))
-    clients_cpu_s = run.clients_cpu_s / run.answers
+    clients_cpu_s = run.clients_cpu_s / run.responses
     possible_ratio = processors * alone.cpu_s / (run.rate.cpu_s + clients_cpu_s)
     print(f"\n{name} ({len(photo) / 1e6:.1f} MB)")
     print(f"  one thread, without HTTP   {_describe(alone)}")
@@ -138,7 +138,7 @@ def _report(name: str, photo: bytes, seconds: int) -> bool:
     print(f"  clients                    {clients_cpu_s * 1000:36.1f} ms")
     ratio = run.rate.photos_s / alone.photos_s
     print(f"  server / one thread        {ratio:8.2f} times; {possible_ratio:.2f} by CPU time")
-    print(f"  answers                    {run.answers:8}; {len(run.faults)} wrong {run.faults[:1] or ''}")
+    print(f"  responses                  {run.responses:8}; {len(run.faults)} wrong {run.faults[:1] or ''}")
     if seconds > SETTLED_S:
         peak = max(mib for _, mib in run.memory)
         print(f"  peak RSS                   {peak:8.0f} MiB; growth after {SETTLED_S} s: {run.growth():.3f} times")
@@ -159,16 +159,16 @@ def _googlified(photo: bytes, seed: int, detector: Detector, settings: object) -
 
 
 def _fault(connection: http.client.HTTPConnection, photo: bytes, seed: int, expected: dict[int, bytes]) -> str:
-    """Send one request and return the fault of its answer; "" for a correct answer."""
+    """Send one request and return the fault of its response; "" for a correct one."""
     try:
         connection.request("POST", f"/googly_eyes?seed={seed}", photo, {"Content-Type": "application/octet-stream"})
-        answer = connection.getresponse()
-        body = answer.read()
+        response = connection.getresponse()
+        body = response.read()
     except (OSError, http.client.HTTPException) as error:
         connection.close()
         return repr(error)
-    if answer.status != 200:
-        return f"{answer.status} {body[:200]!r}"
+    if response.status != 200:
+        return f"{response.status} {body[:200]!r}"
     return "" if body == expected[seed] else f"seed {seed}: {len(body)} bytes, which differ from the pipeline's"
 
 

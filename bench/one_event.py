@@ -16,9 +16,9 @@ def main(kind: str, photo: str) -> None:
     data = Path(photo).read_bytes()
     event = json_event(data, seed=1) if kind == "json" else raw_event(data, query="seed=1")
     with without_library() if kind == "raw-kept" else nullcontext():
-        answer = handler(event, None)
-    if answer["statusCode"] != 200:
-        sys.exit(f"the handler returned status {answer['statusCode']}")
+        response = handler(event, None)
+    if response["statusCode"] != 200:
+        sys.exit(f"the handler returned status {response['statusCode']}")
     print(memory_kib("VmHWM"))
 
 

@@ -3,8 +3,8 @@
 Lambda gives one processor per 1,769 MB, as a quota of time, whatever the number of processors that a process sees.
 Linux does the same with the `cpu` controller of a control group, version 1 or 2. Creating a group needs root.
 
-`python -m bench.quota FILE...` is one worker: it reads numbers of events from standard input and answers each with the
-milliseconds of the handler.
+`python -m bench.quota FILE...` is one worker: it reads numbers of events from standard input and writes the handler's
+milliseconds for each.
 """
 
 import json
@@ -17,14 +17,14 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.timing import Times, answer
+from bench.timing import Times, handle
 from testing.events import Event
 from testing.paths import ROOT
 
 MB_PER_PROCESSOR = 1769
 PERIOD_US = 20_000  # as on Lambda; the kernel's default of 100 ms would let short requests finish before the quota
 V1, V2 = Path("/sys/fs/cgroup/cpu"), Path("/sys/fs/cgroup")
-MOST_SHARES, MOST_WEIGHT = 262_144, 10_000  # against the other processes of this machine
+MAX_SHARES, MAX_WEIGHT = 262_144, 10_000  # the highest priority over other processes
 
 
 class QuotaError(RuntimeError):
@@ -67,11 +67,11 @@ def control_group(memory_mb: int) -> Iterator[Path]:
         group.mkdir()
         try:
             if group.parent == V1:
-                (group / "cpu.shares").write_text(str(MOST_SHARES))
+                (group / "cpu.shares").write_text(str(MAX_SHARES))
                 (group / "cpu.cfs_period_us").write_text(str(PERIOD_US))
                 (group / "cpu.cfs_quota_us").write_text(str(quota_us))
             else:
-                (group / "cpu.weight").write_text(str(MOST_WEIGHT))
+                (group / "cpu.weight").write_text(str(MAX_WEIGHT))
                 (group / "cpu.max").write_text(f"{quota_us} {PERIOD_US}")
             yield group
         finally:
@@ -126,7 +126,7 @@ def _work(files: Sequence[str]) -> None:
     events = [json.loads(Path(file).read_text()) for file in files]
     for line in sys.stdin:
         started = time.perf_counter()
-        answer(events[int(line)])
+        handle(events[int(line)])
         print((time.perf_counter() - started) * 1000, flush=True)
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import photos
+from bench.bucket_overhead import overhead, processor_seconds
 from bench.cost import PER_GB_OUT, PER_GB_SECOND, PER_REQUEST, PRICE_SOURCE
-from bench.path import overhead, processor_seconds
 from infra.context import Deployment
 from local.aws import IN, s3_and_sqs
 from local.bucket import HANDLER
@@ -27,8 +27,8 @@ MEASURED, PAGE = ROOT / "docs" / "scale.json", ROOT / "docs" / "scale.md"
 PHOTOS = 1_000_000
 DAYS = 7  # that objects are kept: the default of bucket_days
 BATCH = 10  # messages of one invocation
-AT_ONCE = (5, 10, 100, 1000)  # photos: the default, a new account, and more
-RAMP_FROM, RAMP_PER_MINUTE = 5, 300  # batches at once that an SQS event source begins with, and adds
+AT_ONCE = (5, 10, 100, 1000)  # batches: the default, a new account, and more
+RAMP_FROM, RAMP_PER_MINUTE = 5, 300  # an SQS event source's concurrent batches at the start, and added per minute
 S3_WRITES = 3500  # a second, for each prefix of keys
 RETENTION_S = 4 * 24 * 3600  # of a message: the default of SQS
 
@@ -89,10 +89,10 @@ def _processor_seconds(emulator: Emulator) -> float:
 
 def _process(emulator: Emulator, key: str) -> Mapping[str, Any]:
     """Process one photo and return its line in the log."""
-    answer = emulator.invoke(json.dumps({"Records": [message(notification(key))]}).encode())
+    response = emulator.invoke(json.dumps({"Records": [message(notification(key))]}).encode())
     lines = [line for line in emulator.log_tail().splitlines() if line.startswith("{")]
     line: Mapping[str, Any] = json.loads(lines[-1])
-    if answer != {"batchItemFailures": []} or line["outcome"] != "result":
+    if response != {"batchItemFailures": []} or line["outcome"] != "result":
         sys.exit(f"make scale: the function failed: {line}")
     return line
 
@@ -141,14 +141,15 @@ def tables(kinds: Sequence[Kind]) -> dict[str, str]:
         f"most photos in {RETENTION_S // 86400} days, {AT_ONCE[0]} at once",
         *(f"{RETENTION_S * AT_ONCE[0] / kind.ms / 1000:.1f} million" for kind in kinds),
     ])  # fmt: skip
-    times.append(
-        [f"at once for {S3_WRITES:,} results a second", *(f"{S3_WRITES * kind.ms / 1000:,.0f}" for kind in kinds)]
-    )
+    times.append([
+        f"batches at once that reach {S3_WRITES:,} results a second",
+        *(f"{S3_WRITES * kind.ms / 1000:,.0f}" for kind in kinds),
+    ])  # fmt: skip
     return {
         "measured": _table(["", *heads], measured),
         "cost": _table([f"dollars at {memory_mb} MB", *heads], cost)
-        + f"\nEach 10 ms more for a photo, such as a slower network, are {ten_ms:.2f} dollars. Prices of Lambda: "
-        f"{PRICE_SOURCE}.\n",
+        + f"\nEvery additional 10 ms per photo, for example from a slower network, costs {ten_ms:.2f} dollars per "
+        f"million photos. Prices of Lambda: {PRICE_SOURCE}.\n",
         "time": _table(["", *heads], times),
     }
 

@@ -27,14 +27,14 @@ def interleaved(jobs: dict[str, Callable[[], object]], rounds: int) -> Times:
     return {name: counted for name, (_, *counted) in times.items()}
 
 
-def answer(event: Event) -> dict[str, float]:
+def handle(event: Event) -> dict[str, float]:
     """Pass one event to the handler and return the milliseconds of each stage from its log line."""
     from lambda_fn.handler import handler  # noqa: PLC0415 - loads the model: the caller restricts the cores first
 
     with contextlib.redirect_stdout(io.StringIO()) as log:
-        answer = handler(event, None)
-    if answer["statusCode"] != 200:
-        sys.exit(f"the handler returned status {answer['statusCode']}: {answer['body']}")
+        response = handler(event, None)
+    if response["statusCode"] != 200:
+        sys.exit(f"the handler returned status {response['statusCode']}: {response['body']}")
     stages: dict[str, float] = json.loads(log.getvalue())
     return stages
 
@@ -44,9 +44,9 @@ def result_bytes(event: Event) -> int:
     from lambda_fn.handler import handler  # noqa: PLC0415 - loads the model: the caller restricts the cores first
 
     with contextlib.redirect_stdout(io.StringIO()):
-        answer = handler(event, None)
-    body: str = answer["body"]
-    return len(base64.b64decode(body)) if answer["isBase64Encoded"] else len(body)
+        response = handler(event, None)
+    body: str = response["body"]
+    return len(base64.b64decode(body)) if response["isBase64Encoded"] else len(body)
 
 
 @contextlib.contextmanager

@@ -1,1 +1,1 @@
-"""The dashboard: a Streamlit page that shows widgets and calls the client. It has no logic for eyes or faces."""
+"""The dashboard: a Streamlit app that shows widgets and calls the client. It has no logic for eyes or faces."""

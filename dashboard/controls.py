@@ -1,4 +1,4 @@
-"""One widget for each row of the options table, so that a new option appears on the page without a change here."""
+"""One widget for each row of the options table, so that a new option appears in the dashboard without a change here."""
 
 from random import SystemRandom
 from typing import Any
@@ -8,7 +8,7 @@ import streamlit as st
 from googly_eyes.option_kinds import Choice, Number, NumberRange, WholeNumber
 from googly_eyes.options import TABLE, Option, Options
 
-NOT_SHOWN = {"answer"}  # the page always needs the photo and the faces
+NOT_SHOWN = {"answer"}  # the dashboard always needs the photo and the faces
 COARSE_STEP, FINE_STEP = 0.05, 0.01
 RANDOM = SystemRandom()
 

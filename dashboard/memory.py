@@ -1,10 +1,10 @@
-"""Limit the memory of the page, and return that of visitors who have left to the system.
+"""Limit the memory of the dashboard, and return that of visitors who have left to the system.
 
-Streamlit keeps the session of a closed page for `server.disconnectedSessionTTL` seconds, with its uploads, results and
+Streamlit keeps the session of a closed tab for `server.disconnectedSessionTTL` seconds, with its uploads, results and
 caches. After that it removes the session only when the next one ends. The files of a session are deleted when its
 object is freed, but Streamlit's main loop keeps the object of the last visitor until another one comes; and files for
-downloads are deleted in the second search for files without a session. glibc would keep most of the freed memory: by
-default it has a heap per thread, and takes blocks of up to 32 MiB from there once one of that size was freed.
+downloads are deleted only at its second cleanup. glibc would keep most of the freed memory: by default it has a heap
+per thread, and takes blocks of up to 32 MiB from there once one of that size was freed.
 """
 
 import gc
@@ -28,11 +28,11 @@ NO_ROOM = "application/x-no-room"  # media type of an upload that was not kept
 
 @cache
 def start_limiting() -> Thread:
-    """Limit the memory of this process, and start a thread that ends expired sessions. Only the first call does."""
+    """Limit the memory of this process, and start a thread that ends expired sessions. Later calls do nothing."""
     limit_heaps(HEAPS)
     return_large_blocks()
     Image.core.set_blocks_max(0)  # type: ignore[attr-defined]  # Pillow would keep freed pictures for the next ones
-    if Runtime.exists():  # not in a test of Streamlit's
+    if Runtime.exists():  # Streamlit's AppTest has none
         limit_uploads(Runtime.instance().uploaded_file_mgr)
     thread = Thread(target=_release_repeatedly, name="memory", daemon=True)
     thread.start()

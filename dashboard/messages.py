@@ -1,4 +1,4 @@
-"""Texts in the words of the page: names, settings and errors, which come from files and from the service."""
+"""Texts in the words of the dashboard: names, settings and errors, which come from files and from the service."""
 
 import re
 
@@ -7,7 +7,7 @@ from googly_eyes.errors import GooglyError
 MARKDOWN_CHARACTERS = re.compile(r"([\\`*_{}\[\]()<>#+.!|~$:-])")
 LINK_STARTS, WORD_JOINER = re.compile(r"(www)(?=\\?\.)", re.IGNORECASE), "\u2060"
 # The API tells its caller to send something. A visitor chooses a file.
-IN_WORDS_OF_THE_PAGE = (
+IN_WORDS_OF_THE_DASHBOARD = (
     ("Send the bytes of an image file.", "Choose another file."),
     (" If it is a photo in base64, decode it first.", ""),
     ("Send one of its frames", "Choose one of its frames"),
@@ -21,10 +21,10 @@ IN_WORDS_OF_THE_PAGE = (
 
 
 def error_text(error: GooglyError) -> str:
-    """Return the message of an error, as Markdown, in words of the page."""
+    """Return the message of an error, as Markdown, in the words of the dashboard."""
     text = str(error)
-    for of_the_api, of_the_page in IN_WORDS_OF_THE_PAGE:
-        text = text.replace(of_the_api, of_the_page)
+    for of_the_api, of_the_dashboard in IN_WORDS_OF_THE_DASHBOARD:
+        text = text.replace(of_the_api, of_the_dashboard)
     return escape_markdown(text)
 
 

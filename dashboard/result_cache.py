@@ -13,21 +13,21 @@ from googly_eyes.errors import GooglyError, ServiceError
 from googly_eyes.options import Options
 from googly_eyes.types import Result
 
-PREVIEW_SIDE = 1400  # long side of the images on the page, in pixels
+PREVIEW_SIDE = 1400  # long side of the images on the screen, in pixels
 MAX_BYTES = 20_000_000  # of photos with eyes, for each visitor
 MAX_OUTCOMES = 64  # for each visitor
 MAX_REQUESTS = 4  # concurrent; a new AWS account runs at most ten functions at once, for all callers
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A result as the page shows it: without the photo, but with a small copy of it."""
+class ShownResult:
+    """A result as the dashboard shows it: without the photo, but with a small copy of it."""
 
     result: Result
     preview: Preview
 
 
-Outcome = Shown | GooglyError
+Outcome = ShownResult | GooglyError
 Key = tuple[str, Options]
 
 
@@ -40,14 +40,15 @@ class UploadedPhoto:
     digest: str
 
 
-def uploaded_photo(name: str, data: bytes) -> UploadedPhoto:
+def make_uploaded_photo(name: str, data: bytes) -> UploadedPhoto:
     return UploadedPhoto(name, data, hashlib.sha256(data).hexdigest())
 
 
 class ResultCache:
     """A thread-safe LRU cache of outcomes by photo content and options.
 
-    The photos with eyes are large: only `max_bytes` of them are kept. Any other is requested again for its download.
+    The photos with eyes are large: only `max_bytes` of them are kept. An evicted photo is requested again for
+    its download.
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
@@ -72,7 +73,7 @@ class ResultCache:
         try:
             result = service.googlify(photo.data, options)
             googly_photo = result.photo or b""
-            outcome: Outcome = Shown(replace(result, photo=None), make_preview(googly_photo, PREVIEW_SIDE))
+            outcome: Outcome = ShownResult(replace(result, photo=None), make_preview(googly_photo, PREVIEW_SIDE))
         except ServiceError as error:
             return error
         except GooglyError as error:

@@ -20,9 +20,9 @@ def before_after() -> Image.Image:
     """Return the drawn group and its googly version side by side."""
     before, _ = group()
     settings = load_settings({"GOOGLY_DETECTOR": "retinaface"})
-    answer = googlify(as_jpeg(before), Options(seed=SEED), load_detector(settings), settings)
-    assert answer.photo is not None
-    after = Image.open(io.BytesIO(answer.photo))
+    result = googlify(as_jpeg(before), Options(seed=SEED), load_detector(settings), settings)
+    assert result.photo is not None
+    after = Image.open(io.BytesIO(result.photo))
     half = ((WIDTH - GAP) // 2, round(before.height * (WIDTH - GAP) / 2 / before.width))
     picture = Image.new("RGB", (WIDTH, half[1]), "white")
     for image, x in ((before, 0), (after, WIDTH - half[0])):

@@ -34,13 +34,13 @@ def place_eyes(
     """
     placed = list(faces)
     for index, face in sorted(enumerate(placed), key=lambda pair: (-pair[1].score, pair[1].box.x0)):
-        placed[index] = with_eyes(
-            face, visible_sides(face), eye_size=eye_size, pupil_size_range=pupil_size_range, random=random
+        placed[index] = place_eyes_on_face(
+            face, find_visible_sides(face), eye_size=eye_size, pupil_size_range=pupil_size_range, random=random
         )
     return tuple(placed)
 
 
-def with_eyes(
+def place_eyes_on_face(
     face: Face,
     sides: Collection[Side],
     *,
@@ -57,7 +57,7 @@ def with_eyes(
     radius = eye_size * distance / 2
     far = _far_side(face)
     pair = [
-        random_eye(
+        make_random_eye(
             side,
             face.landmarks[f"{side}_eye"],
             radius * foreshortening if side == far else radius,
@@ -69,7 +69,7 @@ def with_eyes(
     return replace(face, eyes=tuple(eye for eye in pair if eye.side in sides))
 
 
-def random_eye(
+def make_random_eye(
     side: Side | None, centre: Point, radius: float, *, pupil_size_range: tuple[float, float], random: Random
 ) -> Eye:
     """Return an eye whose pupil has a random size and place: lambda is drawn first, then t."""
@@ -80,13 +80,13 @@ def random_eye(
     return Eye(side, centre, radius, pupil, pupil_radius)
 
 
-def painting_order(faces: Iterable[Face]) -> list[Eye]:
+def sort_for_drawing(faces: Iterable[Face]) -> list[Eye]:
     """Return the eyes of all faces: those of small faces before those of large ones, the far eye first."""
     by_size = sorted(faces, key=lambda face: (_frontal_eye_distance(face), -face.score, face.box.x0))
     return [eye for face in by_size for eye in sorted(face.eyes, key=lambda eye: eye.side != _far_side(face))]
 
 
-def visible_sides(face: Face) -> tuple[Side, ...]:
+def find_visible_sides(face: Face) -> tuple[Side, ...]:
     """Return the sides whose eyes are visible, right before left: in a profile the far eye is hidden."""
     eye_mouth = dist(*_eye_mouth_line(face))
     if eye_mouth == 0 or face.eye_distance / eye_mouth >= PROFILE_RATIO:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Protocol, TypeGuard
 
-# Stricter than float(), which also accepts nan, inf, 1_000, surrounding blanks and the digits of other scripts.
+# Stricter than float(), which also accepts nan, inf, 1_000, surrounding spaces and the digits of other scripts.
 NUMBER = r"(?:[0-9]{1,30}\.?[0-9]{0,30}|\.[0-9]{1,30})(?:[eE]-?[0-9]{1,3})?"
 NUMBER_RANGE = rf"({NUMBER})-({NUMBER})"
 WHOLE_NUMBER = r"-?[0-9]{1,20}"
@@ -76,7 +76,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class NumberRange:
-    """Two numbers. A command line may separate them by a hyphen, a comma or blanks; a query by a hyphen only."""
+    """Two numbers. A command line may separate them by a hyphen, a comma or spaces; a query by a hyphen only."""
 
     low: float
     high: float

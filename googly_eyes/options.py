@@ -29,7 +29,8 @@ class Options:
     eye_size: float = _row(
         0.5,
         Number(0, 1, low_included=False),
-        "Diameter of each eye, as a fraction of the distance between the eyes.",
+        "Diameter of each eye, as a fraction of the distance between the eyes; for a turned head, as seen from the "
+        "front.",
     )
     pupil_size_range: tuple[float, float] = _row(
         (0.4, 0.6),

@@ -9,7 +9,7 @@ from googly_eyes.detection.detector import Detector
 from googly_eyes.detection.finder import find
 from googly_eyes.draw import covered_area, draw
 from googly_eyes.errors import BadOptionError, TooLargeError
-from googly_eyes.eyes import painting_order, place_eyes
+from googly_eyes.eyes import place_eyes, sort_for_drawing
 from googly_eyes.options import MAX_SEED, Options
 from googly_eyes.photo.photo import Photo, open_photo
 from googly_eyes.placement import Placement, SentEyes, SentFaces
@@ -49,7 +49,7 @@ def _googlify(data: bytes, options: Options, source: Detector | Placement, setti
             stopped_early = found.stopped_early
             watch.lap("find")
             faces = add_eyes(found.faces, options, seed)
-            eyes = tuple(painting_order(faces))
+            eyes = tuple(sort_for_drawing(faces))
         if options.answer != "faces":
             draw(photo, eyes)
             watch.lap("draw")

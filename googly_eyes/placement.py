@@ -11,13 +11,13 @@ from random import Random
 from typing import TypeGuard, TypeVar
 
 from googly_eyes.errors import BadOptionError
-from googly_eyes.eyes import SIDES, painting_order, random_eye, visible_sides, with_eyes
+from googly_eyes.eyes import SIDES, find_visible_sides, make_random_eye, place_eyes_on_face, sort_for_drawing
 from googly_eyes.options import Options
 from googly_eyes.types import LANDMARKS, Box, Eye, Face, Point, Side, make_face
 
 MAX_FACES, MAX_EYES = 1000, 2000
 MAX_COORDINATE = 1_000_000  # pixels; any photo is smaller. Excludes NaN, infinities and integers without a float
-ROUNDING = 0.03  # pixels: the largest error of a distance in an answer, whose numbers are rounded to 0.01
+ROUNDING = 0.03  # pixels: the largest error of a distance in a response, whose numbers are rounded to 0.01
 
 T = TypeVar("T")
 Placed = tuple[tuple[Face, ...], tuple[Eye, ...]]
@@ -38,10 +38,12 @@ class SentFaces:
             for name, point in face.landmarks.items():
                 _check_within(point, width, height, index, option="faces", member=f"landmarks.{name}")
         faces = tuple(
-            with_eyes(face, sides, eye_size=options.eye_size, pupil_size_range=options.pupil_size_range, random=random)
+            place_eyes_on_face(
+                face, sides, eye_size=options.eye_size, pupil_size_range=options.pupil_size_range, random=random
+            )
             for face, sides in self.faces
         )
-        return faces, tuple(painting_order(faces))
+        return faces, tuple(sort_for_drawing(faces))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +87,20 @@ def _check_eye(eye: SentEye, width: int, height: int, index: int) -> None:
 
 def _with_pupil(eye: SentEye, options: Options, random: Random) -> Eye:
     if eye.pupil is None or eye.pupil_radius is None:
-        return random_eye(eye.side, eye.centre, eye.radius, pupil_size_range=options.pupil_size_range, random=random)
+        return make_random_eye(
+            eye.side, eye.centre, eye.radius, pupil_size_range=options.pupil_size_range, random=random
+        )
     return Eye(eye.side, eye.centre, eye.radius, eye.pupil, eye.pupil_radius)
 
 
-def placement_of_faces(faces: Iterable[Face]) -> SentFaces:
+def make_face_placement(faces: Iterable[Face]) -> SentFaces:
     """Return the placement of faces of an earlier result. A face without eyes gets those that are visible."""
     return SentFaces(
-        tuple((face, tuple(eye.side for eye in face.eyes if eye.side) or visible_sides(face)) for face in faces)
+        tuple((face, tuple(eye.side for eye in face.eyes if eye.side) or find_visible_sides(face)) for face in faces)
     )
 
 
-def placement_of_eyes(eyes: Iterable[Eye]) -> SentEyes:
+def make_eye_placement(eyes: Iterable[Eye]) -> SentEyes:
     """Return the placement of eyes, for example of an earlier result."""
     return SentEyes(tuple(SentEye(eye.side, eye.centre, eye.radius, eye.pupil, eye.pupil_radius) for eye in eyes))
 
@@ -117,7 +121,7 @@ def read_placement(sent: Mapping[str, object]) -> Placement | None:
 
 def _read_list(option: str, value: object, most: int, read: Callable[["_Element"], T]) -> tuple[T, ...]:
     if not isinstance(value, list):
-        raise BadOptionError(f"{option} must be a list, as in an answer.", option=option)
+        raise BadOptionError(f"{option} must be a list, as in a response.", option=option)
     if len(value) > most:
         message = f"{option} has {len(value)} elements; at most {most} are allowed."
         raise BadOptionError(message, option=option, elements=len(value), max_elements=most)
@@ -144,7 +148,7 @@ def _read_face(element: "_Element") -> tuple[Face, tuple[Side, ...]]:
     box = Box(*element.numbers("bounding_box", 4)) if element.has("bounding_box") else _box_around(points)
     face = make_face(score, box, points)
     if not element.has("eyes"):
-        return face, visible_sides(face)
+        return face, find_visible_sides(face)
     sides = {eye.side() for eye in element.inner_list("eyes", len(SIDES))}
     return face, tuple(side for side in SIDES if side in sides)
 
@@ -216,7 +220,7 @@ class _Element:
     def _members(self) -> Mapping[str, object]:
         if not isinstance(self.value, dict):
             place = f"{self.option}[{self.index}]{self.path}"
-            raise BadOptionError(f"{place} must be an object, as in an answer.", option=self.option, index=self.index)
+            raise BadOptionError(f"{place} must be an object, as in a response.", option=self.option, index=self.index)
         return self.value
 
     def _required(self, name: str) -> object:

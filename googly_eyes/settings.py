@@ -41,7 +41,7 @@ MAX_MB = 20.0
 MAX_MB_ON_LAMBDA = 4.71
 MAX_MB_IN_BUCKET = 50.0
 MAX_THREADS = 64
-# Default limits for photos of this machine's user. Above 89 megapixels, Pillow warns of a decompression bomb.
+# Default limits for photos of this machine's user. Above 89 megapixels, Pillow warns about a decompression bomb.
 OWN_LIMITS = {"GOOGLY_MAX_MEGAPIXELS": "89", "GOOGLY_MAX_MB": "500"}
 # As browsers write an origin. One with another port is another origin.
 ORIGIN = re.compile(r"https?://[a-z0-9._-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
@@ -112,7 +112,9 @@ def allowed_origins(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     value = environ.get("GOOGLY_ALLOW_ORIGIN", "")
     origins = tuple(value.lower().replace(",", " ").split())
     if not all(ORIGIN.fullmatch(origin) for origin in origins) and origins != (ANY_ORIGIN,):
-        allowed = "origins such as https://example.org, without a path, separated by blanks; or * for any page"
+        allowed = (
+            "origins such as https://example.org, without a path, separated by spaces or commas; or * for any page"
+        )
         raise _wrong("GOOGLY_ALLOW_ORIGIN", value, allowed)
     return origins
 

@@ -26,7 +26,7 @@ LANDMARKS = ("right_eye", "left_eye", "nose", "mouth_right", "mouth_left")  # in
 # with its own quantization tables and chroma subsampling. re-encoded: it was encoded again at a high quality.
 Fidelity = Literal["exact", "kept", "re-encoded"]
 # Parts of a photo's file, besides metadata, that are not in the result.
-SECOND_PICTURES = "second_pictures"  # gain maps, depth maps, previews, and JPEGs after the picture (CIPA DC-007)
+SECOND_PICTURES = "second_pictures"  # further images: gain maps, depth maps, previews, JPEGs after the picture
 APPENDED_DATA = "appended_data"  # any other data after the picture, for example the video of a motion photo
 DAMAGED_PARTS = "damaged_parts"  # a missing end of the file, or damaged parts, that viewers ignore
 Side = Literal["right", "left"]
@@ -96,10 +96,10 @@ def make_face(score: float, box: Box, landmarks: Sequence[Point], *, eyes: tuple
 class Result:
     """The result of one photo, from the pipeline to the response, the client, the command and the dashboard.
 
-    `faces` are in descending order of score. `photo` is None if only the faces were requested. `fidelity` is None
-    without a photo or if unknown. `stopped_early`: the search reached a limit, so that faces may be missing. `eyes`
-    are all eyes of the photo, in the order in which they are drawn. `timings` are milliseconds by stage.
-    `unlisted_faces` are those that a service counts and does not list; their eyes are not listed either.
+    `faces` are in descending order of score, or in the order of the request. `photo` is None if only the faces were
+    requested. `fidelity` is None without a photo or if unknown. `stopped_early`: a limit on crops, proposals or time
+    cut the search. `eyes` are all eyes of the photo, in the order in which they are drawn. `timings` are milliseconds
+    by stage. `unlisted_faces` are those that a service counts and does not list; their eyes are not listed either.
     """
 
     faces: tuple[Face, ...]

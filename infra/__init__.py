@@ -5,7 +5,7 @@
     context.py        the settings of a deployment: key, default, range, help
     stack.py          the stack: function, bucket path, alarms, budget, outputs
     function.py       the Lambda function, its role, log group and URL, and the policy for its callers
-    bucket.py         the bucket path: buckets, queues and their function; the callers' rights to large photos
+    bucket.py         the bucket path: buckets, queues and their function; the callers' permissions for large photos
     backlog.py        sends the keys of photos that are already in the bucket to the queue
     alarms.py         alarms on errors, throttles, slow requests and photos left in the queue, and their e-mail topic
     bootstrapped.py   checks that the account is bootstrapped for the CDK

@@ -17,7 +17,7 @@ OLD_S = 3600  # age of the oldest message in the queue
 
 
 class Alarms(Construct):
-    """Alarms on the function and on the bucket path. They send mail to `email`; None only shows them."""
+    """Alarms on the function and on the bucket path. Without `email` they are visible only in the console."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class Alarms(Construct):
                 "Photos of the bucket could not be processed; their keys are in the dead-letter queue",
             ),
             self._alarm(
-                "Backlog",
+                "OldestMessage",
                 bucket.queue.metric_approximate_age_of_oldest_message(period=WINDOW, statistic="Maximum"),
                 OLD_S,
                 "A photo of the bucket has waited for an hour; bucket_at_once sets how many batches run at once",
@@ -97,6 +97,7 @@ class Alarms(Construct):
 
     def _topic(self, email: str) -> sns.Topic:
         topic = sns.Topic(self, "Topic", display_name="Googly eyes", enforce_ssl=True)
+        # AWS sends no alarm mail until the recipient has confirmed the subscription by the first mail of SNS.
         topic.add_subscription(subscriptions.EmailSubscription(email))
         # An explicit policy replaces the default one, which allows the account's alarms to publish.
         topic.add_to_resource_policy(

@@ -1,7 +1,7 @@
 """Check that the account and region are bootstrapped for the CDK. Exit status 0: yes, 1: no, 2: unknown.
 
 `make deploy` bootstraps the account only if the status is 1. So the first deployment needs no extra command, and a
-later one does not need the right to create roles.
+later one does not need the permission to create roles.
 """
 
 import os

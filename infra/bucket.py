@@ -147,7 +147,7 @@ class GooglyBucket(Construct):
         role = cast("iam.Role", role)
         reason = "The function serves every key of these two buckets"
         _allow(role, ["s3:GetObject"], self.photos, "*", reason)
-        # Without this right S3 answers 403 in place of 404 for a photo that was deleted.
+        # Without this permission S3 responds with 403 in place of 404 for a photo that was deleted.
         role.add_to_principal_policy(iam.PolicyStatement(actions=["s3:ListBucket"], resources=[self.photos.bucket_arn]))
         _allow(role, ["s3:PutObject"], self.results, "*", reason)
 

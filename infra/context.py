@@ -63,10 +63,10 @@ def origins() -> Values:
     pattern = re.compile(r"https?://[a-z0-9._-]+(:[0-9]{1,5})?")
 
     def read(value: object) -> tuple[str, ...] | None:
-        named = tuple(str(value).lower().split(","))
-        return named if all(map(pattern.fullmatch, named)) else None
+        named = tuple(str(value).lower().replace(",", " ").split())
+        return named if named and all(map(pattern.fullmatch, named)) else None
 
-    return Values("https://app.example, or several with commas between them", read)
+    return Values("origins such as https://app.example, separated by spaces or commas", read)
 
 
 def setting(default: object, values: Values, help_text: str) -> Any:
@@ -89,7 +89,7 @@ class Deployment:
         None, integer(1, 1000), "maximum of concurrent requests; new accounts may have 10 in total and can reserve none"
     )
     allow_origin: tuple[str, ...] | None = setting(
-        None, origins(), "origins whose pages a browser lets send signed requests and read the answers (CORS)"
+        None, origins(), "origins whose pages a browser lets send signed requests and read the responses (CORS)"
     )
     log_days: int = setting(30, one_of(*LOG_DAYS), "days that log entries are kept")
     alarm_email: str | None = setting(None, email_address(), "recipient of alarm mails")

@@ -1,6 +1,6 @@
-"""What browsers let pages of the origins in `allow_origin` send and read (CORS). Each request is signed all the same.
+"""The CORS rules for pages of the origins in `allow_origin`. Every request of such a page must be signed.
 
-AWS itself answers the preflight requests of a browser, which have no signature.
+AWS itself responds to the preflight requests of a browser, which have no signature.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 
 SENT_HEADERS = ("accept", "authorization", "content-type", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token")
-# The fields of a raw answer, and the request's id.
+# The fields of a raw response, and the request's id.
 READ_HEADERS = (
     "x-googly-faces",
     "x-googly-eyes",
@@ -21,7 +21,7 @@ READ_HEADERS = (
     "x-request-id",
     "retry-after",
 )
-MAX_AGE_S = 7200  # that a browser keeps the answer to a preflight request; Chromium's maximum
+MAX_AGE_S = 7200  # that a browser keeps the response to a preflight request; Chromium's maximum
 
 
 def url_rule(origins: Sequence[str]) -> lambda_.FunctionUrlCorsOptions:

@@ -1,7 +1,7 @@
 """Check the flags of a CDK command before it starts: `python -m infra.flags -c memory_mb=2048`.
 
-The CDK command line only warns of a context key without a value, and of an option that it does not have, and goes on
-without it. The stack would then get the default in place of the value that was meant.
+The CDK command line only warns about a context key without a value and about an unknown option, and continues without
+it. The stack would then get the default in place of the value that was meant.
 """
 
 import json

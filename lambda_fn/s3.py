@@ -24,7 +24,7 @@ MAX_KEY = 1024  # bytes of a key in UTF-8
 ERROR = ".error.json"
 HASH = 16  # hex digits of a key's SHA-256, in names and in the log
 MISSING = {"NoSuchKey", "404"}
-# Lambda is in the region of the buckets. A slow answer is better tried again than waited for.
+# Lambda is in the region of the buckets. Retrying a slow response is better than waiting for it.
 CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
 
 
@@ -38,11 +38,11 @@ class StoredPhoto:
     `metadata` is that of the user (`x-amz-meta-NAME`), with names in lower case.
     """
 
-    def __init__(self, answer: Mapping[str, Any], limits: Mapping[str, Any]) -> None:
-        self.size: int = answer["ContentLength"]
-        self.etag: str = answer["ETag"].strip('"')
-        self.metadata: Mapping[str, str] = answer["Metadata"]
-        self._body = answer["Body"]
+    def __init__(self, response: Mapping[str, Any], limits: Mapping[str, Any]) -> None:
+        self.size: int = response["ContentLength"]
+        self.etag: str = response["ETag"].strip('"')
+        self.metadata: Mapping[str, str] = response["Metadata"]
+        self._body = response["Body"]
         self._limits = limits
 
     def read(self) -> bytes:
@@ -72,12 +72,12 @@ class Storage:
     def open(self, key: str) -> StoredPhoto:
         """Return the object with its body not yet received. Raises MissingPhotoError, or an error of botocore."""
         try:
-            answer = self._s3.get_object(Bucket=self._buckets.photos, Key=key)
+            response = self._s3.get_object(Bucket=self._buckets.photos, Key=key)
         except ClientError as error:
             if error_code(error) in MISSING:
                 raise MissingPhotoError from error
             raise
-        return StoredPhoto(answer, self._limits)
+        return StoredPhoto(response, self._limits)
 
     def write_result(self, key: str, result: Result) -> int:
         """Write the photo of a result, or its faces as JSON if it has none. Return the number of bytes."""

@@ -1,7 +1,7 @@
 """S3 and SQS on this machine, by moto: two buckets, and a queue that S3 notifies, as `-c bucket=on` deploys them.
 
-moto keeps everything in the memory of this process and checks no signature and no right. S3's notifications, visibility
-timeouts and the move of a message to the dead-letter queue are moto's own.
+moto keeps everything in the memory of this process and checks no signature and no permission. S3's notifications,
+visibility timeouts and the move of a message to the dead-letter queue are moto's own.
 """
 
 import json

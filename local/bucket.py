@@ -73,14 +73,14 @@ def _files(folder: Path) -> list[Path]:
 def _save(aws: Aws, key: str, folder: Path) -> tuple[str, bool]:
     """Copy the result or the error file of a photo to a folder. Return a line about it, and true for a result."""
     try:
-        answer = aws.s3.get_object(Bucket=OUT, Key=key)
+        response = aws.s3.get_object(Bucket=OUT, Key=key)
     except aws.s3.exceptions.NoSuchKey:
         pass
     else:
         target = folder / key.removeprefix(PREFIX)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(answer["Body"].read())
-        return f"{target}: faces {answer['Metadata'].get('googly-faces')}", True
+        target.write_bytes(response["Body"].read())
+        return f"{target}: faces {response['Metadata'].get('googly-faces')}", True
     try:
         error = json.loads(aws.s3.get_object(Bucket=OUT, Key=key + ERROR)["Body"].read())
     except aws.s3.exceptions.NoSuchKey:

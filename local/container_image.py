@@ -34,7 +34,7 @@ LAMBDA_LIMITS = (
     "--tmpfs=/tmp:rw,nosuid,nodev,mode=1777,size=512m",
 )
 
-# The container has no network, so the client runs inside it: one event per input line, one answer per output line.
+# The container has no network, so the client runs inside it: one event per input line, one response per output line.
 CLIENT_SCRIPT = f"""
 import json, sys, time, urllib.error, urllib.request
 URL = "http://127.0.0.1:8080{INVOKE}"
@@ -42,8 +42,8 @@ def post(event):
     for _ in range(200):
         started = time.perf_counter()
         try:
-            with urllib.request.urlopen(URL, event) as answer:
-                return answer.read(), (time.perf_counter() - started) * 1000
+            with urllib.request.urlopen(URL, event) as response:
+                return response.read(), (time.perf_counter() - started) * 1000
         except urllib.error.URLError as error:
             if not isinstance(error.reason, ConnectionRefusedError):
                 raise

@@ -2,7 +2,7 @@
 
 Up to `at_once` batches of up to BATCH messages are processed at a time. Messages of a batch that the function does not
 report as failed are deleted. The others become visible again after the queue's visibility timeout; SQS moves a message
-to the dead-letter queue when it was received too often. If the function fails, or if its answer does not have the
+to the dead-letter queue when it was received too often. If the function fails, or if its response does not have the
 form of a partial batch response, the whole batch has failed:
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 """
@@ -62,12 +62,12 @@ class EventSource:
             self._aws.sqs.delete_message_batch(QueueUrl=self._aws.queue, Entries=entries)
 
 
-def failed_messages(answer: object, messages: Sequence[Mapping[str, Any]]) -> set[str]:
-    """Return the ids of the messages that have failed, by the answer of the function."""
+def failed_messages(response: object, messages: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the ids of the messages that have failed, by the response of the function."""
     ids = {message["MessageId"] for message in messages}
-    if not answer:
+    if not response:
         return set()
-    match answer:
+    match response:
         case {"batchItemFailures": list(failures)}:
             failed = {failure.get("itemIdentifier") for failure in failures if isinstance(failure, dict)}
             return failed if failed <= ids and len(failed) == len(failures) else ids

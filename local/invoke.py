@@ -40,9 +40,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         response, seconds = _invoke(encode_event(build_event(request, access_key="", request_id=str(uuid.uuid4()))))
     except EventTooLargeError:
-        return fail(f"{photo} is too large for Lambda. An event may have 6 MB, which is about 4.7 MB of photo.")
+        return fail(f"{photo} is too large for Lambda. An event is limited to 6 MB, which is about 4.7 MB of photo.")
     except (EmulatorError, FunctionError, InvalidResultError) as error:
-        return fail(f"The function did not answer. {error}")
+        return fail(f"The function did not respond. {error}")
     headers = dict(response.headers)
     if response.status != 200:
         return fail(f"{photo}: {response.status} {_error_message(response)}")

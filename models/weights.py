@@ -86,7 +86,8 @@ def _reason(stderr: str) -> str:
         return f"the package index cannot be reached ({cause}). {OTHER_INDEX}"
     if "DO NOT MATCH THE HASHES" in stderr:
         mismatch = " ".join(stderr.partition("tampered with them.")[2].split())
-        return f"the package index has another file than {LOCK.name} names ({mismatch}). Do not use it. {OTHER_INDEX}"
+        problem = f"the package index has a different file from the one in {LOCK.name} ({mismatch})"
+        return f"{problem}. Do not use it. {OTHER_INDEX}"
     errors = " ".join(stderr.partition("ERROR: ")[2].replace("ERROR: ", "").split())
     return f"pip failed ({errors or stderr.strip()[-200:] or 'without a message'}). {OTHER_INDEX}"
 

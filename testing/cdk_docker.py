@@ -1,8 +1,8 @@
 """A replacement for the command docker in test_cdk_cli.py; the CDK command line calls it through CDK_DOCKER.
 
-If CONTAINER_ENGINE is set, that engine builds the image; otherwise nothing is built and the digests are invented. There
-is no registry: a push stores a manifest with the image's digests in the ECR of the moto server. Every call is appended
-to the file CALLS_LOG as one line with a JSON list.
+If CONTAINER_ENGINE is set, that engine builds the image; otherwise nothing is built and the digests are placeholders.
+There is no registry: a push stores a manifest with the image's digests in the ECR of the moto server. Every call is
+appended to the file CALLS_LOG as one line with a JSON list.
 """
 
 import hashlib
@@ -64,8 +64,8 @@ def push(name: str) -> None:
 def digests(name: str) -> tuple[str, list[str]]:
     """Return the digests of an image and of its layers; without an engine, a digest that depends only on the name."""
     if not ENGINE:
-        invented = "sha256:" + hashlib.sha256(name.encode()).hexdigest()
-        return invented, [invented]
+        placeholder = "sha256:" + hashlib.sha256(name.encode()).hexdigest()
+        return placeholder, [placeholder]
     output = subprocess.run([ENGINE, "inspect", name], check=True, capture_output=True, text=True).stdout
     [image] = json.loads(output)
     return "sha256:" + image["Id"].removeprefix("sha256:"), image["RootFS"]["Layers"]

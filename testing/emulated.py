@@ -35,7 +35,7 @@ RESULTS = {
     "/environment": lambda: dict(os.environ),
     "/not-json": lambda: {"body": object()},
     "/large": lambda: {"statusCode": 200, "body": "x" * 7_000_000},
-    "/no-answer": lambda: {"statusCode": 200, "body": 1},
+    "/no-response": lambda: {"statusCode": 200, "body": 1},
     "/png": lambda: {
         "statusCode": 201,
         "headers": {"Content-Type": "image/png"},

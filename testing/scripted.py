@@ -1,4 +1,4 @@
-"""An HTTP server that returns given answers in order and records the requests."""
+"""An HTTP server that returns given responses in order and records the requests."""
 
 import base64
 import json
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-BREAK_OFF = None  # in place of an answer: close the connection
+BREAK_OFF = None  # in place of a response: close the connection
 ECHO = "(the photo of the request)"  # in place of the base64 of a photo
 
 
@@ -34,9 +34,9 @@ class ScriptedServer:
 
 @contextmanager
 def scripted(*answers: Answer | None, health: Answer = Answer(200, {})) -> Iterator[ScriptedServer]:
-    """Run the server on loopback. Requests after the last answer get the last answer again.
+    """Run the server on loopback. Requests after the last response get the last one again.
 
-    Requests with GET get the answer `health`, and are not recorded.
+    Requests with GET get the response `health`, and are not recorded.
     """
     requests: list[ReceivedRequest] = []
     lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""Use the web page in a browser, and serve it with scripted answers."""
+"""Use the web page in a browser, and serve it with scripted responses."""
 
 import base64
 import io
@@ -40,7 +40,7 @@ return window.frames_drawn;
 
 
 class WebPage(BrowserPage):
-    """The actions of a user on the page, and its visible content."""
+    """The actions of a user of the web page, and its visible content."""
 
     def __init__(self, driver, address):
         super().__init__(driver)
@@ -121,7 +121,7 @@ def ask(address, photo, **fields):
 
 @contextmanager
 def scripted_server(answer, *, port: int = 0, max_photo: int = 20_000_000) -> Iterator[str]:
-    """Serve the page and the API in this process, and yield the address; `answer` answers each POST request."""
+    """Serve the web page and the API in this process, and yield the address; `answer` responds to each POST."""
 
     def respond(request: HttpRequest) -> HttpResponse:
         return answer(request) if request.method == "POST" else HttpResponse(404, {}, b"")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from googly_eyes.eyes import FRONTAL_RATIO, painting_order, place_eyes, visible_sides
+from googly_eyes.eyes import FRONTAL_RATIO, find_visible_sides, place_eyes, sort_for_drawing
 from googly_eyes.types import Box, Face, Point
 
 shares = st.floats(0, 1)
@@ -37,7 +37,7 @@ def head(*, yaw=0.0, roll=0.0, size=100.0, at=(0.0, 0.0), score=0.99):
 def eyes_of(*faces, seed=1, eye_size=0.5, pupil_size_range=(0.4, 0.6)):
     """Return the eyes of all faces in painting order."""
     placed = place_eyes(faces, eye_size=eye_size, pupil_size_range=pupil_size_range, random=Random(seed))
-    return painting_order(placed)
+    return sort_for_drawing(placed)
 
 
 def right_and_left(face, **options):
@@ -122,12 +122,12 @@ def test_a_profile_has_its_near_eye_only(yaw, roll):
     [near] = eyes_of(face)
     assert near.side == ("right" if yaw > 0 else "left")
     assert near.centre == (face.right_eye if yaw > 0 else face.left_eye)
-    assert visible_sides(face) == (near.side,)
+    assert find_visible_sides(face) == (near.side,)
 
 
 @given(st.floats(-0.9, 0.9), st.floats(-pi, pi))
 def test_a_head_that_is_turned_by_up_to_50_degrees_has_both_eyes(yaw, roll):
-    assert visible_sides(head(yaw=yaw, roll=roll)) == ("right", "left")
+    assert find_visible_sides(head(yaw=yaw, roll=roll)) == ("right", "left")
 
 
 def test_hidden_eyes_take_their_random_numbers():

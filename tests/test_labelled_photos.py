@@ -6,7 +6,7 @@ import pytest
 
 from bench import labelled
 from googly_eyes.detection.finder import find
-from googly_eyes.eyes import SIDES, visible_sides
+from googly_eyes.eyes import SIDES, find_visible_sides
 from googly_eyes.photo.photo import open_photo
 from googly_eyes.types import Box, Face, Point
 
@@ -46,7 +46,7 @@ def test_faces_are_found_as_counted_and_auto_finds_no_fewer_than_fast(retinaface
 
 def prediction(face):
     """Return the face in the format of the scorer that came with the photographs."""
-    eyes = ((face.landmarks[f"{side}_eye"], side in visible_sides(face)) for side in SIDES)
+    eyes = ((face.landmarks[f"{side}_eye"], side in find_visible_sides(face)) for side in SIDES)
     box = [face.box.x0, face.box.y0, face.box.x1, face.box.y1]
     return {"score": face.score, "box": box, "eyes": [[eye.x, eye.y] if visible else None for eye, visible in eyes]}
 

@@ -23,7 +23,7 @@ def test_the_size_of_a_function_counts():
 
 
 @pytest.mark.parametrize("value", ["", "much", "-1"])
-def test_a_size_that_is_no_number_is_ignored(value):
+def test_a_size_that_is_not_a_number_is_ignored(value):
     assert memory_at_hand({LAMBDA_MEMORY: value}) == memory_at_hand({})
 
 

@@ -181,7 +181,7 @@ def test_every_default_is_allowed_and_every_option_has_a_help_text(option: Optio
 
 
 @pytest.mark.parametrize("text", ["0.4-0.6", "0.4,0.6", "0.4 0.6", "0.4, 0.6", "0.4 - 0.6", ".4  .6"])
-def test_a_range_on_the_command_line_may_have_a_hyphen_a_comma_or_blanks(text):
+def test_a_range_on_the_command_line_may_have_a_hyphen_a_comma_or_spaces(text):
     assert NumberRange(0, 1).parse(text, Notation.COMMAND_LINE) == [0.4, 0.6]
 
 

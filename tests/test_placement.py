@@ -13,7 +13,7 @@ from googly_eyes.errors import BadOptionError
 from googly_eyes.eyes import place_eyes
 from googly_eyes.options import Options
 from googly_eyes.pipeline import FREE_COVER, googlify
-from googly_eyes.placement import MAX_EYES, MAX_FACES, placement_of_faces, read_placement
+from googly_eyes.placement import MAX_EYES, MAX_FACES, make_face_placement, read_placement
 from googly_eyes.settings import load_settings
 from googly_eyes.types import Box, Eye, Face, Point, Result
 from testing.people import landscape
@@ -74,7 +74,7 @@ def test_unknown_members_are_ignored():
 
 
 @pytest.mark.parametrize("pupil_radius", [5.0, 5.02])
-def test_a_pupil_may_exceed_the_eye_by_the_rounding_of_answers(pupil_radius):
+def test_a_pupil_may_exceed_the_eye_by_the_rounding_of_responses(pupil_radius):
     assert placed({"eyes": [EYE | {"pupil_radius": pupil_radius}]})
 
 
@@ -132,7 +132,7 @@ def test_the_eye_of_one_side_is_the_same_with_and_without_the_other():
     assert left == face.eyes[1]
 
 
-def test_the_faces_of_an_answer_get_the_same_eyes_again():
+def test_the_faces_of_a_response_get_the_same_eyes_again():
     faces = [
         Face(0.99, Box(10, 10, 90, 100), *(Point(x, y) for x, y in ((30, 40), (70, 40), (50, 60), (35, 80), (65, 80)))),
         Face(
@@ -144,7 +144,7 @@ def test_the_faces_of_an_answer_get_the_same_eyes_again():
     original = place_eyes(faces, eye_size=0.6, pupil_size_range=OPTIONS.pupil_size_range, random=Random(1))
     assert [len(face.eyes) for face in original] == [2, 1]
     sent = json.loads(json.dumps(to_json(Result(original, 1, "image/png", None))["faces"]))
-    for placement in (read_placement({"faces": sent}), placement_of_faces(original)):
+    for placement in (read_placement({"faces": sent}), make_face_placement(original)):
         again, eyes = placement.place(WIDTH, HEIGHT, OPTIONS, Random(1))
         assert [len(face.eyes) for face in again] == [2, 1]
         for face, before in zip(again, original, strict=True):
@@ -158,7 +158,7 @@ def test_a_face_of_a_result_without_eyes_gets_those_that_are_visible():
     [face], _ = placed({"faces": [FACE]})
     bare = Face(face.score, face.box, *face.landmarks.values())
     profile = replace(bare, left_eye=Point(104, 100))
-    [again, near], _ = placement_of_faces([bare, profile]).place(WIDTH, HEIGHT, OPTIONS, Random(1))
+    [again, near], _ = make_face_placement([bare, profile]).place(WIDTH, HEIGHT, OPTIONS, Random(1))
     assert again == face
     assert len(near.eyes) == 1
 

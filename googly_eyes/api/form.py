@@ -1,7 +1,7 @@
 """Read a form of the type multipart/form-data (RFC 7578): a file field with the photo, and text fields.
 
-The body is in memory already, limited by the transport. This module copies each part once, and nothing of a part that
-is refused.
+The body is in memory already, limited by the transport. This module copies each part once, and does not copy a refused
+part.
 """
 
 import logging
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 PHOTO_FIELD = "image"
-MAX_TEXT = 2**20  # bytes of a text field; 1,000 faces as in an answer take about 600 kB
+MAX_TEXT = 2**20  # bytes of a text field; 1,000 faces as in a response take about 600 kB
 HOW_TO_SEND = (
     f'Send the photo as the file of the field "{PHOTO_FIELD}", as curl does with -F {PHOTO_FIELD}=@photo.jpg, and let '
     "your HTTP library write the Content-Type with its boundary."
@@ -38,7 +38,7 @@ def read_form(body: bytes, content_type: str, known: Collection[str]) -> Form:
     # Imported here because few requests are forms, and a function starts faster without it.
     from python_multipart import exceptions, multipart  # noqa: PLC0415
 
-    # Its warnings repeat bytes of the body.
+    # The parser's warnings repeat bytes of the body.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     boundary = multipart.parse_options_header(content_type)[1].get(b"boundary", b"")
     if not boundary:

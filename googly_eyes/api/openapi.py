@@ -9,7 +9,7 @@ from typing import Any
 from googly_eyes import __version__
 from googly_eyes.api.media_types import FORM, HTML, JSON, OCTET_STREAM
 from googly_eyes.api.response import FIELDS, REQUEST_ID_HEADER
-from googly_eyes.api.schemas import BINARY, PHOTO, RESULT_FIELDS, all_schemas, described, placement_as_text
+from googly_eyes.api.schemas import BINARY, PHOTO, RESULT_FIELDS, all_schemas, describe, placement_as_text
 from googly_eyes.options import TABLE, Option
 
 Json = dict[str, Any]
@@ -30,16 +30,16 @@ RAW = {
     "operationId": "googlyEyes",
     "summary": "Put googly eyes on every face of a photo that is sent as a file.",
     "description": "The photo is the body, with the options in the query; or it is the file `image` of a form, with "
-    "the options as fields of the form. The answer is the photo with googly eyes; JSON with `answer=faces`, or if "
+    "the options as fields of the form. The response is the photo with googly eyes; JSON with `answer=faces`, or if "
     "`Accept` prefers `application/json`.",
 }
 BASE64 = {
     "operationId": "googlyEyesJson",
     "summary": "Put googly eyes on every face of a photo that is sent in JSON.",
-    "description": "The answer is JSON, or the photo if `Accept` prefers `image/*`.",
+    "description": "The response is JSON, or the photo if `Accept` prefers `image/*`.",
 }
 ANSWER = {"$ref": "#/components/schemas/Answer"}
-# The JSON of an answer at `/`. If it were named exactly, clients of openapi-python-client would parse photos as JSON.
+# The JSON of a response at `/`. If it were named exactly, clients of openapi-python-client would parse photos as JSON.
 ANY_APPLICATION = "application/*"
 
 
@@ -119,7 +119,7 @@ def _parameter(option: Option) -> Json:
     return {
         "name": option.name,
         "in": "query",
-        "description": f"{described(option)} Only for a photo that is sent as the body.",
+        "description": f"{describe(option)} Only for a photo that is sent as the body.",
         "schema": option.kind.query_schema(),
     }
 

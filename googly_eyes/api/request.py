@@ -184,7 +184,7 @@ def _photo_from_base64(image: object) -> bytes:
     except ValueError as error:
         message = (
             '"image" is not base64. Use the standard alphabet (+ and /, not - and _), pad it with =, and send no '
-            "blanks and no data: prefix."
+            "spaces and no data: prefix."
         )
         raise BadRequestError(message, code="bad_base64") from error
 

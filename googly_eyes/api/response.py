@@ -154,6 +154,7 @@ def _json(body: bytes, request_id: str, *, status: int = 200) -> HttpResponse:
 
 
 def _face_to_json(face: Face) -> dict[str, object]:
+    # types.py defines right and left (the person's own), and the order of the landmarks and the eyes.
     return {
         "score": face.score,
         "bounding_box": _rounded(face.box.x0, face.box.y0, face.box.x1, face.box.y1),
@@ -178,7 +179,7 @@ def _eye_to_json(eye: Eye | SentEye) -> dict[str, object]:
 def _face_from_json(value: Mapping[str, Any]) -> Face:
     points = [Point(*_finite(value["landmarks"][name])) for name in LANDMARKS]
     [score] = _finite([value["score"]])
-    eyes = tuple(_eye_from_json(eye) for eye in value.get("eyes", ()))  # services before 0.1.0 do not send them
+    eyes = tuple(_eye_from_json(eye) for eye in value.get("eyes", ()))
     return make_face(score, Box(*_finite(value["bounding_box"])), points, eyes=eyes)
 
 
@@ -216,7 +217,7 @@ FIELDS = (
         "eyes",
         to_json=lambda eyes: [_eye_to_json(eye) for eye in eyes],
         to_header=lambda eyes: str(len(eyes)),
-        from_json=lambda value: tuple(_eye_from_json(eye) for eye in value or ()),  # services before 0.1.0 send none
+        from_json=lambda value: tuple(_eye_from_json(eye) for eye in value or ()),
         required=True,
     ),
     Field("seed", to_json=int, to_header=str, from_json=int, from_header=str, required=True),

@@ -1,6 +1,6 @@
-"""The schemas of the OpenAPI document: requests, answers and errors.
+"""The schemas of the OpenAPI document: requests, responses and errors.
 
-They keep to what generators of clients understand: each schema has a type, and bytes have the format `binary`.
+They use only what client generators understand: each schema has a type, and bytes have the format `binary`.
 """
 
 from typing import Any, get_args
@@ -21,6 +21,7 @@ FIDELITIES = {"type": "string", "enum": list(get_args(Fidelity))}
 PHOTO = "The photo, in the format of the request's photo; a HEIC comes back as JPEG."
 STORED_PHOTO = {"type": "string", "pattern": f"^{STORED}."}
 SEED = "The seed of the random draws."
+WITHIN = "A point may lie outside the photo by at most the photo's width or height."
 FIDELITY = (
     "The change of the photo outside the eyes. `exact`: none; a JPEG keeps its coefficients. `kept`: a JPEG was "
     "encoded again with its own quantization tables and chroma subsampling. `re-encoded`: the photo was encoded again "
@@ -31,7 +32,7 @@ DROPPED = (
     "second pictures; other data appended to the photo, such as the video of a motion photo; and damaged parts that "
     "viewers ignore."
 )
-STOPPED_EARLY = "The search reached its limit of candidates or time, so that faces may be missing."
+STOPPED_EARLY = "A limit on crops, proposals or time cut the search: there may be more faces."
 # The result's fields in headers, by the name in FIELDS of the module `response`.
 RESULT_FIELDS: dict[str, tuple[str, Json]] = {
     "faces": ("The number of faces.", COUNT),
@@ -44,14 +45,14 @@ RESULT_FIELDS: dict[str, tuple[str, Json]] = {
 PLACEMENTS = {
     "faces": (
         (
-            "Faces to draw in place of detection, for example those of an earlier answer. Their eyes are computed "
+            "Faces to draw in place of detection, for example those of an earlier response. Their eyes are computed "
             "anew, in this order. Not together with `eyes`."
         ),
         {"type": "array", "items": {"$ref": "#/components/schemas/FaceToDraw"}, "maxItems": MAX_FACES},
     ),
     "eyes": (
         (
-            "Eyes to draw in place of detection, for example those of an earlier answer; an empty list for none. Not "
+            "Eyes to draw in place of detection, for example those of an earlier response; an empty list for none. Not "
             "together with `faces`."
         ),
         {"type": "array", "items": {"$ref": "#/components/schemas/EyeToDraw"}, "maxItems": MAX_EYES},
@@ -87,13 +88,13 @@ def placement_as_text(name: str) -> Json:
 
 def _request() -> Json:
     image = {"type": "string", "contentEncoding": "base64", "description": "The photo."}
-    options = {option.name: option.kind.json_schema() | {"description": described(option)} for option in TABLE}
+    options = {option.name: option.kind.json_schema() | {"description": describe(option)} for option in TABLE}
     placements = {name: {**schema, "description": text} for name, (text, schema) in PLACEMENTS.items()}
     stored = STORED_PHOTO | {
         "description": "In place of `image`, the key of a photo in the bucket: `s3:KEY`. `/health` gives a signed "
         "request the bucket and the prefix of the caller's keys. The result has the same key in the bucket of results."
     }
-    # Not oneOf, which generators of clients take for two types.
+    # Not oneOf, which client generators interpret as two types.
     one_photo = {
         "if": {"required": ["photo"]},
         "then": {"not": {"required": ["image"]}},
@@ -104,12 +105,12 @@ def _request() -> Json:
 
 def _form() -> Json:
     image = BINARY | {"description": "The photo, as a file."}
-    options = {option.name: option.kind.query_schema() | {"description": described(option)} for option in TABLE}
+    options = {option.name: option.kind.query_schema() | {"description": describe(option)} for option in TABLE}
     placements = {name: placement_as_text(name) for name in PLACEMENTS}
     return _object({"image": image} | options | placements, required=["image"])
 
 
-def described(option: Option) -> str:
+def describe(option: Option) -> str:
     """Return the help of an option with its default.
 
     The default is not in the schema: generated clients would require the option, or send it where it is refused.
@@ -124,8 +125,8 @@ def _face_to_draw() -> Json:
         "properties": dict.fromkeys(LANDMARKS, _bounded_point()),
         "required": ["right_eye", "left_eye"],
         "additionalProperties": True,
-        "description": "Right and left are the person's own. At most the size of the photo away from it. Without nose "
-        "and mouth, the face looks at the camera.",
+        "description": f"Right and left are the person's own. {WITHIN} If nose and mouth are missing, a face that "
+        "looks at the camera is assumed.",
     }
     sides = {"type": "object", "properties": {"side": SIDE}, "required": ["side"]}
     eyes = {
@@ -145,7 +146,7 @@ def _eye_to_draw() -> Json:
     length = LENGTH | {"maximum": MAX_COORDINATE}
     values = {
         "side": SIDE,
-        "centre": _bounded_point() | {"description": "At most the size of the photo away from it."},
+        "centre": _bounded_point() | {"description": WITHIN},
         "radius": {
             "type": "number",
             "exclusiveMinimum": 0,
@@ -237,7 +238,7 @@ def _health() -> Json:
     values = {"in": text, "out": text, "region": text, "prefix": text, "max_bytes": COUNT}
     bucket = _object(values, required=list(values)) | {
         "description": "The place for photos that are too large for a request, the prefix of the caller's keys, and "
-        "the limit of a photo in bytes. Absent without buckets, and in answers to requests without a signature."
+        "the limit of a photo in bytes. Absent without buckets, and in responses to requests without a signature."
     }
     properties = {"version": text, "model": model, "bucket": bucket, "request_id": text}
     return _object(properties, required=["version", "model", "request_id"])

@@ -33,8 +33,8 @@ examples:
       large eyes with small pupils; the same seed draws the same eyes again
 
 A result has the format of its photo; that of a HEIC is a JPEG. Photos that have
-a result already are skipped. A photo or folder with the name serve is ./serve
-on the command line.
+a result already are skipped. To process a photo or folder named serve, write
+./serve.
 
 exit status:
   0    every photo is done, in this run or in an earlier one

@@ -89,7 +89,7 @@ def _process_photo(job: Job, service: Service, options: Options, max_bytes: int)
 
 
 def _read_photo(source: Path | None, max_bytes: int) -> bytes:
-    """Return the bytes of a photo. Raises TooLargeError before a file over the limit, such as a film, is read."""
+    """Return the bytes of a photo. Raises TooLargeError before a file over the limit, such as a video, is read."""
     if source is None:
         return sys.stdin.buffer.read(max_bytes + 1)
     status = source.stat()

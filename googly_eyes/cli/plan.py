@@ -10,8 +10,9 @@ from pathlib import Path
 
 from googly_eyes.cli.errors import UsageError
 from googly_eyes.cli.file_kind import FileKind, kind_of
-from googly_eyes.cli.sources import STANDARD, InputPhoto, find_photos, result_name
+from googly_eyes.cli.sources import STANDARD, InputPhoto, find_photos
 from googly_eyes.photo.registry import EXTENSIONS
+from googly_eyes.result_names import result_name
 
 FOLDER_END = "/\\" if os.name == "nt" else "/"
 

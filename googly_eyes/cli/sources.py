@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from googly_eyes.cli.errors import reason
-from googly_eyes.photo.registry import EXTENSIONS, RESULT_EXTENSIONS
+from googly_eyes.photo.registry import EXTENSIONS
+from googly_eyes.result_names import is_result_name
 
-MARK = ".googly"  # the result of photo.jpg is photo.googly.jpg
 STANDARD = "-"  # standard input or output
 CURRENT_FOLDER = PurePath()
 
@@ -55,18 +55,6 @@ def find_photos(names: Sequence[str], *, recursive: bool, out: str | None = None
     return search
 
 
-def result_name(name: str) -> str:
-    """Return the file name of a photo's result: photo.googly.jpg for photo.jpg and for photo.heic."""
-    photo = PurePath(name)
-    return f"{photo.stem}{MARK}{RESULT_EXTENSIONS.get(photo.suffix.lower(), photo.suffix)}"
-
-
-def is_result(name: str) -> bool:
-    """Return true for the file name of a result."""
-    photo = PurePath(name.lower())
-    return MARK in {photo.suffix, PurePath(photo.stem).suffix}
-
-
 def cannot_read(error: OSError) -> str:
     """Return a message for a file or folder that cannot be read."""
     return f"It cannot be read: {reason(error)}. Check the name and the permissions."
@@ -85,7 +73,7 @@ def _find_named(name: str, search: FoundPhotos, *, recursive: bool, out: str | N
         if not matches:
             search.problems.append(f"{name}: No photo matches this pattern. Check the pattern.")
         yield from map(InputPhoto, matches)
-    elif is_result(path.name) and os.path.lexists(path):
+    elif is_result_name(path.name) and os.path.lexists(path):
         search.results.append(name)
     else:
         yield InputPhoto(path)
@@ -137,7 +125,7 @@ def _photo_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def _is_photo_file(path: Path) -> bool:
-    if path.name.startswith(".") or path.suffix.lower() not in EXTENSIONS or is_result(path.name):
+    if path.name.startswith(".") or path.suffix.lower() not in EXTENSIONS or is_result_name(path.name):
         return False
     # A broken link is included, so that an error is reported when it is read.
     return path.is_file() or (path.is_symlink() and not path.exists())

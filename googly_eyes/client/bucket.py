@@ -27,7 +27,7 @@ class Offer:
 
 
 def read_offer(health: Mapping[str, Any]) -> Offer | None:
-    """Return the offer in an answer of /health; None if there is none, or if it has another form."""
+    """Return the offer in a response of /health; None if there is none, or if it has another form."""
     match health.get("bucket"):
         case {
             "in": str(photos),
@@ -72,20 +72,20 @@ class Bucket:
     def get(self, key: str, *, max_bytes: int) -> bytes:
         """Return the result under a key. Raises ServerFailedError if it is longer than `max_bytes`."""
         try:
-            answer = self._s3.get_object(Bucket=self._offer.results, Key=key)
-            if answer["ContentLength"] > max_bytes:
-                answer["Body"].close()
+            response = self._s3.get_object(Bucket=self._offer.results, Key=key)
+            if response["ContentLength"] > max_bytes:
+                response["Body"].close()
                 raise ServerFailedError(
                     f"The result in the bucket is longer than {max_bytes} bytes. Nothing was changed."
                 )
-            return bytes(answer["Body"].read())
+            return bytes(response["Body"].read())
         except (BotoCoreError, ClientError) as error:
             raise _error(error, "s3:GetObject", self._offer.results) from error
 
 
 def _error(error: Exception, right: str, bucket: str) -> GooglyError:
     if not isinstance(error, ClientError):
-        return UnreachableError(f"The bucket {bucket} does not answer ({str(error).rstrip('.')}).")
+        return UnreachableError(f"The bucket {bucket} does not respond ({str(error).rstrip('.')}).")
     code = error.response.get("Error", {}).get("Code", "")
     if code in NOT_ALLOWED:
         return ForbiddenError(

@@ -77,7 +77,7 @@ class _WithDeadline(HTTPConnection):
         super().__init__(*arguments, **options)
 
     def connect(self) -> None:
-        self._start()  # for the answer of a proxy
+        self._start()  # for the response of a proxy
         super().connect()
 
     def request(self, *arguments: Any, **options: Any) -> None:

@@ -36,7 +36,7 @@ def error_of_failure(error: Exception, url: str) -> GooglyError:
         return BadUrlError(f"{url} cannot be called: {_reason(error)}.")
     if _is_unknown_name(error):
         return BadUrlError(f"{url} cannot be called: there is no computer with this name. Check the address.")
-    return UnreachableError(f"{url} does not answer ({_reason(error)}). Check that the service runs, and the address.")
+    return UnreachableError(f"{url} does not respond ({_reason(error)}). Check that the service runs, and the address.")
 
 
 def error_of_response(response: requests.Response, body: bytes, url: str, signer: Signer | None) -> GooglyError:
@@ -57,7 +57,7 @@ def error_of_response(response: requests.Response, body: bytes, url: str, signer
         return TooLargeError("The service does not accept requests of this size.")
     if status in PHOTO_ERRORS and api_error is not None:
         return _photo_error(status, api_error)
-    return not_googly(url, f"it answers with status {status}")
+    return not_googly(url, f"it responds with status {status}")
 
 
 def not_googly(url: str, reason: str) -> NotGooglyError:

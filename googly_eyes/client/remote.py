@@ -13,18 +13,18 @@ from functools import cached_property
 
 from googly_eyes.api.media_types import JSON
 from googly_eyes.api.response import from_headers, from_json
-from googly_eyes.client.answer import BYTES_BESIDE_PIXELS, Shape, find_fault, read_shape
 from googly_eyes.client.bucket import Bucket, read_offer
 from googly_eyes.client.connection import FUNCTION, SERVER
 from googly_eyes.client.downscale import scale_to_photo, smaller_copy
 from googly_eyes.client.failures import not_googly
+from googly_eyes.client.response_check import BYTES_BESIDE_PIXELS, Shape, find_fault, read_shape
 from googly_eyes.client.signing import Signer, function_region
 from googly_eyes.client.transport import Transport, check_url
 from googly_eyes.errors import BadRequestError, ForbiddenError, GooglyError, ServerFailedError, TooLargeError
 from googly_eyes.options import Options
 from googly_eyes.photo.photo import open_photo
 from googly_eyes.pipeline import googlify
-from googly_eyes.placement import Placement, placement_of_faces
+from googly_eyes.placement import Placement, make_face_placement
 from googly_eyes.settings import MAX_MB_ON_LAMBDA, own_settings
 from googly_eyes.types import Result
 
@@ -101,12 +101,12 @@ class RemoteService:
         key = bucket.put(photo)
         timings = {"upload": _ms_since(started)}
         started = time.perf_counter()
-        answer = self._transport.send_key(key, options, max_bytes=BYTES_BESIDE_PIXELS).json_object()
+        response = self._transport.send_key(key, options, max_bytes=BYTES_BESIDE_PIXELS).json_object()
         timings["request"] = _ms_since(started)
-        result = self._read(lambda: from_json(answer, shape.format.media_type, has_photo=False))
+        result = self._read(lambda: from_json(response, shape.format.media_type, has_photo=False))
         if options.answer == "photo":
             started = time.perf_counter()
-            result = replace(result, photo=bucket.get(key, max_bytes=shape.max_answer_bytes))
+            result = replace(result, photo=bucket.get(key, max_bytes=shape.max_response_bytes))
             timings["download"] = _ms_since(started)
         return _checked(result, shape, timings)
 
@@ -133,12 +133,12 @@ class RemoteService:
         started = time.perf_counter()
         found = self._request(copy.jpeg, replace(options, answer="faces"), read_shape(copy.jpeg))
         timings["request"] = _ms_since(started)
-        return found, placement_of_faces(scale_to_photo(found.faces, copy))
+        return found, make_face_placement(scale_to_photo(found.faces, copy))
 
     def _request(self, photo: bytes, options: Options, shape: Shape, placement: Placement | None = None) -> Result:
         media_type = shape.format.media_type
         accept = self._accept if options.answer == "photo" else JSON
-        limit = shape.max_answer_bytes
+        limit = shape.max_response_bytes
         received = self._transport.send(photo, options, placement, accept=accept, max_bytes=limit)
         if received.media_type.startswith("image/"):
             return self._read(lambda: from_headers(received.headers, media_type, received.body))
@@ -149,7 +149,7 @@ class RemoteService:
         try:
             return read()
         except ValueError as error:
-            raise not_googly(self._transport.url, "it answers with a different kind of data") from error
+            raise not_googly(self._transport.url, "it responds with a different kind of data") from error
 
 
 def _checked(result: Result, shape: Shape, timings: dict[str, float]) -> Result:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from googly_eyes.errors import BadOptionError, SettingError
 from googly_eyes.options import Options, options_from_json
-from googly_eyes.placement import Placement, placement_of_eyes, placement_of_faces, read_placement
+from googly_eyes.placement import Placement, make_eye_placement, make_face_placement, read_placement
 from googly_eyes.types import Eye, Face, Result
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def googlify(
     `photo` is the bytes of an image file, its path, a Pillow image or a numpy array of uint8 (RGB); the last two give a
     PNG. `changes` are options by name, which replace those of `options`. `faces` or `eyes`, for example those of an
     earlier result, are drawn in place of detection: faces with new eyes, eyes exactly as they are. They may also be
-    dicts, as in an answer of the API. `url` is the address of a deployed function or a server; None processes the photo
-    in this process.
+    dicts, as in a response of the API. `url` is the address of a deployed function or a server; None processes the
+    photo in this process.
 
     Raises BadOptionError for an option that is unknown or out of range and for malformed faces or eyes, OSError for a
     file that cannot be read, and the errors of Service.googlify.
@@ -85,21 +85,21 @@ def _placement(faces: Any, eyes: Any) -> Placement | None:
     if faces is not None and eyes is not None:
         raise BadOptionError("Pass faces or eyes, not both.", option="eyes")
     if eyes is not None:
-        return _placement_of("eyes", eyes, Eye, placement_of_eyes)
-    return None if faces is None else _placement_of("faces", faces, Face, placement_of_faces)
+        return _make_placement("eyes", eyes, Eye, make_eye_placement)
+    return None if faces is None else _make_placement("faces", faces, Face, make_face_placement)
 
 
-def _placement_of(
+def _make_placement(
     option: str, elements: Any, kind: type[T], convert: Callable[[Iterable[T]], Placement]
 ) -> Placement | None:
-    """Return the placement of faces or eyes: objects of the class `kind`, or dicts as in an answer of the API."""
+    """Return the placement of faces or eyes: objects of the class `kind`, or dicts as in a response of the API."""
     if isinstance(elements, Iterable) and not isinstance(elements, str | bytes | Mapping):
         elements = list(elements)
         own = [isinstance(element, kind) for element in elements]
         if all(own):
             return convert(elements)
         if any(own):
-            message = f"{option} must be either all of the class {kind.__name__}, or all dicts as in an answer."
+            message = f"{option} must be either all of the class {kind.__name__}, or all dicts as in a response."
             raise BadOptionError(message, option=option)
     return read_placement({option: elements})
 

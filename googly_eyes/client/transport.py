@@ -46,7 +46,7 @@ MAX_WAIT_S = 30.0  # also if the service requests a longer delay
 MAX_BUSY_S = 300.0  # with no other response than 429 or 503, to any photo; then the rest of a batch is not sent
 CONNECTIONS = 64
 IDENTITY = "identity"  # the content coding of all responses
-MAX_HEALTH = 2**16  # bytes of the answer of /health
+MAX_HEALTH = 2**16  # bytes of the response of /health
 PIECE = 2**16  # bytes received in one operation
 _now = time.monotonic
 

@@ -64,7 +64,7 @@ def pixels(data):
 
 
 def assert_similar(one, other):
-    """Assert that photos differ only by the rounding of coordinates in answers."""
+    """Assert that photos differ only by the rounding of coordinates in responses."""
     difference = abs(pixels(one) - pixels(other)).max(axis=2)
     assert (difference > 24).mean() < 0.0002
 
@@ -114,7 +114,7 @@ def test_each_request_without_a_seed_gets_a_new_one(send, photo):
     assert len({send(body=photo, query="answer=faces").body for _ in range(3)}) == 3
 
 
-def test_a_form_gets_the_same_answers_as_a_photo_in_the_body(send, photo):
+def test_a_form_gets_the_same_responses_as_a_photo_in_the_body(send, photo):
     body, content_type = form_body({"seed": "5", "pupil_size_range": "0.2-0.3"}, photo)
     raw = send(body=photo, query="pupil_size_range=0.2-0.3&seed=5")
     form = send(body=body, content_type=content_type)
@@ -122,7 +122,7 @@ def test_a_form_gets_the_same_answers_as_a_photo_in_the_body(send, photo):
     assert json.loads(send(body=body, content_type=content_type, accept="application/json").body)["image"]
 
 
-def test_the_eyes_of_an_answer_draw_the_same_photo_again(send, photo):
+def test_the_eyes_of_a_response_draw_the_same_photo_again(send, photo):
     answer = json.loads(send(body=photo, query="seed=5", accept="application/json").body)
     eyes = json.dumps(answer["eyes"])
     body, content_type = form_body({"eyes": eyes}, photo)
@@ -141,7 +141,7 @@ def test_the_eyes_of_an_answer_draw_the_same_photo_again(send, photo):
     assert_similar(drawn[0].body, base64.b64decode(answer["image"]))
 
 
-def test_the_faces_of_an_answer_draw_nearly_the_same_photo_with_the_same_seed(send, photo):
+def test_the_faces_of_a_response_draw_nearly_the_same_photo_with_the_same_seed(send, photo):
     answer = json.loads(send(body=photo, query="seed=5", accept="application/json").body)
     body = json.dumps({**json_photo(photo), "faces": answer["faces"], "seed": 5})
     again = json.loads(send(body=body, content_type="application/json").body)

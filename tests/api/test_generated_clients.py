@@ -93,7 +93,7 @@ def test_a_python_client_sends_a_photo_in_a_form(python_client):
     assert (answer.status_code, answer.headers["x-googly-eyes"]) == (200, "0")
 
 
-def test_a_python_client_sends_a_photo_in_json_and_the_eyes_of_the_answer_again(python_client):
+def test_a_python_client_sends_a_photo_in_json_and_the_eyes_of_the_response_again(python_client):
     models, send = python_client.models, python_client.json.sync
     image = b64encode(PEOPLE).decode()
     first = send(client=python_client.client, body=models.Request(image=image, seed=5))

@@ -96,7 +96,7 @@ def test_the_contract_has_exactly_the_headers_of_a_photo_response(contract, phot
     assert set(named) - plain == {"x-googly-dropped", "x-googly-stopped-early"}
 
 
-def test_the_faces_and_eyes_of_an_answer_are_valid_for_a_request(validator, photo):
+def test_the_faces_and_eyes_of_a_response_are_valid_for_a_request(validator, photo):
     answer = json.loads(handler(json_event(photo, answer="faces"), None)["body"])
     for name in ("faces", "eyes"):
         validator("components/schemas/Request").validate({"image": "", name: answer[name]})
@@ -150,14 +150,14 @@ def stored_event(**options):
     return event(body=body, content_type="application/json")
 
 
-def test_a_health_answer_with_a_bucket_is_valid_for_the_contract(validator, monkeypatch):
+def test_a_health_response_with_a_bucket_is_valid_for_the_contract(validator, monkeypatch):
     monkeypatch.setattr("lambda_fn.handler.STORE", EmptyStore())
     health = json.loads(handler(from_somebody(event("GET", "/health")), None)["body"])
     assert health["bucket"]["prefix"] == "somebody/"
     validator("components/schemas/Health").validate(health)
 
 
-def test_a_request_for_a_photo_in_the_bucket_and_its_answer_are_valid_for_the_contract(validator, photo, monkeypatch):
+def test_a_request_for_a_photo_in_the_bucket_and_its_response_are_valid_for_the_contract(validator, photo, monkeypatch):
     store = EmptyStore()
     monkeypatch.setattr("lambda_fn.handler.STORE", store)
     store.read, store.write = lambda *_: photo, lambda *_: None

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from bench import compare
+from bench.bmp_and_gif import read_bmp
 from bench.compare import Picture, differences, main, process
 from bench.placed_face import PlacedFace
-from bench.plain_files import read_bmp
 from googly_eyes.photo.registry import FORMATS
 from googly_eyes.types import Result
 from testing.heics import drawn

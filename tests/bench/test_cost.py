@@ -45,7 +45,7 @@ def test_without_quotas_only_the_default_size_is_measured_and_the_reason_is_prin
     measured = cost.measure({"small": raw_event(as_jpeg(blank(40, 30)))}, rounds=1)
     assert [(workload.name, workload.memory_mb) for workload in measured] == [("small", Deployment().memory_mb)]
     assert measured[0].milliseconds > 0
-    assert capsys.readouterr().out == "not measured: other sizes than 3008 MB; a control group cannot be set up.\n"
+    assert capsys.readouterr().out == "not measured: sizes other than 3008 MB; a control group cannot be set up.\n"
 
 
 def test_each_size_is_printed_with_its_difference_from_the_largest(capsys):

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from bench import photos
-from bench.load import CLIENTS, LoadRun, drive, expected_answers
+from bench.load import CLIENTS, LoadRun, drive, expected_responses
 from testing.people import as_jpeg, group
 from testing.photos import shared_photo
 from testing.server_process import running_server
@@ -30,19 +30,19 @@ def photo(request):
     return as_jpeg(group(600, 350)[0])
 
 
-def test_sixteen_clients_get_the_pipelines_answers_without_errors(server, photo):
-    run = drive(server, photo, expected_answers(photo), seconds=3)
-    assert run.answers >= CLIENTS
+def test_sixteen_clients_get_the_pipelines_results_without_errors(server, photo):
+    run = drive(server, photo, expected_responses(photo), seconds=3)
+    assert run.responses >= CLIENTS
     assert run.faults == []
 
 
-def test_wrong_answers_and_errors_are_counted(server):
+def test_wrong_responses_and_errors_are_counted(server):
     photo = as_jpeg(group(300, 175)[0])
     run = drive(server, photo, dict.fromkeys(range(4), b"another"), seconds=0.2, clients=2)
-    assert len(run.faults) == run.answers > 0
+    assert len(run.faults) == run.responses > 0
     assert "differ from the pipeline" in run.faults[0]
     run = drive(server, b"no photo", dict.fromkeys(range(4), b""), seconds=0.2, clients=2)
-    assert len(run.faults) == run.answers > 0
+    assert len(run.faults) == run.responses > 0
     assert run.faults[0].startswith("415 ")
 
 
@@ -58,7 +58,7 @@ def test_memory_does_not_grow_after_the_first_ten_seconds_of_load():
     assert picture.width * picture.height > 16_000_000
     photo = shared_photo("group_of_people.jpg")
     with running_server() as server:
-        run = drive(server, photo, expected_answers(photo), seconds=30)
+        run = drive(server, photo, expected_responses(photo), seconds=30)
     assert run.faults == []
     # The noise is 1 %; a leak of request bodies was 5 % and more.
     assert run.growth() < 1.03

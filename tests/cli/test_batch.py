@@ -184,10 +184,10 @@ def test_a_pipe_named_as_a_photo_is_refused_at_once(results, capsys):
 
 def test_a_file_over_the_limit_is_not_read(results, monkeypatch, capsys):
     monkeypatch.setenv("GOOGLY_MAX_MB", "1")
-    Path("film.jpg").touch()
-    os.truncate("film.jpg", 10**9)
+    Path("video.jpg").touch()
+    os.truncate("video.jpg", 10**9)
     service = FakeService()
-    assert errors_of(run([Job(Path("film.jpg"), None)], service, results)) == ["too_large"]
+    assert errors_of(run([Job(Path("video.jpg"), None)], service, results)) == ["too_large"]
     assert "The file has 1,000,000,000 bytes; 1,000,000 are allowed." in capsys.readouterr().err
     assert service.photos == []
 

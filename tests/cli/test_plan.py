@@ -172,7 +172,7 @@ def test_a_folder_or_a_broken_link_with_the_name_of_a_result_is_a_problem(album)
         assert refused.jobs == []
 
 
-def test_a_result_is_no_source_of_a_second_result(album):
+def test_a_result_is_not_the_source_of_a_second_result(album):
     write("album/b.googly.jpg")
     assert targets("album/b.googly.jpg", "album/b.jpg", force=True) == ["album/b.googly.jpg"]
 

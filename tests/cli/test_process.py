@@ -101,7 +101,7 @@ def test_every_option_reaches_the_pipeline(tmp_path, googly, expected, photo, an
         ("empty.jpg", b""),
     ],
 )
-def test_a_file_that_is_no_whole_photo_is_one_line_without_terms_of_the_http_api(tmp_path, googly, photo, name, data):
+def test_a_file_that_is_not_a_whole_photo_is_one_line_without_terms_of_the_api(tmp_path, googly, photo, name, data):
     (tmp_path / name).write_bytes(photo[: len(photo) // 2] if data is None else data)
     done = googly(name, cwd=tmp_path)
     assert (done.status, done.output, len(done.errors)) == (1, b"", 1)
@@ -166,7 +166,7 @@ def test_a_closed_pipe_on_standard_output_prints_no_error(three, googly):
 
 
 @pytest.mark.parametrize("closed", [0, 1, 2])
-def test_a_closed_standard_stream_is_no_crash(three, closed):
+def test_a_closed_standard_stream_does_not_crash_the_command(three, closed):
     command = ["sh", "-c", f'exec "$@" {closed}>&-', "sh", *COMMAND]
     done = run_process([*command, "a.jpg"], three)
     assert (done.status, done.errors) == (0, [])

@@ -23,7 +23,7 @@ from googly_eyes.client.remote import FUNCTION_BYTES
 from googly_eyes.detection.retinaface import RetinaFace
 from googly_eyes.draw import OUTLINE, draw
 from googly_eyes.errors import GooglyError
-from googly_eyes.eyes import painting_order
+from googly_eyes.eyes import sort_for_drawing
 from googly_eyes.options import Options
 from googly_eyes.pipeline import add_eyes, googlify
 from googly_eyes.settings import own_settings
@@ -170,7 +170,7 @@ def test_a_photo_over_the_limit_of_a_service_is_processed_at_full_size(
     copy = smaller_copy(photo_from(data), FUNCTION_BYTES)
     found = [_rounded(face) for face in expected(copy.jpeg, detector, answer="faces").faces]
     photo = photo_from(data)
-    draw(photo, painting_order(add_eyes(scale_to_photo(found, copy), Options(), SEED)))
+    draw(photo, sort_for_drawing(add_eyes(scale_to_photo(found, copy), Options(), SEED)))
     assert written == photo.encode().data
 
     # The copy is a smaller JPEG. RetinaFace finds its eyes again in a refinement crop, where they are some 45 pixels
@@ -236,7 +236,7 @@ def test_a_server_that_is_gone_is_reported_once_for_all_photos(three, googly):
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
     done = googly(".", "--url", address, cwd=three)
     assert done.status == 1
-    assert done.errors[0].startswith(f"googly: a.jpg: {address} does not answer (Connection refused).")
+    assert done.errors[0].startswith(f"googly: a.jpg: {address} does not respond (Connection refused).")
     assert done.errors[1:] == ["googly: 3 of 3 photos are not done"]
     assert len(list(three.iterdir())) == 3
 
@@ -258,7 +258,7 @@ def test_a_wrong_photo_of_a_service_never_replaces_the_own_one(three, googly, ph
     assert (three / "a.jpg").read_bytes() == photo
 
 
-def test_a_page_that_is_no_service_is_reported_once(three, googly):
+def test_a_page_that_is_not_a_service_is_reported_once(three, googly):
     with scripted(Answer(200, b"<html>Welcome</html>")) as service:
         done = googly(".", "--jobs", 1, "--url", service.url, cwd=three)
     assert done.status == 1
@@ -326,7 +326,7 @@ def test_missing_credentials_are_reported(three, url, googly):
 
 
 @pytest.mark.parametrize(("number", "name"), [("SIGINT", "Ctrl-C"), ("SIGTERM", "SIGTERM"), ("SIGHUP", "SIGHUP")])
-def test_a_signal_while_a_service_does_not_answer_ends_the_command_at_once(three, start_googly, number, name):
+def test_a_signal_while_a_service_does_not_respond_ends_the_command_at_once(three, start_googly, number, name):
     number = getattr(signal, number)
     # A process that is started in the background of a script ignores Ctrl-C, as do its children.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from googly_eyes.cli.sources import InputPhoto, find_photos, is_result, result_name
+from googly_eyes.cli.sources import InputPhoto, find_photos
 
 PHOTOS = ("b.jpg", "a.PNG", "c.v2 x.jpeg", "f.heic")
 OTHERS = ("d.googly.jpg", "E.GOOGLY.JPG", ".hidden.jpg", "notes.txt")
@@ -26,23 +26,6 @@ def find(*names, recursive=False, out=None):
 
 def paths(search):
     return [source.path.as_posix() for source in search.photos]
-
-
-@pytest.mark.parametrize(
-    ("name", "result"),
-    [
-        ("photo.jpg", "photo.googly.jpg"),
-        ("two.dots.jpg", "two.dots.googly.jpg"),
-        ("a name .png", "a name .googly.png"),
-        ("none", "none.googly"),
-        ("IMG.JPG", "IMG.googly.JPG"),
-        ("-dash.jpg", "-dash.googly.jpg"),
-    ],
-)
-def test_the_name_of_a_result_keeps_the_stem_and_the_extension(name, result):
-    assert result_name(name) == result
-    assert is_result(result)
-    assert not is_result(name)
 
 
 def test_a_folder_gives_its_photos_in_order_without_results(album):
@@ -105,7 +88,7 @@ def test_a_file_whose_name_looks_like_a_pattern_is_a_file(album):
     assert paths(find("a[1].jpg")) == ["a[1].jpg"]
 
 
-def test_a_pipe_in_a_folder_is_no_photo_and_a_broken_link_is_left_to_reading(album):
+def test_a_pipe_in_a_folder_is_not_a_photo_and_a_broken_link_is_left_to_reading(album):
     os.mkfifo(album / "camera.jpg")
     (album / "gone.jpg").symlink_to("nowhere")
     assert [path.removeprefix("album/") for path in paths(find("album"))] == [*sorted(PHOTOS), "gone.jpg"]

@@ -29,7 +29,7 @@ def test_an_error_is_one_line_with_the_name_of_the_command():
     assert stream.getvalue() == "googly: a\\nb\n"
 
 
-def test_an_error_that_cannot_be_printed_is_no_second_error():
+def test_an_error_that_cannot_be_printed_is_not_a_second_error():
     class Gone(io.StringIO):
         def write(self, _):
             raise BrokenPipeError

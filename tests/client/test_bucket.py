@@ -90,7 +90,7 @@ def test_each_photo_has_its_own_key_and_health_is_asked_once(aws, result_in_buck
     assert len(keys_in(aws, IN) - before) == 2
 
 
-def test_only_the_faces_are_answered_without_a_download(aws, result_in_bucket):
+def test_only_the_faces_are_returned_without_a_download(aws, result_in_bucket):
     with scripted(Answer(200, FACES), health=HEALTH) as server:
         result = service(server).googlify(PHOTO, Options(answer="faces"))
     assert (result.photo, result.faces) == (None, (FACE,))
@@ -114,7 +114,7 @@ def test_another_photo_in_the_bucket_is_not_a_result(aws, result_in_bucket):
 
 
 def test_a_result_that_is_too_long_is_not_read(aws, result_in_bucket, monkeypatch):
-    monkeypatch.setattr(remote.Shape, "max_answer_bytes", 100)
+    monkeypatch.setattr(remote.Shape, "max_response_bytes", 100)
     with (
         scripted(Answer(200, FACES), health=HEALTH) as server,
         pytest.raises(ServerFailedError, match="longer than 100 bytes"),
@@ -183,17 +183,17 @@ def test_errors_of_s3_name_the_bucket_and_the_right(aws):
         denied.get("a/b", max_bytes=1)
 
 
-def test_a_bucket_that_does_not_answer_is_unreachable(aws, monkeypatch):
+def test_a_bucket_that_does_not_respond_is_unreachable(aws, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
     monkeypatch.setattr(bucket_module, "RETRIES", bucket_module.Config(retries={"total_max_attempts": 1}))
-    with pytest.raises(UnreachableError, match=f"The bucket {IN} does not answer"):
+    with pytest.raises(UnreachableError, match=f"The bucket {IN} does not respond"):
         Bucket(Offer(IN, OUT, REGION, "a/", 100)).put(PHOTO)
 
 
 @pytest.mark.parametrize("health", [{}, {"bucket": None}, {"bucket": OFFER | {"in": 5}}])
-def test_an_answer_of_another_form_is_no_offer(health):
+def test_a_response_of_another_form_is_not_an_offer(health):
     assert read_offer(health) is None
 
 
-def test_the_offer_is_that_of_the_answer():
+def test_the_offer_is_that_of_the_response():
     assert read_offer({"bucket": OFFER}) == Offer(IN, OUT, REGION, "AROAEXAMPLE:session/", 10_000)

@@ -7,7 +7,7 @@ from googly_eyes.client.downscale import Copy, scale_to_photo, smaller_copy
 from googly_eyes.detection.finder import find
 from googly_eyes.draw import draw
 from googly_eyes.errors import TooLargeError
-from googly_eyes.eyes import painting_order
+from googly_eyes.eyes import sort_for_drawing
 from googly_eyes.options import Options
 from googly_eyes.photo.photo import open_photo
 from googly_eyes.pipeline import add_eyes, googlify
@@ -68,6 +68,6 @@ def test_eyes_of_the_same_seed_drawn_on_an_open_photo_give_the_bytes_of_the_pipe
     options = Options(seed=11, eye_size=0.9, pupil_size_range=(0.3, 0.9))
     whole = googlify(data, options, detector, SETTINGS)
     with open_photo(data, max_bytes=10**8, max_pixels=10**8) as photo:
-        draw(photo, painting_order(add_eyes(whole.faces, options, 11)))
+        draw(photo, sort_for_drawing(add_eyes(whole.faces, options, 11)))
         drawn = photo.encode()
     assert (drawn.data, drawn.fidelity) == (whole.photo, whole.fidelity)

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from googly_eyes.api.response import to_json
-from googly_eyes.client import answer, connection, remote, transport
-from googly_eyes.client.answer import find_fault, read_shape
+from googly_eyes.client import connection, remote, response_check, transport
 from googly_eyes.client.remote import RemoteService
+from googly_eyes.client.response_check import find_fault, read_shape
 from googly_eyes.errors import BusyError, NotGooglyError, ServerFailedError, StillBusyError, UnreachableError
 from googly_eyes.options import Options
 from googly_eyes.photo.registry import FORMATS
@@ -114,16 +114,16 @@ def test_the_pixels_of_a_very_large_photo_are_not_decoded():
     assert find_fault(cut, read_shape(photo), max_pixels=400 * 300 - 1) is None
 
 
-def test_no_whole_photo_is_over_the_limit_of_an_answer():
+def test_no_whole_photo_is_over_the_limit_of_a_response():
     noise = Image.effect_noise((500, 400), 100)
     for kind, options in (("TIFF", {"compression": "tiff_lzw"}), ("GIF", {}), ("JPEG", {"quality": 100})):
         photo = saved(Image.merge("RGB", [noise] * 3) if kind == "JPEG" else noise, kind, **options)
-        assert len(photo) < 500 * 400 * answer.BYTES_PER_PIXEL
+        assert len(photo) < 500 * 400 * response_check.BYTES_PER_PIXEL
     assert {row.name for row in FORMATS.values()} >= {"TIFF", "GIF", "JPEG"}
 
 
 def test_an_endless_response_is_cut_off(monkeypatch):
-    monkeypatch.setattr(answer, "BYTES_BESIDE_PIXELS", 2**20)
+    monkeypatch.setattr(response_check, "BYTES_BESIDE_PIXELS", 2**20)
     with sending(HEAD + b"\r\n", b"x" * 2**16) as (url, sent), pytest.raises(NotGooglyError, match="longer than"):
         RemoteService(url).googlify(PHOTO, Options())
     assert sum(sent) < 2**25  # the limit, and the buffers of both sockets

@@ -227,7 +227,7 @@ def test_unknown_fields_of_an_error_are_ignored():
 def test_a_refused_connection_is_reported():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:\d+/ does not answer \(Connection refused\)"):
+    with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:\d+/ does not respond \(Connection refused\)"):
         RemoteService(f"http://127.0.0.1:{port}").googlify(PHOTO, Options())
 
 
@@ -270,7 +270,7 @@ def test_an_unknown_host_is_reported_at_once(resolve, sleeps, code):
 
 def test_a_failure_of_the_name_service_is_temporary(resolve):
     looked_up = resolve(socket.EAI_AGAIN)
-    with pytest.raises(UnreachableError, match="does not answer"):
+    with pytest.raises(UnreachableError, match="does not respond"):
         RemoteService("http://googly.test/").googlify(PHOTO, Options())
     assert len(looked_up) == transport.ATTEMPTS
 
@@ -377,7 +377,7 @@ def test_requests_to_this_machine_may_be_signed_without_encryption(keys, host):
     assert RemoteService(f"http://{host}:9000/", sign=True, region="eu-west-1")._transport._signer
 
 
-# ---- answers without the geometry of the faces -----------------------------------------------------------------------
+# ---- responses without the geometry of the faces ---------------------------------------------------------------------
 
 RAW_HEADERS = {"Content-Type": "image/jpeg", "X-Googly-Faces": "3", "X-Googly-Seed": "7", "X-Googly-Fidelity": "kept",
                "X-Googly-Dropped": "second_pictures, appended_data", "X-Googly-Stopped-Early": "true"}  # fmt: skip
@@ -412,7 +412,7 @@ def test_the_faces_alone_are_requested_as_json():
     assert (result.faces, result.face_count) == ((FACE,), 1)
 
 
-def test_a_service_that_answers_with_json_all_the_same_is_understood():
+def test_a_service_that_responds_with_json_all_the_same_is_understood():
     with scripted(Answer(200, RESULT, {"Content-Type": "application/json"})) as server:
         result = googlify_raw(server)
     assert (result.photo, result.faces, result.face_count) == (GOOGLY, (FACE,), 1)

@@ -48,7 +48,7 @@ def test_the_eyes_and_the_faces_of_a_result_draw_the_same_photo_again(whole):
     assert googlify(PEOPLE, faces=whole.faces, seed=7).photo == whole.photo
 
 
-def test_the_eyes_and_the_faces_of_an_answer_of_the_api_draw_the_same_photo(url, whole):
+def test_the_eyes_and_the_faces_of_a_response_of_the_api_draw_the_same_photo(url, whole):
     fields = {"seed": 7, "answer": "faces"}
     answer = requests.post(
         url, fields, files={"image": PEOPLE}, headers={"Accept": "application/json"}, timeout=60

@@ -14,8 +14,8 @@ from PIL import Image
 from selenium.webdriver.common.keys import Keys
 
 from testing.browser import chromium, dashboard
+from testing.dashboard import NAME, DashboardPage, downloaded
 from testing.opened import opened_by
-from testing.page import NAME, Page, downloaded
 from testing.paths import ROOT
 from testing.people import as_jpeg, group, noise
 from testing.server_process import running_server
@@ -50,7 +50,7 @@ def driver(tmp_path):
 
 @pytest.fixture
 def page(driver, address):
-    return Page(driver, address)
+    return DashboardPage(driver, address)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def friends(tmp_path):
     return path
 
 
-def test_the_download_is_the_apis_answer_for_the_options_on_the_page(page, server, address, friends, tmp_path):
+def test_the_download_is_the_apis_result_for_the_options_on_the_screen(page, server, address, friends, tmp_path):
     page.upload(friends)
     first = page.until(lambda: page.shown("after"))
     page.enlarge_eyes(4)
@@ -123,18 +123,18 @@ def test_a_narrow_window_needs_no_horizontal_scrolling(page, friends):
 
 
 def test_a_file_over_the_upload_limit_is_reported_and_the_others_are_done(page, friends, tmp_path):
-    (tmp_path / "film.jpg").write_bytes(bytes(4_000_000))
+    (tmp_path / "video.jpg").write_bytes(bytes(4_000_000))
     (tmp_path / "notes.jpg").write_bytes(b"hello")
-    page.upload(tmp_path / "film.jpg", friends, tmp_path / "notes.jpg")
+    page.upload(tmp_path / "video.jpg", friends, tmp_path / "notes.jpg")
     page.until(lambda: "This is text, not a photo" in page.text() and "6 faces" in page.text())
     assert "3.0MB or smaller" in page.text()
 
 
-def test_the_page_reports_a_stopped_server_and_continues_after_its_restart(driver, friends):
+def test_the_dashboard_reports_a_stopped_server_and_continues_after_its_restart(driver, friends):
     with running_server() as server:
         port = server.port
         with dashboard(f"http://127.0.0.1:{port}") as running:
-            page = Page(driver, running.address)
+            page = DashboardPage(driver, running.address)
             page.upload(friends)
             page.until(lambda: page.shown("after"))
             server.process.terminate()

@@ -68,10 +68,10 @@ def test_an_invalid_address_is_not_reachable(url):
 
 
 @pytest.mark.process
-def test_the_page_imports_no_tflite_runtime():
+def test_the_dashboard_imports_no_tflite_runtime():
     """The dashboard's image and Streamlit Cloud do not have one."""
     code = (
         "import sys; sys.modules.update(ai_edge_litert=None, tflite_runtime=None); "
-        "import dashboard.page, googly_eyes.client.remote"
+        "import dashboard.app, googly_eyes.client.remote"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)

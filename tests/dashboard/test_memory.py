@@ -1,4 +1,4 @@
-"""The limits of the page's memory, with Streamlit's own storage of sessions, uploads and downloads."""
+"""The limits of the dashboard's memory, with Streamlit's own storage of sessions, uploads and downloads."""
 
 import asyncio
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""The memory of the page while three visitors upload photos, and after they have left. Linux only: it reads /proc."""
+"""The memory of the dashboard while three visitors upload photos, and after they left. Linux only: it reads /proc."""
 
 import io
 import time
@@ -10,7 +10,7 @@ from PIL import Image
 from selenium.webdriver.common.by import By
 
 from testing.browser import chromium, dashboard
-from testing.page import Page
+from testing.dashboard import DashboardPage
 from testing.people import group
 from testing.server_process import running_server
 
@@ -46,13 +46,13 @@ def memory_mib(pid):
     return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
 
 
-def test_the_memory_of_the_page_is_limited_and_returned_after_the_visitors_left(photo, tmp_path):
+def test_the_memory_of_the_dashboard_is_limited_and_returned_after_the_visitors_left(photo, tmp_path):
     with running_server() as server, dashboard(f"http://127.0.0.1:{server.port}") as page_process:
         pid = page_process.pid
         with chromium(tmp_path) as driver:
             for visitor, number in enumerate((16, 3, 3)):
                 driver.switch_to.new_window("window")
-                page = Page(driver, page_process.address)
+                page = DashboardPage(driver, page_process.address)
                 page.upload(*files(photo, tmp_path, visitor, number))
                 page.until(lambda number=number: len(downloads(driver)) == number + 1, seconds=300)
                 page.settled()

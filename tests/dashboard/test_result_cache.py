@@ -5,13 +5,13 @@ import threading
 import pytest
 
 from dashboard import result_cache
-from dashboard.result_cache import MAX_OUTCOMES, MAX_REQUESTS, ResultCache, uploaded_photo
+from dashboard.result_cache import MAX_OUTCOMES, MAX_REQUESTS, ResultCache, make_uploaded_photo
 from googly_eyes.errors import BadUrlError, BusyError, GooglyError
 from googly_eyes.options import Options
 from googly_eyes.types import Result
 
 OPTIONS = Options(seed=1)
-A, B, C = (uploaded_photo(f"{name}.jpg", name.encode()) for name in "abc")
+A, B, C = (make_uploaded_photo(f"{name}.jpg", name.encode()) for name in "abc")
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ class Service:
 def test_the_same_content_and_options_are_requested_once():
     cache, service = ResultCache(), Service()
     first = cache.fetch(A, OPTIONS, service)
-    assert cache.fetch(uploaded_photo("other name.jpg", b"a"), Options(seed=1), service) is first
+    assert cache.fetch(make_uploaded_photo("other name.jpg", b"a"), Options(seed=1), service) is first
     assert cache.get(A, OPTIONS) is first
     assert cache.get(A, Options(seed=2)) is None
     assert cache.fetch(B, OPTIONS, service) is not first
@@ -72,7 +72,7 @@ def test_a_photo_larger_than_the_cache_is_returned_and_not_kept():
 
 def test_the_least_recently_used_outcome_is_evicted():
     cache, service = ResultCache(), Service()
-    photos = [uploaded_photo(f"{number}.jpg", bytes([number])) for number in range(MAX_OUTCOMES + 1)]
+    photos = [make_uploaded_photo(f"{number}.jpg", bytes([number])) for number in range(MAX_OUTCOMES + 1)]
     for photo in (*photos[:-1], photos[0], photos[-1]):
         cache.fetch(photo, OPTIONS, service)
     assert [cache.get(photo, OPTIONS) is not None for photo in photos[:3]] == [True, False, True]
@@ -120,7 +120,7 @@ def test_closing_the_iterator_cancels_the_remaining_requests():
 
     service = BlockingService()
     outcomes = ResultCache().fetch_all(
-        [uploaded_photo(str(number), bytes([number])) for number in range(200)], OPTIONS, service
+        [make_uploaded_photo(str(number), bytes([number])) for number in range(200)], OPTIONS, service
     )
     next(outcomes)
     threads = [thread for thread in threading.enumerate() if thread.name.startswith("dashboard")]

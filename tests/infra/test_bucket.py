@@ -1,4 +1,4 @@
-"""Test the template of the bucket path: buckets, notification, queues, function, rights and alarms."""
+"""Test the template of the bucket path: buckets, notification, queues, function, permissions and alarms."""
 
 import json
 from typing import Any
@@ -192,7 +192,7 @@ def test_the_function_gets_batches_of_ten_from_the_queue_and_reports_single_fail
     )
 
 
-# ---- rights -------------------------------------------------------------------------------------------------------
+# ---- permissions --------------------------------------------------------------------------------------------------
 READ = {
     "Effect": "Allow",
     "Action": "s3:GetObject",
@@ -206,7 +206,7 @@ WRITE = {
 }
 
 
-def rights(template: Template, function: dict[str, Any]) -> list[dict[str, Any]]:
+def permissions(template: Template, function: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the statements of the only policy of a function's role."""
     role = {"Ref": function["Role"]["Fn::GetAtt"][0]}
     policies = template.find_resources("AWS::IAM::Policy").values()
@@ -220,12 +220,12 @@ def of_service(statements: list[dict[str, Any]], service: str) -> list[dict[str,
 
 def test_both_functions_may_read_the_one_bucket_and_write_the_other(bucket):
     for function in functions(bucket):
-        assert of_service(rights(bucket, function), "s3") == [READ, LIST, WRITE]
+        assert of_service(permissions(bucket, function), "s3") == [READ, LIST, WRITE]
 
 
 def test_the_bucket_function_may_also_use_its_queue_and_its_log_and_nothing_else(bucket, queues):
     _, function = functions(bucket)
-    found = rights(bucket, function)
+    found = permissions(bucket, function)
     [queue] = of_service(found, "sqs")
     assert queue["Resource"] == {"Fn::GetAtt": [queues[0], "Arn"]}
     assert set(queue["Action"]) == {

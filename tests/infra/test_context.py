@@ -78,7 +78,8 @@ def test_every_retention_of_cloudwatch_is_allowed(days):
         ("allow_origin", "*"),
         ("allow_origin", "app.example"),
         ("allow_origin", "https://app.example/"),
-        ("allow_origin", "https://a.example, https://b.example"),
+        ("allow_origin", "https://a.example b.example"),
+        ("allow_origin", " , "),
         ("log_days", 31),
         ("log_days", True),
         ("alarm_email", "me"),
@@ -127,9 +128,11 @@ def test_a_base_image_is_named_by_its_digest(name):
     assert read_context({"base_image": pinned}).base_image == pinned
 
 
-def test_several_origins_have_commas_between_them():
+@pytest.mark.parametrize("separator", [",", ", ", " "])
+def test_several_origins_are_separated_by_spaces_or_commas(separator):
     origins = ("https://app.example", "http://localhost:5173")
-    assert read_context({"allow_origin": "https://App.example,http://localhost:5173"}).allow_origin == origins
+    named = f"https://App.example{separator}http://localhost:5173"
+    assert read_context({"allow_origin": named}).allow_origin == origins
 
 
 def test_a_bucket_needs_a_timeout_that_leaves_time_for_a_photo():

@@ -293,7 +293,7 @@ POISON = {
 
 
 @pytest.mark.parametrize("body", POISON.values(), ids=POISON)
-def test_a_message_that_is_no_event_of_the_bucket_fails_and_nothing_is_written(bucket, log, body):
+def test_a_message_that_is_not_an_event_of_the_bucket_fails_and_nothing_is_written(bucket, log, body):
     poison = message(body)
     assert bucket.failed(poison) == ids(poison)
     assert bucket.results() == set()

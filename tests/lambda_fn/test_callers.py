@@ -55,7 +55,7 @@ def code_of(answer):
 
 
 @pytest.mark.parametrize("accept", ["application/json", "image/*"])
-def test_the_answer_has_the_faces_and_the_key_of_the_result(aws, photo, accept):
+def test_the_response_has_the_faces_and_the_key_of_the_result(aws, photo, accept):
     status, answer = ask({"photo": f"s3:{USER}/a.jpg", "seed": 5, "eye_size": 0.9}, accept=accept)
     assert status == 200
     assert answer.keys() == {"photo", "media_type", "faces", "eyes", "seed", "fidelity", "request_id"}
@@ -67,7 +67,7 @@ def test_the_answer_has_the_faces_and_the_key_of_the_result(aws, photo, accept):
     assert body_of(aws, f"{USER}/a.jpg", IN) == photo
 
 
-def test_only_the_faces_are_answered_and_nothing_is_written(aws, photo):
+def test_a_request_for_the_faces_alone_writes_nothing(aws, photo):
     status, answer = ask({"photo": f"s3:{USER}/a.jpg", "answer": "faces"})
     assert status == 200
     assert answer["faces"]
@@ -105,13 +105,13 @@ def test_a_request_without_a_user_id_may_not_name_any_key(photo, user):
 
 
 @pytest.mark.parametrize("photo_field", ["", "a.jpg", "s3:", 5, None, ["s3:a"], "http://a/b.jpg"])
-def test_a_photo_that_is_no_key_is_refused_with_the_form_of_a_key(photo_field):
+def test_a_malformed_key_is_refused_with_the_form_of_a_key(photo_field):
     status, answer = ask({"photo": photo_field})
     assert (status, answer["error"]["code"]) == (400, "bad_key")
     assert '"s3:KEY"' in answer["error"]["message"]
 
 
-def test_a_photo_and_a_key_are_refused(photo):
+def test_a_request_with_both_a_photo_and_a_key_is_refused(photo):
     assert code_of(ask({"photo": f"s3:{USER}/a.jpg", "image": "AAAA"}))[0] == 422
 
 
@@ -154,7 +154,7 @@ def test_a_wrong_option_is_an_error_before_the_photo_is_read(photo, monkeypatch)
     assert code_of(ask({"photo": f"s3:{USER}/a.jpg", "eye_size": 2})) == (422, "bad_option")
 
 
-def test_a_right_that_is_missing_is_an_internal_error(photo, monkeypatch):
+def test_a_missing_permission_is_an_internal_error(photo, monkeypatch):
     def denied(_):
         raise PermissionError("s3:GetObject")
 

@@ -345,7 +345,7 @@ def assert_answered(result):
 
 
 @given(ANYTHING)
-def test_any_event_is_answered(sent):
+def test_any_event_gets_a_response(sent):
     assert_answered(handler(sent, sent))
 
 
@@ -354,26 +354,26 @@ def test_any_event_is_answered(sent):
     st.sampled_from(["rawPath", "rawQueryString", "headers", "requestContext", "body", "isBase64Encoded"]),
     ANYTHING,
 )
-def test_an_event_with_one_wrong_field_is_answered(sent, key, value):
+def test_an_event_with_one_wrong_field_gets_a_response(sent, key, value):
     assert_answered(handler(sent | {key: value}, CONTEXT))
 
 
 @given(st.sampled_from(VALID), st.sampled_from(["content-type", "accept", "host"]), ANYTHING)
-def test_an_event_with_one_header_wrong_is_answered(sent, name, value):
+def test_an_event_with_one_wrong_header_gets_a_response(sent, name, value):
     assert_answered(handler(sent | {"headers": sent["headers"] | {name: value}}, CONTEXT))
 
 
 @given(
     st.dictionaries(st.sampled_from(["image", "seed", "eye_size", "answer", "pupil_size_range"]) | st.text(), ANYTHING)
 )
-def test_any_json_object_is_answered(fields):
+def test_any_json_object_gets_a_response(fields):
     assert_answered(handler(json_text_event(json.dumps(fields, default=repr)), CONTEXT))
 
 
 @given(
     st.binary(max_size=200), st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"II*\0"])
 )
-def test_any_bytes_are_answered_and_never_with_a_500(data, signature):
+def test_any_bytes_get_a_response_other_than_500(data, signature):
     result = handler(raw_event(signature + data), CONTEXT)
     assert_well_formed(result)
     assert result["statusCode"] in {200, 400, 413, 415}

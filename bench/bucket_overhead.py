@@ -66,7 +66,7 @@ def processor_seconds(pid: int) -> float:
 
 
 def _by_processes(number: int) -> Used:
-    command = [sys.executable, "-m", "bench.path", str(number // EMULATORS)]
+    command = [sys.executable, "-m", "bench.bucket_overhead", str(number // EMULATORS)]
     children = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(EMULATORS)]
     used = [Used(*map(float, child.communicate()[0].split())) for child in children]
     return Used(max(each.seconds for each in used), sum(each.processor_seconds for each in used))

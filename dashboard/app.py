@@ -1,4 +1,4 @@
-"""The page: upload photos, compare before and after, download the result."""
+"""The screen of the dashboard: upload photos, compare before and after, download the result."""
 
 import base64
 import io
@@ -16,21 +16,21 @@ from dashboard.before_after_slider import before_after_slider
 from dashboard.controls import shake, show_controls
 from dashboard.endpoint import Endpoint, is_reachable, read_endpoint
 from dashboard.face_overlay import LEFT, NOSE, RIGHT, face_overlay
-from dashboard.memory import MAX_UPLOADED, NO_ROOM, start_limiting
+from dashboard.memory import MAX_UPLOADED, MAX_UPLOADED_BY_ALL, NO_ROOM, start_limiting
 from dashboard.messages import error_text, escape_markdown
 from dashboard.result_cache import (
     PREVIEW_SIDE,
     Outcome,
     ResultCache,
-    Shown,
+    ShownResult,
     UploadedPhoto,
-    uploaded_photo,
+    make_uploaded_photo,
 )
-from googly_eyes.cli.sources import result_name
 from googly_eyes.client.preview import Preview, make_preview
 from googly_eyes.client.service import Service, service_at
 from googly_eyes.errors import GooglyError, ServiceError
 from googly_eyes.options import Options
+from googly_eyes.result_names import result_name
 from googly_eyes.types import Result
 
 # Starlette writes larger uploads to a temporary file. No upload reaches this size, so photos stay in memory.
@@ -73,7 +73,7 @@ LEGEND = (
 
 
 def show() -> None:
-    """Show the page from top to bottom. Streamlit calls this after every change of a widget."""
+    """Show the dashboard from top to bottom. Streamlit calls this after every change of a widget."""
     start_limiting()
     st.set_page_config("Googly eyes", LOGO, layout="wide")
     with st.sidebar:
@@ -109,14 +109,14 @@ def _read_uploads() -> list[UploadedPhoto]:
     files = upload.file_uploader("Drop photos here", accept_multiple_files=True, key="photos")
     if any(file.type == NO_ROOM for file in files):
         st.error(
-            f"There is no room for all of these photos: they may have {MAX_UPLOADED // 10**6} MB together. Remove "
-            "some, then add the others again.",
+            f"There is no room for these photos. One visitor may upload {MAX_UPLOADED // 10**6} MB, all visitors "
+            f"together {MAX_UPLOADED_BY_ALL // 10**6} MB. Remove some, then add the others again.",
             icon=":material/error:",
         )
-    photos = [uploaded_photo(file.name, file.getvalue()) for file in files if file.type != NO_ROOM]
+    photos = [make_uploaded_photo(file.name, file.getvalue()) for file in files if file.type != NO_ROOM]
     if camera.open:  # the browser requests access to the camera as soon as the widget exists
         shot = camera.camera_input("Camera", key="camera", label_visibility="collapsed")
-        photos += [uploaded_photo(CAMERA_FILE, shot.getvalue())] if shot else []
+        photos += [make_uploaded_photo(CAMERA_FILE, shot.getvalue())] if shot else []
     distinct = {(photo.name, photo.digest): photo for photo in photos}
     if len(distinct) < len(photos):
         st.caption("Duplicate photos are processed once.")
@@ -131,9 +131,9 @@ def _show_unreachable(endpoint: Endpoint) -> None:
 
 
 def _offer_sample(endpoint: Endpoint) -> list[UploadedPhoto]:
-    """Show the button for the sample. Return the sample from the press on."""
+    """Show the button for the sample. After the button was pressed, return the sample."""
     if st.session_state.get("sample"):
-        return [uploaded_photo(SAMPLE.name, SAMPLE.read_bytes())]
+        return [make_uploaded_photo(SAMPLE.name, SAMPLE.read_bytes())]
     st.button("Try the sample", icon=":material/groups:", type="primary", on_click=_choose_sample)
     st.caption(f"Photos are sent only to {escape_markdown(endpoint.url)}. They are not stored.")
     return []
@@ -165,7 +165,7 @@ def _show_results(photos: Sequence[UploadedPhoto], options: Options, service: Se
         download = partial(results.fetch_photo, photo, options, service)
         with card:
             _show_card(photo, outcome, download, shown_errors, highlighted=highlighted)
-        if isinstance(outcome, Shown):
+        if isinstance(outcome, ShownResult):
             downloads[_unused(result_name(photo.name), downloads)] = download
     if len(downloads) > 1:
         _show_download(toolbar, "Download all", partial(_zip, downloads), ZIP_NAME, "application/zip", key="all")
@@ -192,7 +192,7 @@ def _show_card(
     """Show a photo's result or error. An error of the service is shown in full once, then by reference."""
     st.markdown(f"**{escape_markdown(photo.name)}**")
     match outcome:
-        case Shown():
+        case ShownResult():
             _show_result(photo, outcome, download, highlighted=highlighted)
         case GooglyError() if str(outcome) in shown_errors:
             st.caption("Not done, for the same reason.")
@@ -203,7 +203,7 @@ def _show_card(
             st.caption("Not done: the service does not respond.")
 
 
-def _show_result(photo: UploadedPhoto, shown: Shown, download: Download, *, highlighted: bool) -> None:
+def _show_result(photo: UploadedPhoto, shown: ShownResult, download: Download, *, highlighted: bool) -> None:
     before, after, result = _cached_preview(photo.data), shown.preview, shown.result
     over = face_overlay(result.faces, before.width, before.height) if highlighted else None
     key = f"{photo.name} {photo.digest}"

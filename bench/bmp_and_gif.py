@@ -1,4 +1,4 @@
-"""What libvips does not read: uncompressed BMPs, and the place of a GIF's frame. Independent of the product."""
+"""Readers for BMP pixels and GIF frames, which libvips lacks. Independent of the product."""
 
 import struct
 

@@ -1,4 +1,4 @@
-"""Test the dashboard's page with Streamlit's AppTest and services over real HTTP: requests, results and errors."""
+"""Test the dashboard with Streamlit's AppTest and services over real HTTP: requests, results and errors."""
 
 import base64
 import io
@@ -13,9 +13,9 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.testing.v1 import AppTest
 
 from dashboard import controls
+from dashboard.app import CAMERA_TAB
 from dashboard.face_overlay import face_overlay
 from dashboard.memory import NO_ROOM
-from dashboard.page import CAMERA_TAB
 from googly_eyes.api.response import to_json
 from googly_eyes.client import transport
 from googly_eyes.option_kinds import Choice, Number, NumberRange, WholeNumber
@@ -57,7 +57,7 @@ def fresh(monkeypatch):
 
 @pytest.fixture
 def page(monkeypatch):
-    """Return a function that opens the page for the service at a URL."""
+    """Return a function that opens the dashboard for the service at a URL."""
 
     def open_page(url, **environ):
         for name, value in ({"GOOGLY_URL": url} | environ).items():
@@ -68,7 +68,7 @@ def page(monkeypatch):
 
 
 def run(page):
-    """Rerun the page and check that it shows no traceback."""
+    """Rerun the dashboard and check that it shows no traceback."""
     page.run()
     assert not page.exception
     return page
@@ -80,7 +80,7 @@ def upload(page, *photos):
 
 
 def comparisons(page):
-    """Return the data of each before-after slider on the page."""
+    """Return the data of each before-after slider."""
     return [json.loads(element.proto.json) for element in page.get("bidi_component")]
 
 
@@ -111,7 +111,7 @@ def test_a_photo_gets_eyes_and_a_download_button(page, server):
 
 
 @pytest.mark.process
-def test_the_result_is_the_services_answer_for_the_options_on_the_page(page, server):
+def test_the_result_is_the_services_for_the_options_on_the_screen(page, server):
     opened = page(server)
     opened.slider(key="eye_size").set_value(0.8)
     opened.slider(key="pupil_size_range").set_value((0.2, 0.3))
@@ -293,7 +293,7 @@ def test_a_broken_connection_is_reported_once_for_all_photos(page):
     with scripted(BREAK_OFF) as service:
         opened = upload(page(service.url), ("a.jpg", PHOTO), ("b.jpg", OTHER))
     [error] = errors(opened)
-    assert "does not answer" in error
+    assert "does not respond" in error
     assert "Not done, for the same reason." in texts(opened)
 
 
@@ -406,7 +406,7 @@ def test_an_upload_without_room_is_reported_and_the_others_are_done(page):
         opened.file_uploader[0].set_value([("a.jpg", PHOTO, JPEG), ("large.jpg", b"", NO_ROOM)])
         run(opened)
     [error] = errors(opened)
-    assert "160 MB together" in error
+    assert "upload 160 MB, all visitors together 256 MB" in error
     assert len(comparisons(opened)) == 1
 
 

@@ -1,4 +1,4 @@
-"""Use the dashboard's page in a browser."""
+"""Use the dashboard in a browser."""
 
 import time
 from pathlib import Path
@@ -13,8 +13,8 @@ NAME = "my friends.2024.jpg"
 RESULT_NAME = "my friends.2024.googly.jpg"
 
 
-class Page(BrowserPage):
-    """The actions of a user on the page, and its visible content."""
+class DashboardPage(BrowserPage):
+    """The actions of a user of the dashboard, and its visible content."""
 
     def __init__(self, driver, address):
         super().__init__(driver)

@@ -1,4 +1,4 @@
-"""Checks of a service's answer against the photo that was sent, before anything is written."""
+"""Checks of a service's response against the photo that was sent, before anything is written."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from googly_eyes.photo.registry import Format
 from googly_eyes.photo.source import Source, report_damage
 
 BYTES_PER_PIXEL = 6  # the most of any kind of photo: four channels, which LZW makes longer by half at worst
-BYTES_BESIDE_PIXELS = 2**24  # of a photo: colour profile and headers; of a JSON answer: 30,000 faces
+BYTES_BESIDE_PIXELS = 2**24  # of a photo: colour profile and headers; of a JSON response: 30,000 faces
 BASE64 = 4 / 3
 DRAFT = 8  # a JPEG is decoded at 1/8 of its sides: all its data is read, at a third of the time
 
@@ -23,8 +23,8 @@ class Shape:
     height: int
 
     @property
-    def max_answer_bytes(self) -> int:
-        """The most bytes of a JSON answer with a photo of this shape: none is larger than its pixels."""
+    def max_response_bytes(self) -> int:
+        """The maximum bytes of a JSON response with a photo of this shape: none is larger than its pixels."""
         photo = self.width * self.height * BYTES_PER_PIXEL + BYTES_BESIDE_PIXELS
         return int(photo * BASE64) + BYTES_BESIDE_PIXELS
 
@@ -34,18 +34,18 @@ def read_shape(photo: bytes) -> Shape:
     return _shape(read_source(photo))
 
 
-def find_fault(answer: bytes, expected: Shape, *, max_pixels: int) -> str | None:
-    """Return the reason why `answer` cannot be the photo of shape `expected` with eyes; None if it can be.
+def find_fault(received: bytes, expected: Shape, *, max_pixels: int) -> str | None:
+    """Return the reason why `received` cannot be the photo of shape `expected` with eyes; None if it can be.
 
     The pixels are decoded too, up to `max_pixels`.
     """
     try:
-        source = read_source(answer)
+        source = read_source(received)
         found = _shape(source)
         if found == expected and expected.width * expected.height <= max_pixels:
             _decode(source)
     except GooglyError:
-        return f"{len(answer)} bytes that are not a whole photo"
+        return f"{len(received)} bytes that are not a whole photo"
     if found == expected:
         return None
     return (
