@@ -58,5 +58,5 @@ def test_the_film_of_a_motion_photo_is_named_as_dropped():
     assert result.dropped == ("appended_data",)
 
 
-def test_transparency_is_no_second_picture():
+def test_transparency_is_not_a_second_picture():
     assert encoded(saved(picture("RGBA"), "AVIF")).dropped == ()
