@@ -96,7 +96,7 @@ def measure_search() -> tuple[int, int]:
 
 
 def measure_copies() -> float:
-    """Return the growth of a process by a JSON request with a large file of few pixels, in sizes of the file."""
+    """Return the growth of a process by a JSON request with a large file of few pixels, as a multiple of its size."""
     return float(_child("copies"))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from bench.one_event import memory_kib
-from bench.timing import answer
+from bench.timing import handle
 from googly_eyes.detection.detector import Detector
 from googly_eyes.detection.registry import load_detector
 from googly_eyes.draw import draw
@@ -49,13 +49,13 @@ def search() -> None:
 
 
 def copies() -> None:
-    """Answer a JSON request, and print the growth of the peak in sizes of the file."""
+    """Process a JSON request, and print the growth of the peak as a multiple of the file size."""
     noise = np.random.default_rng(0).integers(0, 255, (*LARGE_FILE[::-1], 3), np.uint8)
     small, large = (_jpeg(Image.fromarray(noise), quality=quality, subsampling=0) for quality in (5, 100))
     peaks = []
     for photo in (small, large):  # in this order, because a peak remains
         for _ in range(3):  # the first is below the peak
-            answer(json_event(photo, seed=1, detail="fast"))
+            handle(json_event(photo, seed=1, detail="fast"))
         peaks.append(memory_kib("VmHWM"))
     print((peaks[1] - peaks[0]) * 1024 / (len(large) - len(small)))
 
@@ -75,7 +75,7 @@ def growth(path: str) -> None:
 
 
 def photos(memory_mib: str, *photos: str) -> None:
-    """Put eyes on photos, each after its `detail`, after a search in the largest pass, and print the peak.
+    """Put eyes on photos after a search in the largest pass, and print the peak. Arguments alternate: detail, path.
 
     The address space that is left is limited to the memory that is left.
     """

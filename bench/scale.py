@@ -155,7 +155,7 @@ def tables(kinds: Sequence[Kind]) -> dict[str, str]:
 
 
 def page(text: str, kinds: Sequence[Kind]) -> str:
-    """Return the page with the tables computed anew."""
+    """Return the page with the tables computed again."""
     for name, table in tables(kinds).items():
         place = re.compile(f"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
         text, count = place.subn(lambda match, table=table: match[1] + table + match[2], text)

@@ -1,4 +1,4 @@
-"""Draw eyes on a photo: each is a small patch of greys and coverage, mixed into pixels or coefficients.
+"""Draw eyes on a photo: each is a small patch of greys and coverage, painted on pixels or coefficients.
 
 Antialiasing needs no supersampling: the part of a pixel that a disc covers is, within a few per cent, the distance of
 the centre of the pixel from the edge, clipped to 0 to 1.
@@ -33,7 +33,7 @@ def draw(photo: Photo, eyes: Iterable[Eye]) -> None:
         area = covered_area(stored, *photo.image.size)
         if area is not None:
             for band in _bands(photo.align(area)):
-                photo.mix(band, partial(patch, stored, band))
+                photo.paint(band, partial(patch, stored, band))
 
 
 def covered_area(eye: Eye, width: int, height: int) -> Area | None:

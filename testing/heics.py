@@ -12,7 +12,6 @@ from googly_eyes.photo.iso_media import read_boxes, read_items
 
 FOLDER = Path(__file__).parent / "heic"
 HEIC = b"heic\0\0\0\0mif1heic"
-TRANSFORMED = (b"irot", b"imir", b"clap")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ ECHO = "(the photo of the request)"  # in place of the base64 of a photo
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     status: int
     body: object = None
     headers: dict[str, str] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class ScriptedServer:
 
 
 @contextmanager
-def scripted(*answers: Answer | None, health: Answer = Answer(200, {})) -> Iterator[ScriptedServer]:
+def scripted(*responses: Response | None, health: Response = Response(200, {})) -> Iterator[ScriptedServer]:
     """Run the server on loopback. Requests after the last response get the last one again.
 
     Requests with GET get the response `health`, and are not recorded.
@@ -45,22 +45,22 @@ def scripted(*answers: Answer | None, health: Answer = Answer(200, {})) -> Itera
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             with lock:
-                answer = answers[min(len(requests), len(answers) - 1)]
+                response = responses[min(len(requests), len(responses) - 1)]
                 requests.append(
                     ReceivedRequest(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
                 )
-            if answer is not BREAK_OFF:
-                self._send(answer, base64.b64encode(body))
+            if response is not BREAK_OFF:
+                self._send(response, base64.b64encode(body))
 
         def do_GET(self) -> None:
             self._send(health, b"")
 
-        def _send(self, answer: Answer, photo: bytes) -> None:
-            body = answer.body
+        def _send(self, response: Response, photo: bytes) -> None:
+            body = response.body
             if not isinstance(body, bytes):
                 body = json.dumps(body).encode().replace(ECHO.encode(), photo)
-            self.send_response(answer.status)
-            for name, value in (answer.headers | {"Content-Length": str(len(body))}).items():
+            self.send_response(response.status)
+            for name, value in (response.headers | {"Content-Length": str(len(body))}).items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)

@@ -114,21 +114,21 @@ def ask(address, photo, **fields):
     """Send a photo to the API as a form, and return the response."""
     accept = "application/json" if fields.get("answer") == "faces" else "image/*"
     files = {"image": ("photo", photo)}
-    answer = requests.post(f"{address}/googly_eyes", fields, files=files, headers={"Accept": accept}, timeout=WAIT_S)
-    assert answer.status_code == 200, answer.text
-    return answer
+    response = requests.post(f"{address}/googly_eyes", fields, files=files, headers={"Accept": accept}, timeout=WAIT_S)
+    assert response.status_code == 200, response.text
+    return response
 
 
 @contextmanager
-def scripted_server(answer, *, port: int = 0, max_photo: int = 20_000_000) -> Iterator[str]:
-    """Serve the web page and the API in this process, and yield the address; `answer` responds to each POST."""
+def scripted_server(respond, *, port: int = 0, max_photo: int = 20_000_000) -> Iterator[str]:
+    """Serve the web page and the API in this process, and yield the address; `respond` handles each POST."""
 
-    def respond(request: HttpRequest) -> HttpResponse:
-        return answer(request) if request.method == "POST" else HttpResponse(404, {}, b"")
+    def handle(request: HttpRequest) -> HttpResponse:
+        return respond(request) if request.method == "POST" else HttpResponse(404, {}, b"")
 
     stop = threading.Event()
     with socket.create_server(("127.0.0.1", port)) as listener, WorkerQueue(Threads(8), 8) as queue:
-        app = create_app(respond, queue, page_files=load_page(max_photo))
+        app = create_app(handle, queue, page_files=load_page(max_photo))
         server = HttpServer(app, listener, threads=12, max_photo=max_photo)
 
         def serve():

@@ -46,7 +46,7 @@ PLACEMENTS = {
     "faces": (
         (
             "Faces to draw in place of detection, for example those of an earlier response. Their eyes are computed "
-            "anew, in this order. Not together with `eyes`."
+            "again, in this order. Not together with `eyes`."
         ),
         {"type": "array", "items": {"$ref": "#/components/schemas/FaceToDraw"}, "maxItems": MAX_FACES},
     ),

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from googly_eyes.photo.eye_colours import EyeColours
+from googly_eyes.photo.black_and_white import BlackAndWhite
 from googly_eyes.photo.jpeg_header import BLOCK, LEVEL_SHIFT, Blocks
 from googly_eyes.types import Area, Floats, Pixels
 
@@ -60,7 +60,7 @@ class Plane:
         corner = (left * width, top * height)
         return View(self._samples(blocks, down, across), corner, (across / width, down / height))
 
-    def mix(self, area: Area, light: Floats, coverage: Floats) -> None:
+    def paint(self, area: Area, light: Floats, coverage: Floats) -> None:
         """Paint `light`, which is already multiplied by `coverage`, over the samples of an area.
 
         Both are in blocks (rows, columns, 64); black is -128. A coefficient changes by the quantized difference.
@@ -113,7 +113,7 @@ class Coefficients:
         return x0 - x0 % across, y0 - y0 % down, x1 + -x1 % across, y1 + -y1 % down
 
     def views(self, area: Area, scale: float, *, chroma: float) -> Iterator[View]:
-        """Yield of each plane the blocks that an area touches, as far as they are in the photo.
+        """Yield, for each plane, the blocks that the area touches, clipped to the photo.
 
         The scale is the smallest N/8 with at least `scale` samples per pixel, at most 8/8; for chroma planes the
         largest with at most `chroma`, at least 1/8. A small photo comes in full. The area must not be empty.
@@ -128,7 +128,7 @@ class Coefficients:
             )
             yield replace(view, samples=view.samples[:bottom, :right])
 
-    def mix(self, area: Area, grey: Floats, coverage: Floats, colours: EyeColours) -> None:
+    def paint(self, area: Area, grey: Floats, coverage: Floats, black_and_white: BlackAndWhite) -> None:
         """Paint greys (0 black to 1 white) by their coverage (0 to 1), both (y1 - y0, x1 - x0), over an aligned area.
 
         Values outside the photo are ignored.
@@ -139,12 +139,12 @@ class Coefficients:
             light = coverage * ((white - black) * grey + (black - LEVEL_SHIFT))
             return _in_blocks(_average(light, across, down)), _in_blocks(_average(coverage, across, down))
 
-        for plane, black, white in zip(self.planes, *self._samples_of(colours), strict=True):
-            plane.mix(area, *in_samples(plane.across, plane.down, black, white))
+        for plane, black, white in zip(self.planes, *self._samples_of(black_and_white), strict=True):
+            plane.paint(area, *in_samples(plane.across, plane.down, black, white))
 
-    def _samples_of(self, colours: EyeColours) -> tuple[Floats, Floats]:
+    def _samples_of(self, black_and_white: BlackAndWhite) -> tuple[Floats, Floats]:
         """Return the samples of black and of white in each plane."""
-        black, white = (np.array(values) * WHITE for values in (colours.black, colours.white))
+        black, white = (np.array(values) * WHITE for values in (black_and_white.black, black_and_white.white))
         if self.colours == "YCbCr":
             black, white = _to_ycbcr(black), _to_ycbcr(white)
         return black.astype(np.float32), white.astype(np.float32)

@@ -13,11 +13,11 @@ NOT_PICTURES = frozenset({b"Exif", b"mime", b"uri "})
 DERIVED_FROM, AUXILIARY_OF = b"dimg", b"auxl"  # kinds of references between items
 ALPHA_KINDS = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")  # of auxC
 FULL_BOX = 4  # bytes of version and flags
-# Boxes of a file that are not a picture: those of a film, such as a live photo's or a burst's, and of a motion photo.
-FILM_BOXES = frozenset({b"moov", b"mpvd"})
+# Boxes of a file that are not a picture: those of a video, such as a live photo's or a burst's, and of a motion photo.
+VIDEO_BOXES = frozenset({b"moov", b"mpvd"})
 HEADER_BOX = b"ftyp"  # a second one starts an appended file
-# Boxes of a file with still pictures, of films and of metadata. What follows the last of them is appended data.
-OWN_BOXES = FILM_BOXES | {HEADER_BOX, b"meta", b"mdat", b"free", b"skip", b"wide", b"uuid"}
+# Boxes of a file with still pictures, of videos and of metadata. What follows the last of them is appended data.
+OWN_BOXES = VIDEO_BOXES | {HEADER_BOX, b"meta", b"mdat", b"free", b"skip", b"wide", b"uuid"}
 
 Property = tuple[bytes, bytes]  # kind and data
 
@@ -41,7 +41,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """The items of a file by their numbers, and the names of its films and of appended content."""
+    """The items of a file by their numbers, and the names of its videos and of appended content."""
 
     primary: int
     by_number: dict[int, Item]
@@ -53,7 +53,7 @@ class Items:
         return [item for item in parts if not item.targets(DERIVED_FROM)]
 
     def coded_size(self) -> tuple[int, int]:
-        """Return the largest width and height of the primary picture and its parts, before they are cut and turned."""
+        """Return the largest width and height of the primary picture and its parts, before cropping and rotation."""
         sizes = [
             struct.unpack_from(">II", size, FULL_BOX)
             for number in self._parts()
@@ -72,7 +72,7 @@ class Items:
         ]
 
     def dropped(self) -> tuple[str, ...]:
-        """Name the pictures, films and appended content of the file, other than the primary picture."""
+        """Name the pictures, videos and appended content of the file, other than the primary picture."""
         used = self._parts().union(*(self._parts(alpha) for alpha in self.alphas()))
         others = [item for number, item in self.by_number.items() if number not in used]
         has_pictures = any(item.kind not in NOT_PICTURES for item in others)
@@ -92,9 +92,9 @@ class Items:
 
 
 def has_items(data: bytes) -> bool:
-    """Return False for a file with a film alone."""
+    """Return False for a file with a video alone."""
     boxes = {box.kind for box in _boxes_of_file(data)}
-    return b"meta" in boxes or FILM_BOXES.isdisjoint(boxes)
+    return b"meta" in boxes or VIDEO_BOXES.isdisjoint(boxes)
 
 
 def read_items(data: bytes) -> Items:
@@ -116,16 +116,16 @@ def read_items(data: bytes) -> Items:
     if primary not in items:
         raise ValueError("the primary item does not exist")
     appended = name_appended(data[boxes[-1].end :])
-    has_film = any(box.kind in FILM_BOXES for box in boxes)
-    return Items(primary, items, (*appended, APPENDED_DATA) if has_film else appended)
+    has_video = any(box.kind in VIDEO_BOXES for box in boxes)
+    return Items(primary, items, (*appended, APPENDED_DATA) if has_video else appended)
 
 
-def hide_films(data: bytes) -> bytes:
-    """Return the file without appended data, with its films as free space (14496-12, 8.1.2): no decoder reads them."""
+def hide_videos(data: bytes) -> bytes:
+    """Return the file without appended data, with its videos as free space (14496-12, 8.1.2): no decoder reads them."""
     boxes = _boxes_of_file(data)
     hidden = bytearray(data[: boxes[-1].end])
     for box in boxes:
-        if box.kind in FILM_BOXES:
+        if box.kind in VIDEO_BOXES:
             hidden[box.start + 4 : box.start + 8] = b"free"
     return bytes(hidden)
 

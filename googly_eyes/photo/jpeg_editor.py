@@ -1,6 +1,6 @@
 """Edit a JPEG in its coefficients, without decoding and encoding it: JPEG in, coefficients, JPEG out.
 
-CannotTransformError means that this JPEG, or this machine, needs the way through pixels instead.
+CannotTransformError means that this JPEG cannot be edited, or not on this machine: it is decoded and encoded again.
 """
 
 import traceback
@@ -50,7 +50,10 @@ class JpegEditor:
         self._coefficients: Coefficients | None = None
 
     def open(self) -> Coefficients:
-        """Return the coefficients, valid until `write` or `close`. Raises CannotTransformError, closed already."""
+        """Return the coefficients, valid until `write` or `close`.
+
+        Raises CannotTransformError; the editor is then already closed.
+        """
         try:
             self._coefficients = self._read()
         except BaseException as error:
@@ -59,7 +62,7 @@ class JpegEditor:
         return self._coefficients
 
     def write(self) -> bytes:
-        """Return the result. Raises CannotTransformError if the library wrote something else than the coefficients."""
+        """Return the result. Raises CannotTransformError if the library wrote anything other than the coefficients."""
         self._release()
         return self._transform.write(self._finish)
 

@@ -21,9 +21,9 @@ COPIES_IN_SEARCH, COPIES_AT_END = 4, 12  # of a file: in a request and its respo
 # process has 100 MiB, so that one such file takes at most 700 MiB.
 SMALL_FILE, SMALL_FILE_MEMORY = 10**6, 800 * MIB
 
-# Pillow returns the memory of a photo (blocks of 16 MiB) to the system, and new pages cost a fifth of the time of the
-# next photo of 17 MP. 16 blocks hold 64 MP. Not set by PILLOW_BLOCKS_MAX, because Pillow reads it when it is first
-# imported, maybe before this module; a value that is set there has priority.
+# By default Pillow returns the memory of a photo (blocks of 16 MiB) to the system. New pages then cost a fifth of the
+# time of the next photo of 17 MP. Here 16 blocks are kept, enough for 64 MP. The variable PILLOW_BLOCKS_MAX is not used
+# for this, because Pillow may have read it before this module is imported. A value that the user set has priority.
 if not Image.core.get_blocks_max():  # type: ignore[attr-defined]
     Image.core.set_blocks_max(16)  # type: ignore[attr-defined]
 
@@ -39,7 +39,7 @@ def needed_memory(source: Source, size: int, pixels: int) -> int:
 def check_memory(source: Source, size: int, pixels: int, max_memory: int | None) -> None:
     """Raise TooLargeError if editing the photo may take more memory than the process, or a small file, may use.
 
-    `max_memory` are the bytes of the process; None is no limit. If the photo needs more than half of it, the memory
+    `max_memory` are the bytes of the process; None is no limit. If the photo needs more than half of the memory, memory
     that Pillow and malloc keep from earlier photos is returned to the system first.
     """
     needed = needed_memory(source, size, pixels)

@@ -17,8 +17,8 @@ from PIL import Image
 
 from googly_eyes.errors import BadRequestError, DamagedPhotoError, TooLargeError, UnsupportedMediaError
 from googly_eyes.photo import pixels
+from googly_eyes.photo.black_and_white import find_black_and_white
 from googly_eyes.photo.coefficients import Coefficients
-from googly_eyes.photo.eye_colours import eye_colours
 from googly_eyes.photo.jpeg_editor import JpegEditor
 from googly_eyes.photo.memory_estimate import check_memory
 from googly_eyes.photo.orientation import swaps_sides
@@ -53,22 +53,22 @@ class Photo(ABC):
 
     @property
     def orientation(self) -> int:
-        """EXIF's, 1 to 8."""
+        """Return the EXIF orientation, 1 to 8."""
         return self.source.orientation
 
     @property
     def width(self) -> int:
-        """Pixels of the upright photo."""
+        """Return the width of the upright photo in pixels."""
         return self.image.size[swaps_sides(self.orientation)]
 
     @property
     def height(self) -> int:
-        """Pixels of the upright photo."""
+        """Return the height of the upright photo in pixels."""
         return self.image.size[not swaps_sides(self.orientation)]
 
     @property
     def media_type(self) -> str:
-        """That of the result."""
+        """Return the media type of the result."""
         return self.source.format.result.media_type
 
     @abstractmethod
@@ -76,7 +76,7 @@ class Photo(ABC):
         """Return the smallest area around `area`, in sensor order, that can be painted on."""
 
     @abstractmethod
-    def mix(self, area: Area, patch: Patch) -> None:
+    def paint(self, area: Area, patch: Patch) -> None:
         """Paint a patch on an aligned area."""
 
     @abstractmethod
@@ -93,8 +93,8 @@ class DecodedPhoto(Photo):
     def align(self, area: Area) -> Area:
         return area
 
-    def mix(self, area: Area, patch: Patch) -> None:
-        pixels.mix(self.image, area, *patch(), eye_colours(self.source.profile, self.image.mode))
+    def paint(self, area: Area, patch: Patch) -> None:
+        pixels.paint(self.image, area, *patch(), find_black_and_white(self.source.profile, self.image.mode))
 
     def encode(self) -> Encoded:
         return Encoded(self.source.write(self.image), self.source.fidelity, self.source.dropped)
@@ -111,9 +111,9 @@ class CoefficientPhoto(Photo):
     def align(self, area: Area) -> Area:
         return self.image.align(area)
 
-    def mix(self, area: Area, patch: Patch) -> None:
+    def paint(self, area: Area, patch: Patch) -> None:
         mode = "L" if self.image.colours == "L" else "RGB"
-        self.image.mix(area, *patch(), eye_colours(self.source.profile, mode))
+        self.image.paint(area, *patch(), find_black_and_white(self.source.profile, mode))
         self._painted.append((area, patch))
 
     def encode(self) -> Encoded:
@@ -124,7 +124,7 @@ class CoefficientPhoto(Photo):
             # The headers of the JPEG gave no reason to expect this. Paint the same on its pixels.
             decoded = _decode(self.source)
             for area, patch in self._painted:
-                decoded.mix(area, patch)
+                decoded.paint(area, patch)
             return decoded.encode()
 
 
@@ -141,7 +141,7 @@ def open_photo(
 
 
 def decode_photo(data: bytes, *, max_bytes: int, max_pixels: int, max_memory: int | None = None) -> DecodedPhoto:
-    """Open any photo in pixels; for as long as it is used. Raises as `open_photo`."""
+    """Decode a photo; it needs no with statement. Raises the errors of `open_photo`."""
     return _decode(_read_within_limits(data, max_bytes=max_bytes, max_pixels=max_pixels, max_memory=max_memory))
 
 
@@ -171,7 +171,7 @@ def read_source(data: bytes) -> Source:
 class _OpenPhoto:
     """The context manager of `open_photo`.
 
-    Not a generator: an interrupt between the two halves of one would leave the library waiting.
+    Not a generator: an interrupt between its two halves would leave the library waiting.
     """
 
     def __init__(self, source: Source) -> None:
@@ -185,7 +185,7 @@ class _OpenPhoto:
                 with report_damage(self._source.format):
                     return CoefficientPhoto(self._source, self._editor.open(), self._editor)
             except CannotTransformError:
-                pass  # it needs the way through pixels
+                pass  # it is decoded and encoded again
         return _decode(self._source)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:

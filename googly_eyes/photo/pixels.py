@@ -1,9 +1,9 @@
-"""Painting on decoded pixels, in each of the modes that a decoded photo may have."""
+"""Paint on decoded pixels, in each of the modes that a decoded photo may have."""
 
 import numpy as np
 from PIL import Image
 
-from googly_eyes.photo.eye_colours import EyeColours
+from googly_eyes.photo.black_and_white import BlackAndWhite
 from googly_eyes.types import Area, Floats
 
 
@@ -25,22 +25,22 @@ def to_paintable(image: Image.Image) -> Image.Image:
     return image
 
 
-def mix(image: Image.Image, area: Area, grey: Floats, coverage: Floats, colours: EyeColours) -> None:
+def paint(image: Image.Image, area: Area, grey: Floats, coverage: Floats, black_and_white: BlackAndWhite) -> None:
     """Paint greys (0 black to 1 white) by their coverage (0 to 1), both (y1 - y0, x1 - x0), over an area."""
     below = np.asarray(image.crop(area))
     pixels = below.reshape(*below.shape[:2], -1).astype(np.float32)
     cover = coverage[..., None]
-    painted_values = colours.mixed(grey) * (65535 if image.mode == "I;16" else 255)
+    painted_values = black_and_white.values_of(grey) * (65535 if image.mode == "I;16" else 255)
     if image.mode in {"LA", "RGBA"}:
-        mixed = _mix_with_alpha(pixels, painted_values, cover)
+        values = _paint_with_alpha(pixels, painted_values, cover)
     else:
-        mixed = pixels + (painted_values - pixels) * cover
-    painted = np.rint(mixed).astype(below.dtype).reshape(below.shape)
+        values = pixels + (painted_values - pixels) * cover
+    painted = np.rint(values).astype(below.dtype).reshape(below.shape)
     size = (area[2] - area[0], area[3] - area[1])
     image.paste(Image.frombytes(image.mode, size, painted.tobytes()), area)
 
 
-def _mix_with_alpha(pixels: Floats, painted: Floats, cover: Floats) -> Floats:
+def _paint_with_alpha(pixels: Floats, painted: Floats, cover: Floats) -> Floats:
     """Paint opaque values (h, w, channels - 1) on pixels (h, w, channels) with straight alpha in the last channel.
 
     A wholly transparent pixel contributes no colour.

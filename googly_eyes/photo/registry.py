@@ -199,7 +199,7 @@ _ROWS = (
             "hdr": "This {label} has HDR colours (PQ or HLG), which cannot be kept. Save it as sRGB.",
             "unsupported_colour": "This {label} has wide-gamut colours without a colour profile, which cannot be kept. "
             "Save it as sRGB or with a profile.",
-            "unsupported_transfer": "This {label} has another transfer curve than sRGB and no colour profile, which "
+            "unsupported_transfer": "This {label} has a transfer curve other than sRGB's and no colour profile, which "
             "cannot be kept. Save it as sRGB or with a profile.",
         },
     ),
@@ -217,14 +217,14 @@ _ROWS = (
         refused={
             "animated": "This {label} is a sequence without a still picture. Send one of its frames as a photo.",
             "hdr": "This {label} has HDR colours (PQ or HLG), which a JPEG cannot have. Export it as JPEG in a photo "
-            "program, or switch off HDR in the camera.",
+            "editor, or switch off HDR in the camera.",
             "unsupported_colour": "This {label} has wide-gamut colours without a colour profile. Export it as JPEG in "
-            "a photo program.",
-            "unsupported_transfer": "This {label} has another transfer curve than sRGB and no colour profile. Export "
-            "it as JPEG in a photo program.",
+            "a photo editor.",
+            "unsupported_transfer": "This {label} has a transfer curve other than sRGB's and no colour profile. Export "
+            "it as JPEG in a photo editor.",
             "heic_alpha": "This {label} has transparency, which the result, a JPEG, cannot have. Save it as PNG.",
             "unsupported_heif": "The picture of this {label} is not coded with HEVC. Export it as JPEG in a photo "
-            "program.",
+            "editor.",
         },
         written_as="JPEG",
     ),

@@ -19,20 +19,21 @@ from googly_eyes.types import Fidelity
 
 ICC_HEADER_BYTES, ICC_SIGNATURE, ICC_SIGNATURE_AT = 128, b"acsp", 36
 
-# Pillow would print messages and warnings about damaged files. What matters in them is in its exceptions too.
+# Pillow would print messages and warnings about damaged files. Its exceptions contain the same information.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A photo file. `encode` makes a file like it from an image; `fidelity` is the effect of that.
+    """A photo file.
 
-    `orientation` is EXIF's, 1 to 8. `profile` is the colour profile in force. `dropped` names content other than
-    metadata that is not in the result. `jpeg` is for editing a JPEG without decoding it. `to_sensor_order` restores a
-    decoded image that Pillow has turned upright. `coded_size` is the size in which the picture is decoded, if a part
-    of it is cut away afterwards. `bytes_per_pixel` is the peak of memory for this kind of photo, if it is less than for
-    the most expensive kind of the format (bench/memory.py).
+    `encode` encodes an image in the format and settings of this file, with `fidelity`. `orientation` is EXIF's, 1 to 8.
+    `profile` is the colour profile in force. `dropped` names content other than metadata that is not in the result.
+    `jpeg` is for editing a JPEG without decoding it. `to_sensor_order` restores a decoded image that Pillow has turned
+    upright. `coded_size` is the size in which the picture is decoded, if a part of it is cut away afterwards.
+    `bytes_per_pixel` is the peak of memory for this kind of photo, if it is less than for the most expensive kind of
+    the format (bench/memory.py).
     """
 
     format: Format
@@ -56,7 +57,8 @@ class Source:
         """Return the pixels in sensor order, in a mode that can be painted on. Raises DamagedPhotoError."""
         with report_damage(self.format):
             self.file.load()
-            vars(self.file).pop("_decoder", None)  # of WebP and AVIF: up to 8 bytes per pixel until the file is closed
+            # The decoder of WebP and AVIF keeps up to 8 bytes per pixel until the file is closed.
+            vars(self.file).pop("_decoder", None)
             image: Image.Image = self.file
             return to_paintable(self.to_sensor_order(image) if self.to_sensor_order else image)
 
@@ -75,7 +77,7 @@ def report_unwritable(row: Format) -> Iterator[None]:
         raise
     except Exception as error:
         raise UnsupportedMediaError(
-            f"This {row.label} can be read, but not be written again. Save it anew in a photo program.",
+            f"This {row.label} can be read, but not be written again. Save it again in a photo editor.",
             code="not_writable",
         ) from error
 
@@ -94,7 +96,8 @@ def report_damage(row: Format) -> Iterator[None]:
         raise TooLargeError(f"This {row.label} has too many pixels. Send a smaller copy.") from error
     except Exception as error:
         raise DamagedPhotoError(
-            f"This {row.label} is damaged, incomplete or of a rare kind. Send the whole original file, or save it anew."
+            f"This {row.label} is damaged, incomplete or of an unsupported kind. Send the whole original file, or "
+            "save it again."
         ) from error
 
 

@@ -1,7 +1,7 @@
 """Call libturbojpeg's lossless transform by ctypes: read the coefficients of a JPEG, then write them again.
 
-The library is Debian's own and may be missing, too old, built for another processor or different from its header file,
-so it is tested once, on a picture made here.
+The library comes from the system and may be missing, too old, built for another processor or different from its header
+file. So it is tested once, on a picture made here.
 """
 
 import ctypes
@@ -41,7 +41,7 @@ class CannotTransformError(Exception):
 
 
 class EditEndedError(Exception):
-    """The result of an edit was asked for after its end: an error of the program."""
+    """`write` was called after the edit ended: a bug in the caller."""
 
 
 def is_available() -> bool:

@@ -23,14 +23,14 @@ ERRORS = (ForbiddenHostError, ForbiddenOriginError, MethodNotAllowedError, Queue
 
 
 def create_app(
-    answer: Callable[[HttpRequest], HttpResponse],
+    respond_to: Callable[[HttpRequest], HttpResponse],
     queue: WorkerQueue,
     origins: OriginPolicy = OWN_PAGES,
     page_files: Mapping[str, PageFile] = NO_PAGE,
 ) -> Flask:
     """Return the WSGI application: the page for browsers, and the API.
 
-    `answer` runs in a worker for POST requests, and in this process for others. Requests that `origins` forbids get
+    `respond_to` runs in a worker for POST requests, and in this process for others. Requests that `origins` forbids get
     status 403 before their body is copied.
     """
     app = _App(__name__, static_folder=None)
@@ -56,15 +56,15 @@ def create_app(
         if page is not None:
             return page
         if request.method != "POST":
-            return answer(_http_request(request_id, headers))
+            return respond_to(_http_request(request_id, headers))
         with queue.place():
             # The body is copied here, so that a request without a place does not use memory for it.
-            return queue.run(partial(answer, _http_request(request_id, headers)))
+            return queue.run(partial(respond_to, _http_request(request_id, headers)))
 
     return app
 
 
-def answer_with_model(request: HttpRequest, settings: Settings) -> HttpResponse:
+def respond_with_model(request: HttpRequest, settings: Settings) -> HttpResponse:
     """Return the API's response, with the detector of this process."""
     return respond(request, detector_of_process(settings), settings)
 

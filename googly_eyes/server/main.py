@@ -22,7 +22,7 @@ from types import FrameType
 from googly_eyes.errors import SettingError
 from googly_eyes.memory import MIB, photos_at_once, return_large_blocks
 from googly_eyes.photo.memory_estimate import SEARCH_MEMORY
-from googly_eyes.server.app import answer_with_model, create_app, detector_of_process
+from googly_eyes.server.app import create_app, detector_of_process, respond_with_model
 from googly_eyes.server.http import HttpServer
 from googly_eyes.server.origin import OriginPolicy, names_of_this_machine
 from googly_eyes.server.page_files import load_page
@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited by the workers, until they set it themselves
     pool = WorkerPool(workers, partial(detector_of_process, settings))
     with listener, WorkerQueue(pool, places) as queue:
-        app = create_app(partial(answer_with_model, settings=settings), queue, origins, load_page(settings.max_bytes))
+        app = create_app(partial(respond_with_model, settings=settings), queue, origins, load_page(settings.max_bytes))
         server = HttpServer(
             app, listener, threads=places + SPARE_THREADS, max_photo=settings.max_bytes, origins=origins
         )

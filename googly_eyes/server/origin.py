@@ -50,7 +50,7 @@ class OriginPolicy:
     names: Collection[str] = ()
 
     def check(self, method: str, headers: Mapping[str, str]) -> None:
-        """Raise ForbiddenHostError or ForbiddenOriginError for a request that must not be answered."""
+        """Raise ForbiddenHostError or ForbiddenOriginError for a request that is not allowed."""
         if ANY_ORIGIN in self.allowed:
             return
         host, origin = headers.get("host", "").lower(), headers.get("origin")

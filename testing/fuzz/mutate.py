@@ -7,7 +7,8 @@ from random import Random
 from testing.fuzz.parts import Part, join, split
 
 MAX_CHANGES = 4
-RAW_SHARE, REPAIRED_SHARE = 0.25, 0.7  # of mutants whose bytes are changed too; of those, written anew from their parts
+# Of mutants whose bytes are changed too; of those, the ones that are written again from their parts.
+RAW_SHARE, REPAIRED_SHARE = 0.25, 0.7
 INNER_SHARE = 0.6  # of changes inside a part that has inner parts
 HEADER = 640  # bytes, where most changes of the whole are
 MAX_MUTANT = 10**5  # bytes

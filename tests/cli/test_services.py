@@ -33,12 +33,12 @@ from local.function_url import REGION, throwaway_keys
 from testing.command import environment, files_in
 from testing.people import as_jpeg, group, landscape
 from testing.photos import photo_from, stored
-from testing.scripted import BREAK_OFF, ECHO, Answer, scripted
+from testing.scripted import BREAK_OFF, ECHO, Response, scripted
 from testing.urls import function_url, utc_now
 
 pytestmark = pytest.mark.process
 SEED = 7
-DONE = Answer(200, {"faces": [], "seed": SEED, "image": ECHO, "request_id": "1"})
+DONE = Response(200, {"faces": [], "seed": SEED, "image": ECHO, "request_id": "1"})
 
 
 def expected(data, detector, **options):
@@ -215,7 +215,7 @@ def test_the_environment_names_the_service_and_an_empty_url_is_this_machine(tmp_
 
 
 def test_a_busy_service_and_a_broken_connection_are_retried(three, googly, photo):
-    with scripted(Answer(503, headers={"Retry-After": "1"}), BREAK_OFF, DONE) as service:
+    with scripted(Response(503, headers={"Retry-After": "1"}), BREAK_OFF, DONE) as service:
         done = googly("a.jpg", "--url", service.url, cwd=three)
     assert (done.status, done.errors) == (0, [])
     assert (three / "a.googly.jpg").read_bytes() == photo
@@ -223,7 +223,7 @@ def test_a_busy_service_and_a_broken_connection_are_retried(three, googly, photo
 
 
 def test_a_refused_photo_is_not_retried_and_the_next_one_is_processed(three, googly):
-    refused = Answer(422, {"error": {"code": "bad_option", "message": "Not so."}, "request_id": "1"})
+    refused = Response(422, {"error": {"code": "bad_option", "message": "Not so."}, "request_id": "1"})
     with scripted(refused, DONE) as service:
         done = googly("a.jpg", "b.jpg", "--jobs", 1, "--url", service.url, cwd=three)
     assert done.status == 1
@@ -251,7 +251,7 @@ def test_a_wrong_address_is_one_line(three, address, googly):
 
 @pytest.mark.parametrize("image", ["", "PGh0bWw+", base64.b64encode(as_jpeg(landscape(40, 30))).decode()])
 def test_a_wrong_photo_of_a_service_never_replaces_the_own_one(three, googly, photo, image):
-    with scripted(Answer(200, {**DONE.body, "image": image})) as service:
+    with scripted(Response(200, {**DONE.body, "image": image})) as service:
         done = googly("a.jpg", "--force", "-o", "a.jpg", "--url", service.url, cwd=three)
     assert done.status == 1
     assert "Nothing was changed" in done.errors[0]
@@ -259,7 +259,7 @@ def test_a_wrong_photo_of_a_service_never_replaces_the_own_one(three, googly, ph
 
 
 def test_a_page_that_is_not_a_service_is_reported_once(three, googly):
-    with scripted(Answer(200, b"<html>Welcome</html>")) as service:
+    with scripted(Response(200, b"<html>Welcome</html>")) as service:
         done = googly(".", "--jobs", 1, "--url", service.url, cwd=three)
     assert done.status == 1
     assert done.errors[0].startswith(f"googly: a.jpg: {service.url} ")
@@ -298,8 +298,8 @@ def test_a_wrong_region_is_reported(three, url, signing, googly):
 
 
 def test_a_missing_permission_is_named_and_no_other_photo_is_sent(three, keys, signing, googly):
-    answer = Answer(403, {"Message": "Forbidden."}, {"x-amzn-ErrorType": "AccessDeniedException"})
-    with scripted(answer) as service:
+    response = Response(403, {"Message": "Forbidden."}, {"x-amzn-ErrorType": "AccessDeniedException"})
+    with scripted(response) as service:
         done = googly(".", "--url", service.url, "--sign", "--region", REGION, "--jobs", 1, cwd=three)
     assert done.status == 1
     assert done.errors[0].startswith(

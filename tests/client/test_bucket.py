@@ -17,13 +17,13 @@ from testing.bucket import KEYS, body_of, keys_in
 from testing.faces import FACE
 from testing.heics import drawn
 from testing.people import as_jpeg, blank
-from testing.scripted import Answer, scripted
+from testing.scripted import Response, scripted
 
 PHOTO = as_jpeg(blank(40, 30), quality=95)
 PADDED = PHOTO + bytes(5000)  # larger than a copy of it
 GOOGLY = as_jpeg(blank(40, 30), quality=50)
 OFFER = {"in": IN, "out": OUT, "region": REGION, "prefix": "AROAEXAMPLE:session/", "max_bytes": 10_000}
-HEALTH = Answer(200, {"version": "1", "bucket": OFFER})
+HEALTH = Response(200, {"version": "1", "bucket": OFFER})
 FACES = {**to_json(Result((FACE,), 7, "image/jpeg", None)), "request_id": "1"}
 
 
@@ -57,7 +57,7 @@ def service(server):
 
 
 def test_a_large_photo_is_put_under_the_prefix_of_the_caller_and_the_result_is_read(aws, result_in_bucket):
-    with scripted(Answer(200, FACES), health=HEALTH) as server:
+    with scripted(Response(200, FACES), health=HEALTH) as server:
         result = service(server).googlify(PHOTO, Options(seed=7, pupil_size_range=(0.2, 0.3)))
     [received] = server.requests
     sent = json.loads(received.body)
@@ -80,7 +80,7 @@ def test_a_large_photo_is_put_under_the_prefix_of_the_caller_and_the_result_is_r
 
 def test_each_photo_has_its_own_key_and_health_is_asked_once(aws, result_in_bucket):
     before = keys_in(aws, IN)
-    with scripted(Answer(200, FACES), health=HEALTH) as server:
+    with scripted(Response(200, FACES), health=HEALTH) as server:
         each = service(server)
         each.googlify(PHOTO, Options())
         server_health = each._transport.health
@@ -91,15 +91,15 @@ def test_each_photo_has_its_own_key_and_health_is_asked_once(aws, result_in_buck
 
 
 def test_only_the_faces_are_returned_without_a_download(aws, result_in_bucket):
-    with scripted(Answer(200, FACES), health=HEALTH) as server:
+    with scripted(Response(200, FACES), health=HEALTH) as server:
         result = service(server).googlify(PHOTO, Options(answer="faces"))
     assert (result.photo, result.faces) == (None, (FACE,))
 
 
 def test_the_result_of_a_heic_is_a_jpeg(aws, result_in_bucket):
     result_in_bucket[0] = as_jpeg(blank(480, 280))
-    health = Answer(200, {"bucket": OFFER | {"max_bytes": 100_000}})
-    with scripted(Answer(200, FACES), health=health) as server:
+    health = Response(200, {"bucket": OFFER | {"max_bytes": 100_000}})
+    with scripted(Response(200, FACES), health=health) as server:
         result = service(server).googlify(drawn("people.heic"), Options())
     assert (result.media_type, result.photo) == ("image/jpeg", result_in_bucket[0])
 
@@ -107,7 +107,7 @@ def test_the_result_of_a_heic_is_a_jpeg(aws, result_in_bucket):
 def test_another_photo_in_the_bucket_is_not_a_result(aws, result_in_bucket):
     result_in_bucket[0] = as_jpeg(blank(41, 30))
     with (
-        scripted(Answer(200, FACES), health=HEALTH) as server,
+        scripted(Response(200, FACES), health=HEALTH) as server,
         pytest.raises(ServerFailedError, match=r"a JPEG of 41 x 30 pixels for a JPEG of 40 x 30\. Nothing was changed"),
     ):
         service(server).googlify(PHOTO, Options())
@@ -116,27 +116,27 @@ def test_another_photo_in_the_bucket_is_not_a_result(aws, result_in_bucket):
 def test_a_result_that_is_too_long_is_not_read(aws, result_in_bucket, monkeypatch):
     monkeypatch.setattr(remote.Shape, "max_response_bytes", 100)
     with (
-        scripted(Answer(200, FACES), health=HEALTH) as server,
+        scripted(Response(200, FACES), health=HEALTH) as server,
         pytest.raises(ServerFailedError, match="longer than 100 bytes"),
     ):
         service(server).googlify(PHOTO, Options())
 
 
 def test_an_error_of_the_photo_is_the_error_of_the_service(aws, result_in_bucket):
-    refusal = Answer(400, {"error": {"code": "damaged_photo", "message": "That is damaged."}, "request_id": "1"})
+    refusal = Response(400, {"error": {"code": "damaged_photo", "message": "That is damaged."}, "request_id": "1"})
     with scripted(refusal, health=HEALTH) as server, pytest.raises(DamagedPhotoError, match="That is damaged"):
         service(server).googlify(PHOTO, Options())
 
 
 WITHOUT_OFFER = {
-    "no bucket": Answer(200, {"version": "1"}),
-    "no JSON": Answer(200, b"<html>"),
-    "an error": Answer(404, {"error": {"code": "not_found", "message": "x"}}),
-    "another form": Answer(200, {"bucket": {"in": "a"}}),
-    "another type": Answer(200, {"bucket": OFFER | {"max_bytes": "x"}}),
-    "a list": Answer(200, {"bucket": []}),
-    "a region that is no region": Answer(200, {"bucket": OFFER | {"region": "a/b#"}}),
-    "a smaller limit": Answer(200, {"bucket": OFFER | {"max_bytes": 500}}),
+    "no bucket": Response(200, {"version": "1"}),
+    "no JSON": Response(200, b"<html>"),
+    "an error": Response(404, {"error": {"code": "not_found", "message": "x"}}),
+    "another form": Response(200, {"bucket": {"in": "a"}}),
+    "another type": Response(200, {"bucket": OFFER | {"max_bytes": "x"}}),
+    "a list": Response(200, {"bucket": []}),
+    "a region that is no region": Response(200, {"bucket": OFFER | {"region": "a/b#"}}),
+    "a smaller limit": Response(200, {"bucket": OFFER | {"max_bytes": 500}}),
 }
 
 
@@ -144,7 +144,7 @@ WITHOUT_OFFER = {
 def test_without_an_offer_a_smaller_copy_is_sent(aws, monkeypatch, health):
     monkeypatch.setattr(remote, "FUNCTION_BYTES", len(PADDED) - 1)
     before = keys_in(aws, IN)
-    with scripted(Answer(200, FACES), health=health) as server:
+    with scripted(Response(200, FACES), health=health) as server:
         result = service(server).googlify(PADDED, Options())
     assert result.photo
     assert server.requests[0].headers["content-type"] == "application/octet-stream"
@@ -154,7 +154,7 @@ def test_without_an_offer_a_smaller_copy_is_sent(aws, monkeypatch, health):
 def test_without_a_signature_the_bucket_is_not_used(aws, monkeypatch):
     monkeypatch.setattr(RemoteService, "_in_one_step", None)
     monkeypatch.setattr(remote, "FUNCTION_BYTES", len(PADDED) - 1)
-    with scripted(Answer(200, FACES), health=HEALTH) as server:
+    with scripted(Response(200, FACES), health=HEALTH) as server:
         each = RemoteService(server.url)
         each._max_bytes = len(PADDED) - 1
         assert each.googlify(PADDED, Options()).photo
@@ -163,7 +163,7 @@ def test_without_a_signature_the_bucket_is_not_used(aws, monkeypatch):
 def test_a_caller_without_rights_in_the_bucket_sends_a_smaller_copy(aws, monkeypatch):
     monkeypatch.setattr(remote, "FUNCTION_BYTES", len(PADDED) - 1)
     monkeypatch.setattr(Bucket, "put", lambda *_: (_ for _ in ()).throw(ForbiddenError("no")))
-    with scripted(Answer(200, FACES), health=HEALTH) as server:
+    with scripted(Response(200, FACES), health=HEALTH) as server:
         assert service(server).googlify(PADDED, Options()).photo
     assert server.requests[0].headers["content-type"] == "application/octet-stream"
 

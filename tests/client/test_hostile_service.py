@@ -19,7 +19,7 @@ from googly_eyes.options import Options
 from googly_eyes.photo.registry import FORMATS
 from googly_eyes.types import Result
 from testing.people import as_jpeg, blank, group
-from testing.scripted import ECHO, Answer, scripted
+from testing.scripted import ECHO, Response, scripted
 
 PHOTO = as_jpeg(blank(40, 30))
 RESULT = {**to_json(Result((), 7, "image/jpeg", None)), "request_id": "1"}
@@ -87,7 +87,7 @@ def sending(head, piece, pause_s=0.0):
 )
 def test_a_photo_that_cannot_be_the_result_is_an_error(returned, reason):
     image = base64.b64encode(returned).decode()
-    with scripted(Answer(200, {**RESULT, "image": image})) as server, pytest.raises(ServerFailedError, match=reason):
+    with scripted(Response(200, {**RESULT, "image": image})) as server, pytest.raises(ServerFailedError, match=reason):
         RemoteService(server.url).googlify(PHOTO, Options())
     assert len(server.requests) == 1
 
@@ -95,7 +95,7 @@ def test_a_photo_that_cannot_be_the_result_is_an_error(returned, reason):
 @pytest.mark.parametrize("orientation", [1, 3, 6])
 def test_a_photo_of_the_right_size_is_returned(orientation):
     photo = turned(group(400, 300)[0], orientation)
-    with scripted(Answer(200, {**RESULT, "image": ECHO})) as server:
+    with scripted(Response(200, {**RESULT, "image": ECHO})) as server:
         assert RemoteService(server.url).googlify(photo, Options()).photo == photo
 
 
@@ -161,7 +161,7 @@ def test_a_slow_complete_response_before_the_deadline_is_accepted():
 def test_a_service_that_is_busy_for_minutes_ends_a_batch(monkeypatch, no_sleep):
     clock = [0.0]
     monkeypatch.setattr(transport, "_now", lambda: clock[0])
-    with scripted(Answer(429)) as server:
+    with scripted(Response(429)) as server:
         service = RemoteService(server.url)
         for at in (0, 60, 200, 299):
             clock[0] = at
@@ -174,11 +174,11 @@ def test_a_service_that_is_busy_for_minutes_ends_a_batch(monkeypatch, no_sleep):
     assert caught.value.fatal
 
 
-@pytest.mark.parametrize("between", [Answer(200, {**RESULT, "image": ECHO}), None], ids=["a result", "a long pause"])
+@pytest.mark.parametrize("between", [Response(200, {**RESULT, "image": ECHO}), None], ids=["a result", "a long pause"])
 def test_a_service_that_was_busy_before_is_not_given_up(monkeypatch, no_sleep, between):
     clock = [0.0]
     monkeypatch.setattr(transport, "_now", lambda: clock[0])
-    busy = [Answer(503)] * transport.BUSY_ATTEMPTS
+    busy = [Response(503)] * transport.BUSY_ATTEMPTS
     with scripted(*busy, *([between] if between else []), *busy) as server:
         service = RemoteService(server.url)
         with pytest.raises(BusyError):

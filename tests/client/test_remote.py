@@ -39,17 +39,17 @@ from googly_eyes.types import Box, Point, Result
 from testing.faces import FACE
 from testing.heics import drawn
 from testing.people import as_jpeg, blank, group
-from testing.scripted import BREAK_OFF, Answer, scripted
+from testing.scripted import BREAK_OFF, Response, scripted
 
 PHOTO = as_jpeg(blank(40, 30))
 GOOGLY = as_jpeg(blank(40, 30), quality=50)
 FACES = {**to_json(Result((FACE,), 7, "image/jpeg", None)), "request_id": "1"}
 RESULT = {**FACES, "image": base64.b64encode(GOOGLY).decode()}
-DONE = Answer(200, RESULT)
+DONE = Response(200, RESULT)
 
 
 def refusal(status, code="bad_request", message="That is wrong.", **details):
-    return Answer(status, {"error": {"code": code, "message": message, "details": details}, "request_id": "42"})
+    return Response(status, {"error": {"code": code, "message": message, "details": details}, "request_id": "42"})
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +76,7 @@ def test_the_photo_is_sent_as_the_body_and_the_options_as_the_query():
 
 def test_the_result_of_a_heic_is_a_jpeg():
     jpeg = as_jpeg(blank(480, 280))
-    with scripted(Answer(200, {**FACES, "image": base64.b64encode(jpeg).decode()})) as server:
+    with scripted(Response(200, {**FACES, "image": base64.b64encode(jpeg).decode()})) as server:
         result = RemoteService(server.url).googlify(drawn("people.heic"), Options())
     assert (result.media_type, result.photo) == ("image/jpeg", jpeg)
 
@@ -127,7 +127,7 @@ def test_the_path_of_the_url_is_kept_and_defaults_to_the_root():
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_temporary_errors_are_retried(status, sleeps):
-    with scripted(Answer(status), Answer(status), DONE) as server:
+    with scripted(Response(status), Response(status), DONE) as server:
         assert RemoteService(server.url).googlify(PHOTO, Options()).photo == GOOGLY
     assert [request.body for request in server.requests] == [PHOTO] * 3
     assert len(sleeps) == 2
@@ -141,13 +141,13 @@ def test_a_broken_connection_is_retried():
 
 def test_the_backoff_is_random_up_to_a_limit_that_doubles_to_thirty_seconds(sleeps, monkeypatch):
     monkeypatch.setattr(random, "uniform", lambda low, high: high if low == 0 else None)
-    with scripted(Answer(503)) as server, pytest.raises(BusyError):
+    with scripted(Response(503)) as server, pytest.raises(BusyError):
         RemoteService(server.url).googlify(PHOTO, Options())
     assert sleeps == [1, 2, 4, 8, 16, 30, 30]
 
 
 def test_the_backoff_of_two_clients_differs(sleeps):
-    with scripted(Answer(502)) as server:
+    with scripted(Response(502)) as server:
         for _ in range(2):
             with pytest.raises(ServerFailedError):
                 RemoteService(server.url).googlify(PHOTO, Options())
@@ -155,24 +155,25 @@ def test_the_backoff_of_two_clients_differs(sleeps):
 
 
 def test_the_service_is_not_asked_again_before_its_retry_after(sleeps):
-    with scripted(Answer(503, headers={"Retry-After": "7"}), DONE) as server:
+    with scripted(Response(503, headers={"Retry-After": "7"}), DONE) as server:
         RemoteService(server.url).googlify(PHOTO, Options())
     assert sleeps == [7]
 
 
 def test_a_long_retry_after_is_capped(sleeps):
-    with scripted(Answer(429, headers={"Retry-After": "86400"}), DONE) as server:
+    with scripted(Response(429, headers={"Retry-After": "86400"}), DONE) as server:
         RemoteService(server.url).googlify(PHOTO, Options())
     assert sleeps == [transport.MAX_WAIT_S]
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"),
-    [(Answer(429), BusyError), (Answer(503), BusyError), (Answer(502, b"Internal Server Error"), ServerFailedError),
+    ("response", "error"),
+    [(Response(429), BusyError), (Response(503), BusyError),
+     (Response(502, b"Internal Server Error"), ServerFailedError),
      (refusal(500, "internal_error"), ServerFailedError), (BREAK_OFF, UnreachableError)],
 )  # fmt: skip
-def test_temporary_errors_are_raised_after_eight_attempts_if_busy_else_after_five(answer, error):
-    with scripted(answer) as server, pytest.raises(error) as caught:
+def test_temporary_errors_are_raised_after_eight_attempts_if_busy_else_after_five(response, error):
+    with scripted(response) as server, pytest.raises(error) as caught:
         RemoteService(server.url).googlify(PHOTO, Options())
     assert len(server.requests) == (8 if error is BusyError else 5)
     assert server.url in caught.value.message
@@ -198,14 +199,14 @@ def test_errors_of_the_photo_are_raised_as_those_of_the_pipeline_and_never_retri
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [Answer(404, b"<html>"), Answer(404, {"error": "Not Found"}), Answer(302, headers={"Location": "/"}),
-     Answer(200, b"<html>"), Answer(200, {"faces": []}), Answer(200, {**RESULT, "image": "!"}), Answer(200, []),
-     Answer(200, {**RESULT, "faces": [{"score": 1}]}), Answer(200, {**RESULT, "seed": float("inf")}),
-     Answer(400, b"no")],
+    "response",
+    [Response(404, b"<html>"), Response(404, {"error": "Not Found"}), Response(302, headers={"Location": "/"}),
+     Response(200, b"<html>"), Response(200, {"faces": []}), Response(200, {**RESULT, "image": "!"}), Response(200, []),
+     Response(200, {**RESULT, "faces": [{"score": 1}]}), Response(200, {**RESULT, "seed": float("inf")}),
+     Response(400, b"no")],
 )  # fmt: skip
-def test_a_response_that_does_not_follow_the_api_is_reported(answer):
-    with scripted(answer) as server, pytest.raises(NotGooglyError, match="Check the address"):
+def test_a_response_that_does_not_follow_the_api_is_reported(response):
+    with scripted(response) as server, pytest.raises(NotGooglyError, match="Check the address"):
         RemoteService(server.url).googlify(PHOTO, Options())
     assert len(server.requests) == 1
 
@@ -213,14 +214,17 @@ def test_a_response_that_does_not_follow_the_api_is_reported(answer):
 def test_unknown_fields_of_a_newer_service_are_ignored():
     [face] = RESULT["faces"]
     newer_face = {**face, "eyes": [], "landmarks": {**face["landmarks"], "chin": [1, 2]}}
-    with scripted(Answer(200, {**RESULT, "faces": [newer_face], "version": "2"})) as server:
+    with scripted(Response(200, {**RESULT, "faces": [newer_face], "version": "2"})) as server:
         result = RemoteService(server.url).googlify(PHOTO, Options())
     assert (result.faces, result.photo) == ((FACE,), GOOGLY)
 
 
 def test_unknown_fields_of_an_error_are_ignored():
     error = {"code": "heic", "message": "That is wrong.", "details": [], "help": "https://example.org/"}
-    with scripted(Answer(415, {"error": error})) as server, pytest.raises(UnsupportedMediaError, match="That is wrong"):
+    with (
+        scripted(Response(415, {"error": error})) as server,
+        pytest.raises(UnsupportedMediaError, match="That is wrong"),
+    ):
         RemoteService(server.url).googlify(PHOTO, Options())
 
 
@@ -233,7 +237,7 @@ def test_a_refused_connection_is_reported():
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 406, 408, 409, 410, 411, 413, 415, 422, 451, 499])
 def test_a_status_4xx_other_than_429_is_never_retried(status, sleeps):
-    with scripted(Answer(status)) as server, pytest.raises(GooglyError):
+    with scripted(Response(status)) as server, pytest.raises(GooglyError):
         RemoteService(server.url).googlify(PHOTO, Options(answer="faces"))
     assert [request.body for request in server.requests if request.body == PHOTO] == [PHOTO]
     assert sleeps == []
@@ -301,7 +305,7 @@ def test_idle_connections_send_probes(monkeypatch):
 
 
 def test_the_error_for_a_403_without_a_signature_explains_how_to_sign():
-    with scripted(Answer(403, {"Message": "Forbidden"})) as server, pytest.raises(ForbiddenError, match="--sign"):
+    with scripted(Response(403, {"Message": "Forbidden"})) as server, pytest.raises(ForbiddenError, match="--sign"):
         RemoteService(server.url).googlify(PHOTO, Options())
     assert len(server.requests) == 1
 
@@ -313,8 +317,11 @@ def keys(monkeypatch):
 
 
 def test_the_error_for_a_403_with_a_signature_has_the_key_and_the_permissions(keys):
-    answer = Answer(403, {"Message": "Forbidden."}, {"x-amzn-ErrorType": "AccessDeniedException"})
-    with scripted(answer) as server, pytest.raises(ForbiddenError, match=r"AKIAEXAMPLE.*InvokeFunctionUrl.*Forbidden"):
+    response = Response(403, {"Message": "Forbidden."}, {"x-amzn-ErrorType": "AccessDeniedException"})
+    with (
+        scripted(response) as server,
+        pytest.raises(ForbiddenError, match=r"AKIAEXAMPLE.*InvokeFunctionUrl.*Forbidden"),
+    ):
         RemoteService(server.url, sign=True, region="eu-west-1").googlify(PHOTO, Options())
     assert "Credential=AKIAEXAMPLE/" in server.requests[0].headers["authorization"]
     assert "/eu-west-1/lambda/aws4_request" in server.requests[0].headers["authorization"]
@@ -323,7 +330,7 @@ def test_the_error_for_a_403_with_a_signature_has_the_key_and_the_permissions(ke
 def test_each_attempt_gets_a_new_signature(keys, monkeypatch):
     signed = []
     monkeypatch.setattr(transport.Signer, "__call__", lambda _, request: signed.append(request) or request)
-    with scripted(Answer(502), DONE) as server:
+    with scripted(Response(502), DONE) as server:
         RemoteService(server.url, sign=True, region="eu-west-1").googlify(PHOTO, Options())
     assert len(signed) == 2
 
@@ -381,7 +388,7 @@ def test_requests_to_this_machine_may_be_signed_without_encryption(keys, host):
 
 RAW_HEADERS = {"Content-Type": "image/jpeg", "X-Googly-Faces": "3", "X-Googly-Seed": "7", "X-Googly-Fidelity": "kept",
                "X-Googly-Dropped": "second_pictures, appended_data", "X-Googly-Stopped-Early": "true"}  # fmt: skip
-RAW = Answer(200, GOOGLY, RAW_HEADERS)
+RAW = Response(200, GOOGLY, RAW_HEADERS)
 
 
 def googlify_raw(server, **options):
@@ -399,21 +406,21 @@ def test_without_the_list_of_faces_the_photo_is_requested_without_base64():
 
 def test_headers_that_are_missing_because_they_would_be_empty_are_read_so():
     with scripted(
-        Answer(200, GOOGLY, {"Content-Type": "image/jpeg", "X-Googly-Faces": "0", "X-Googly-Seed": "1"})
+        Response(200, GOOGLY, {"Content-Type": "image/jpeg", "X-Googly-Faces": "0", "X-Googly-Seed": "1"})
     ) as s:
         result = googlify_raw(s)
     assert (result.face_count, result.fidelity, result.dropped, result.stopped_early) == (0, None, (), False)
 
 
 def test_the_faces_alone_are_requested_as_json():
-    with scripted(Answer(200, FACES)) as server:
+    with scripted(Response(200, FACES)) as server:
         result = googlify_raw(server, answer="faces")
     assert server.requests[0].headers["accept"] == "application/json"
     assert (result.faces, result.face_count) == ((FACE,), 1)
 
 
 def test_a_service_that_responds_with_json_all_the_same_is_understood():
-    with scripted(Answer(200, RESULT, {"Content-Type": "application/json"})) as server:
+    with scripted(Response(200, RESULT, {"Content-Type": "application/json"})) as server:
         result = googlify_raw(server)
     assert (result.photo, result.faces, result.face_count) == (GOOGLY, (FACE,), 1)
 
@@ -424,13 +431,13 @@ def test_a_service_that_responds_with_json_all_the_same_is_understood():
      {**RAW_HEADERS, "Content-Type": "text/html"}],
 )  # fmt: skip
 def test_a_photo_without_the_headers_of_this_api_is_reported(headers):
-    with scripted(Answer(200, GOOGLY, headers)) as server, pytest.raises(NotGooglyError, match="Check the address"):
+    with scripted(Response(200, GOOGLY, headers)) as server, pytest.raises(NotGooglyError, match="Check the address"):
         googlify_raw(server)
 
 
 def test_a_photo_that_is_not_the_result_is_an_error_here_too():
     with (
-        scripted(Answer(200, GOOGLY[:-40], RAW_HEADERS)) as server,
+        scripted(Response(200, GOOGLY[:-40], RAW_HEADERS)) as server,
         pytest.raises(ServerFailedError, match="whole photo"),
     ):
         googlify_raw(server)
@@ -441,7 +448,7 @@ def test_a_photo_that_is_not_the_result_is_an_error_here_too():
 
 def response_with_faces(photo, detector):
     result = googlify(photo, Options(answer="faces", seed=7), detector, load_settings({}))
-    return Answer(200, {**to_json(result), "request_id": "1"})
+    return Response(200, {**to_json(result), "request_id": "1"})
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
@@ -470,10 +477,10 @@ def test_a_photo_over_the_limit_is_sent_as_a_copy_and_drawn_locally(detector, ke
     assert ours.getpixel((5, 5)) == theirs.getpixel((5, 5))
 
 
-@pytest.mark.parametrize("answer", [refusal(413, "too_large"), Answer(413, b"Request Entity Too Large")])
-def test_after_status_413_a_smaller_copy_is_sent(detector, answer):
+@pytest.mark.parametrize("response", [refusal(413, "too_large"), Response(413, b"Request Entity Too Large")])
+def test_after_status_413_a_smaller_copy_is_sent(detector, response):
     photo = as_jpeg(group(1200, 700)[0])
-    with scripted(answer, Answer(200, FACES)) as server:
+    with scripted(response, Response(200, FACES)) as server:
         result = RemoteService(server.url).googlify(photo, Options())
     assert [("answer=faces" in request.path) for request in server.requests] == [False, True]
     assert Image.open(io.BytesIO(result.photo)).size == (1200, 700)
@@ -481,7 +488,7 @@ def test_after_status_413_a_smaller_copy_is_sent(detector, answer):
 
 def test_the_faces_of_a_large_photo_are_in_its_own_pixels():
     photo = as_jpeg(blank(5120, 2560))
-    with scripted(refusal(413, "too_large"), Answer(200, FACES)) as server:
+    with scripted(refusal(413, "too_large"), Response(200, FACES)) as server:
         result = RemoteService(server.url).googlify(photo, Options(answer="faces"))
     assert result.photo is None
     assert result.faces[0].right_eye == Point(20, 20)

@@ -25,18 +25,18 @@ from testing.faces import FACE
 from testing.paths import ROOT
 from testing.people import as_jpeg, blank, group
 from testing.photos import stored
-from testing.scripted import BREAK_OFF, ECHO, Answer, scripted
+from testing.scripted import BREAK_OFF, ECHO, Response, scripted
 from testing.server_process import running_server
 
 PHOTO = as_jpeg(blank(40, 30))
 OTHER = as_jpeg(blank(41, 30))
 PEOPLE = as_jpeg(group(600, 350)[0])
 JPEG = "image/jpeg"
-DONE = Answer(200, {**to_json(Result((FACE,), 7, JPEG, None)), "image": ECHO, "request_id": "1"})
+DONE = Response(200, {**to_json(Result((FACE,), 7, JPEG, None)), "image": ECHO, "request_id": "1"})
 
 
-def error_answer(status, message, code="bad_request"):
-    return Answer(status, {"error": {"code": code, "message": message}, "request_id": "42"})
+def error_response(status, message, code="bad_request"):
+    return Response(status, {"error": {"code": code, "message": message}, "request_id": "42"})
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +247,7 @@ def test_a_photo_over_the_servers_size_limit_is_done(page, server):
 
 
 def test_a_bad_photo_is_not_sent_again_on_a_rerun(page):
-    with scripted(error_answer(415, "No photo.")) as service:
+    with scripted(error_response(415, "No photo.")) as service:
         opened = upload(page(service.url), ("a.jpg", PHOTO))
         opened.toggle(key="highlight").set_value(True)
         assert errors(run(opened)) == ["No photo."]
@@ -298,7 +298,7 @@ def test_a_broken_connection_is_reported_once_for_all_photos(page):
 
 
 def test_a_busy_server_is_reported_and_retried_on_the_next_rerun(page):
-    with scripted(*[Answer(503)] * transport.BUSY_ATTEMPTS, DONE) as service:
+    with scripted(*[Response(503)] * transport.BUSY_ATTEMPTS, DONE) as service:
         opened = upload(page(service.url), ("a.jpg", PHOTO))
         assert "busy" in errors(opened)[0]
         run(opened)
@@ -308,7 +308,7 @@ def test_a_busy_server_is_reported_and_retried_on_the_next_rerun(page):
 
 def test_remarks_on_the_result_are_shown_and_unknown_fields_are_ignored(page):
     fields = {"fidelity": "kept", "dropped": ["second_pictures"], "stopped_early": True, "later": {"on": 1}}
-    with scripted(Answer(200, DONE.body | fields)) as service:
+    with scripted(Response(200, DONE.body | fields)) as service:
         opened = upload(page(service.url), ("a.jpg", PHOTO))
     assert len(comparisons(opened)) == 1
     assert (
@@ -325,7 +325,7 @@ def test_missing_credentials_show_how_to_log_in(page):
 
 def test_refused_credentials_show_the_key_and_the_permission_but_not_the_secret(page):
     keys = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret-value", "AWS_REGION": "eu-central-1"}
-    with scripted(Answer(403, {"Message": "Forbidden"})) as service:
+    with scripted(Response(403, {"Message": "Forbidden"})) as service:
         opened = upload(page(service.url, GOOGLY_SIGN="yes", **keys), ("a.jpg", PHOTO))
     [error] = errors(opened)
     assert "AKIDEXAMPLE" in error
@@ -335,7 +335,7 @@ def test_refused_credentials_show_the_key_and_the_permission_but_not_the_secret(
 
 
 def test_a_service_that_requires_signatures_shows_the_setting(page):
-    with scripted(Answer(403, {"Message": "Forbidden"})) as service:
+    with scripted(Response(403, {"Message": "Forbidden"})) as service:
         [error] = errors(upload(page(service.url), ("a.jpg", PHOTO)))
     assert "GOOGLY_SIGN" in error
 

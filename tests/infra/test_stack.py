@@ -22,7 +22,7 @@ from infra.cors import SENT_HEADERS
 from infra.function import PLATFORMS
 from infra.stack import GooglyEyes
 from testing.node import NODE
-from testing.scripted import Answer, scripted
+from testing.scripted import Response, scripted
 from testing.templates import checked_by_nag, lint_template, new_app, only, statements
 
 pytestmark = pytest.mark.process  # the CDK library runs in Node
@@ -320,7 +320,7 @@ def test_the_curl_line_signs_with_the_keys_of_the_environment(token, default, tm
     (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8 a photo \x00\xff\xd9")
     keys = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret/with+signs"}
     environment = {"PATH": os.environ["PATH"], **keys} | ({"AWS_SESSION_TOKEN": token} if token else {})
-    with scripted(Answer(200, b"an answer")) as server:
+    with scripted(Response(200, b"a response")) as server:
         line = resolved_curl_line(default, region="eu-central-1", url=server.url)
         subprocess.run(["sh", "-c", line], cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=30)
 
@@ -330,7 +330,7 @@ def test_the_curl_line_signs_with_the_keys_of_the_environment(token, default, tm
     assert request.headers.get("x-amz-security-token") == token
     expected = authorization(server.url, request.headers, request.body, "AKIDEXAMPLE", "secret/with+signs")
     assert request.headers["authorization"] == expected
-    assert (tmp_path / "googly.jpg").read_bytes() == b"an answer"
+    assert (tmp_path / "googly.jpg").read_bytes() == b"a response"
 
 
 # ---- the linters and the snapshot ---------------------------------------------------------------------------------

@@ -101,9 +101,9 @@ def test_no_coefficient_changes_outside_the_blocks_of_the_eyes_in_any_kind_of_jp
 @pytest.mark.parametrize("sampling", ["4:2:0", "4:2:2"])
 def test_eyes_are_drawn_in_the_sensors_orientation(orientation, sampling, tmp_path):
     data = stored(picture((90, 61)), orientation, quality=90, subsampling=sampling, icc_profile=PROFILE)
-    answer = Image.open(io.BytesIO(assert_only_the_eyes_changed(data, tmp_path)))
-    assert answer.getexif().get(0x0112, 1) == orientation
-    assert answer.info["icc_profile"] == PROFILE
+    result = Image.open(io.BytesIO(assert_only_the_eyes_changed(data, tmp_path)))
+    assert result.getexif().get(0x0112, 1) == orientation
+    assert result.info["icc_profile"] == PROFILE
 
 
 @pytest.mark.parametrize("name", ["group_of_people.jpg", "multiface.jpg", "portrait.jpg", "crowd.jpg"])
@@ -185,8 +185,8 @@ def test_the_small_copy_is_close_to_that_of_the_pixels(orientation, sampling, si
     data = sampled(smooth, sampling, tmp_path)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    segment = exif.tobytes()
-    data = data[:2] + b"\xff\xe1" + (len(segment) + 2).to_bytes(2) + segment + data[2:]
+    exif_bytes = exif.tobytes()
+    data = data[:2] + b"\xff\xe1" + (len(exif_bytes) + 2).to_bytes(2) + exif_bytes + data[2:]
     of_coefficients, pixels = both(data, lambda photo: small_copy(photo, *size))
     assert of_coefficients.shape == pixels.shape == (size[1], size[0], 3)
     assert np.abs(of_coefficients - pixels).mean() < 3
@@ -368,7 +368,7 @@ def test_a_truncated_jpeg_is_damaged_before_the_body_runs(share, options):
     assert bodies == []
 
 
-def test_a_progressive_jpeg_without_its_last_scans_goes_through_pixels(tmp_path):
+def test_a_progressive_jpeg_without_its_last_scans_is_decoded_and_encoded_again(tmp_path):
     data = saved(picture((300, 200)), progressive=True)
     header = read_header(data)
     last_scan = data.rindex(b"\xff\xda")
@@ -393,14 +393,14 @@ def second_table(value):
     return b"\xff\xdb\x00\x43\x01" + bytes([value] * 64)
 
 
-def test_a_table_that_changes_between_scans_goes_through_pixels(tmp_path):
+def test_a_table_that_changes_between_scans_is_decoded_and_encoded_again(tmp_path):
     """Libjpeg reads the table of a component at its first scan, which may be after the header."""
     assert_only_the_eyes_changed(in_three_scans(), tmp_path)
     assert edited(in_three_scans(second_table(20)), nothing).fidelity == "kept"
 
 
 @pytest.mark.parametrize("edit", [nothing, lambda photo: small_copy(photo, 32, 24)])
-def test_a_jpeg_with_dc_coefficients_out_of_range_goes_through_pixels(edit, tmp_path):
+def test_a_jpeg_with_dc_coefficients_out_of_range_is_decoded_and_encoded_again(edit, tmp_path):
     """DC climbs from block to block beyond the range of samples: each difference has a code, but an eye has none."""
     climb = np.array([*range(0, 9000, 1500), *range(9000, 0, -1500)], np.int16)
     blocks = np.zeros((4, len(climb), 8, 8), np.int16)
@@ -412,7 +412,7 @@ def test_a_jpeg_with_dc_coefficients_out_of_range_goes_through_pixels(edit, tmp_
     assert edited(data, edit).fidelity == "kept"
 
 
-def test_a_jpeg_with_an_ac_coefficient_out_of_range_goes_through_pixels(tmp_path):
+def test_a_jpeg_with_an_ac_coefficient_out_of_range_is_decoded_and_encoded_again(tmp_path):
     """One block, written by hand: its second coefficient has 11 bits, and the standard tables have codes up to 10."""
     tables = segment(0xC4, bytes([0x00, 0, 1, *[0] * 14, 0])) + segment(0xC4, bytes([0x10, 0, 2, *[0] * 14, 0x0B, 0]))
     bits = "00" + "00" + format(1500, "011b") + "01"
@@ -460,11 +460,11 @@ def test_eyes_in_an_rgb_jpeg_are_grey():
     assert eye[0, 15].min() > 235
 
 
-def test_cmyk_goes_through_pixels():
+def test_cmyk_is_decoded_and_encoded_again():
     assert edited(saved(picture((64, 48), "CMYK")), nothing).fidelity == "kept"
 
 
-def test_without_a_free_thread_a_jpeg_goes_through_pixels(monkeypatch):
+def test_without_a_free_thread_a_jpeg_is_decoded_and_encoded_again(monkeypatch):
     def fail(_):
         raise RuntimeError("can't start new thread")
 
@@ -479,7 +479,7 @@ def test_arithmetic_coding_cannot_be_edited():
         JpegEditor(JpegFile(data, header, read_scans(data, header, max_count=4), bytes))
 
 
-def test_without_the_library_everything_goes_through_pixels(without_library):
+def test_without_the_library_everything_is_decoded_and_encoded_again(without_library):
     encoded, _ = with_eyes(saved(picture((64, 48))))
     assert encoded.fidelity == "kept"
     assert Image.open(io.BytesIO(encoded.data)).size == (64, 48)

@@ -67,7 +67,7 @@ def test_the_picture_is_equal_to_a_new_one(retinaface):
     now, committed = (np.asarray(Image.open(source)).astype(int) for source in (drawn, PICTURE))
     assert now.shape == committed.shape
     other = np.abs(now - committed).max(axis=2) > 60
-    assert other.mean() < 0.0005, "draw it anew with `python -m docs.picture`"
+    assert other.mean() < 0.0005, "draw it again with `python -m docs.picture`"
 
 
 def test_the_pictures_are_small():

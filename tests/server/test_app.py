@@ -24,7 +24,7 @@ def thread_queue(workers, *, waiting):
 
 
 class Gate:
-    """A callable that answers POST requests only after `opened` is set, and counts them in `arrived`."""
+    """A callable that responds to POST requests only after `opened` is set, and counts them in `arrived`."""
 
     def __init__(self):
         self.opened = threading.Event()
@@ -37,7 +37,7 @@ class Gate:
         return json_response({"path": message.path}, message.request_id)
 
 
-def test_a_full_queue_answers_503_at_once_and_still_serves_health():
+def test_a_full_queue_responds_with_503_at_once_and_still_serves_health():
     gate = Gate()
     with thread_queue(1, waiting=2) as queue, ThreadPoolExecutor(3) as senders:
         client = create_app(gate, queue)
@@ -57,7 +57,7 @@ def test_a_full_queue_answers_503_at_once_and_still_serves_health():
 def test_the_number_of_photos_in_work_is_at_most_the_number_of_workers():
     at_once, most, lock = 0, 0, threading.Lock()
 
-    def answer(message):
+    def respond(message):
         nonlocal at_once, most
         with lock:
             at_once += 1
@@ -68,7 +68,7 @@ def test_the_number_of_photos_in_work_is_at_most_the_number_of_workers():
         return HttpResponse(200, {"content-type": "application/json"}, threading.current_thread().name.encode())
 
     with thread_queue(2, waiting=30) as queue, ThreadPoolExecutor(16) as senders:
-        app = create_app(answer, queue)
+        app = create_app(respond, queue)
         names = {done.data for done in senders.map(lambda _: app.test_client().post("/", data=b"x"), range(32))}
     assert most == 2
     assert len(names) == 2
@@ -81,10 +81,10 @@ def test_an_error_of_the_server_is_logged_like_one_of_the_api(capsys):
         queue.close()
         busy = client.post("/", data=b"x")
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    for answer, line in zip((forbidden, busy), lines, strict=True):
-        assert (line["requestId"], line["status"]) == (answer.json["request_id"], answer.status_code)
-        assert line["error"] == answer.json["error"]["code"]
-        assert line["bytes_out"] == len(answer.data)
+    for response, line in zip((forbidden, busy), lines, strict=True):
+        assert (line["requestId"], line["status"]) == (response.json["request_id"], response.status_code)
+        assert line["error"] == response.json["error"]["code"]
+        assert line["bytes_out"] == len(response.data)
         assert datetime.fromisoformat(line["timestamp"]).tzinfo == UTC
     assert [(line["level"], line["path"], line["bytes_in"]) for line in lines] == [
         ("INFO", "/googly_eyes", 4),
@@ -92,7 +92,7 @@ def test_an_error_of_the_server_is_logged_like_one_of_the_api(capsys):
     ]
 
 
-def test_a_closed_queue_answers_503():
+def test_a_closed_queue_responds_with_503():
     with thread_queue(1, waiting=1) as queue:
         queue.close()
         assert create_app(Gate(), queue).test_client().post("/", data=b"x").status_code == 503

@@ -42,33 +42,33 @@ def shared():
 
 def test_a_form_gets_the_result_of_the_pipeline(url, detector):
     expected = googlify(PEOPLE, Options(seed=3, eye_size=0.7), detector, load_settings({}))
-    answer = requests.post(url, data={"seed": "3", "eye_size": "0.7"}, files=FILE, timeout=30)
-    assert answer.content == expected.photo
-    assert (answer.headers["Content-Type"], answer.headers["X-Googly-Eyes"]) == ("image/jpeg", "12")
+    response = requests.post(url, data={"seed": "3", "eye_size": "0.7"}, files=FILE, timeout=30)
+    assert response.content == expected.photo
+    assert (response.headers["Content-Type"], response.headers["X-Googly-Eyes"]) == ("image/jpeg", "12")
 
 
-def test_a_form_with_the_eyes_of_an_answer_gets_a_photo_with_the_same_eyes(url):
+def test_a_form_with_the_eyes_of_a_response_gets_a_photo_with_the_same_eyes(url):
     json_form = {"Accept": "application/json"}
     found = requests.post(url, data={"answer": "faces"}, files=FILE, headers=json_form, timeout=30).json()
     eyes = [eye | {"pupil": eye["centre"]} for eye in found["eyes"]]
     fields = {"eyes": json.dumps(eyes)}
     one, other = (requests.post(url, data=fields, files=FILE, timeout=30).content for _ in range(2))
-    answer = requests.post(url, data=fields, files=FILE, headers=json_form, timeout=30).json()
-    assert answer["eyes"] == eyes
-    assert one == other == base64.b64decode(answer["image"])
+    response = requests.post(url, data=fields, files=FILE, headers=json_form, timeout=30).json()
+    assert response["eyes"] == eyes
+    assert one == other == base64.b64decode(response["image"])
 
 
 @pytest.mark.parametrize("headers", [FOREIGN, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}])
 def test_a_form_of_another_site_is_refused(url, headers):
-    answer = requests.post(url, files=FILE, headers=headers, timeout=30)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden_origin")
-    assert "Access-Control-Allow-Origin" not in answer.headers
+    response = requests.post(url, files=FILE, headers=headers, timeout=30)
+    assert (response.status_code, response.json()["error"]["code"]) == (403, "forbidden_origin")
+    assert "Access-Control-Allow-Origin" not in response.headers
 
 
 def test_a_page_that_gave_its_name_the_address_of_this_machine_is_refused(url):
     headers = {"Host": "evil.example", "Origin": "http://evil.example"}
-    answer = requests.post(url, files=FILE, headers=headers, timeout=30)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden_host")
+    response = requests.post(url, files=FILE, headers=headers, timeout=30)
+    assert (response.status_code, response.json()["error"]["code"]) == (403, "forbidden_host")
 
 
 def test_a_page_of_the_server_itself_is_accepted(url):
@@ -81,30 +81,30 @@ def test_a_phone_in_the_network_can_use_a_server_for_all_addresses(shared):
     assert requests.post(shared, files=FILE, headers=headers, timeout=30).ok
 
 
-def test_the_page_of_an_allowed_origin_can_send_photos_and_read_the_answers(shared):
+def test_the_page_of_an_allowed_origin_can_send_photos_and_read_the_responses(shared):
     asked = {"Origin": APP, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
     preflight = requests.options(shared, headers=asked, timeout=30)
     assert (preflight.status_code, preflight.content) == (204, b"")
     assert preflight.headers["Access-Control-Allow-Origin"] == APP
     assert "POST" in preflight.headers["Access-Control-Allow-Methods"]
-    answer = requests.post(shared, files=FILE, headers={"Origin": APP, "Sec-Fetch-Site": "cross-site"}, timeout=30)
-    assert answer.ok
-    assert answer.headers["Access-Control-Allow-Origin"] == APP
-    assert answer.headers["Vary"] == "origin"
-    assert "x-googly-seed" in answer.headers["Access-Control-Expose-Headers"]
+    response = requests.post(shared, files=FILE, headers={"Origin": APP, "Sec-Fetch-Site": "cross-site"}, timeout=30)
+    assert response.ok
+    assert response.headers["Access-Control-Allow-Origin"] == APP
+    assert response.headers["Vary"] == "origin"
+    assert "x-googly-seed" in response.headers["Access-Control-Expose-Headers"]
     assert requests.post(shared, files=FILE, headers=FOREIGN, timeout=30).status_code == 403
 
 
 def test_the_page_of_an_allowed_origin_can_read_errors_too(shared):
     for body, status in ((b"x", 415), (bytes(40_000_000), 413)):
         headers = {"Origin": APP, "Content-Type": "image/jpeg"}
-        answer = requests.post(shared, body, headers=headers, timeout=60)
-        assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (status, APP)
+        response = requests.post(shared, body, headers=headers, timeout=60)
+        assert (response.status_code, response.headers["Access-Control-Allow-Origin"]) == (status, APP)
 
 
 def test_a_photo_of_a_form_over_the_limit_is_refused_with_the_limit(url):
-    answer = requests.post(url, files={"image": b"\xff\xd8\xff" + bytes(21_000_000)}, timeout=60)
-    assert (answer.status_code, answer.json()["error"]["details"]["max_bytes"]) == (413, 20_000_000)
+    response = requests.post(url, files={"image": b"\xff\xd8\xff" + bytes(21_000_000)}, timeout=60)
+    assert (response.status_code, response.json()["error"]["details"]["max_bytes"]) == (413, 20_000_000)
 
 
 def test_refused_requests_leave_nothing_in_memory(url, running):

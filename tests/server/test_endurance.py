@@ -25,7 +25,7 @@ from testing.server_process import process_memory_mib, running_server
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 CLIENTS, ROUNDS = 16, 5
 ROUND_S = float(os.environ.get("ROUND_S", "30"))
-ROUND_ANSWERS = 400  # at least, on a machine with other work
+ROUND_RESPONSES = 400  # at least, on a machine with other work
 MAX_CHANGE = 0.05  # of the memory of a process after round two
 SEED = 5
 
@@ -41,28 +41,28 @@ def mixed_photos():
 
 @pytest.fixture(scope="module")
 def expected(detector):
-    """Return photos with status and body of their answers; of errors, only the status."""
+    """Return photos with status and body of their responses; of errors, only the status."""
     settings = load_settings({"GOOGLY_THREADS": "1"})
     photos = mixed_photos()
-    answers = [(200, googlify(photo, Options(seed=SEED), detector, settings).photo) for photo in photos[:-2]]
-    return list(zip(photos, [*answers, (400, None), (415, None)], strict=True))
+    responses = [(200, googlify(photo, Options(seed=SEED), detector, settings).photo) for photo in photos[:-2]]
+    return list(zip(photos, [*responses, (400, None), (415, None)], strict=True))
 
 
-def send_until(goal, port, expected, first, answers):
-    """Send the photos in turn over one connection until a time and a number of answers, the `goal`.
+def send_until(goal, port, expected, first, responses):
+    """Send the photos in turn over one connection until a time and a number of responses, the `goal`.
 
-    Add True to `answers` for a right answer, else what it was.
+    Add True to `responses` for a right response, else what it was.
     """
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         for turn in count(first):
-            if time.monotonic() > goal[0] and len(answers) >= goal[1]:
+            if time.monotonic() > goal[0] and len(responses) >= goal[1]:
                 return
             photo, (status, body) = expected[turn % len(expected)]
             connection.request("POST", f"/?seed={SEED}", photo, {"Content-Type": "application/octet-stream"})
             response = connection.getresponse()
             received = response.read()
             is_right = response.status == status and body in {None, received}
-            answers.append(is_right or (turn % len(expected), response.status, received[:100]))
+            responses.append(is_right or (turn % len(expected), response.status, received[:100]))
 
 
 def send_to_all_workers(photo, port):
@@ -73,11 +73,11 @@ def send_to_all_workers(photo, port):
 
 
 def test_mixed_photos_get_the_right_bytes_and_the_memory_of_no_process_grows(expected):
-    answers, memory = [], []
+    responses, memory = [], []
     with running_server() as server:
         for _ in range(ROUNDS):
-            goal = time.monotonic() + ROUND_S, len(answers) + ROUND_ANSWERS
-            arguments = [(goal, server.port, expected, first, answers) for first in range(CLIENTS)]
+            goal = time.monotonic() + ROUND_S, len(responses) + ROUND_RESPONSES
+            arguments = [(goal, server.port, expected, first, responses) for first in range(CLIENTS)]
             threads = [threading.Thread(target=send_until, args=each) for each in arguments]
             for thread in threads:
                 thread.start()
@@ -86,9 +86,9 @@ def test_mixed_photos_get_the_right_bytes_and_the_memory_of_no_process_grows(exp
             # A process keeps the tensors of its last photo, so that its size depends on that photo.
             send_to_all_workers(expected[0][0], server.port)
             memory.append(process_memory_mib(server.process.pid))
-    print(f"{len(answers)} answers; MiB of each process in each round: {memory}")
-    assert len(answers) > CLIENTS * ROUNDS
-    assert [answer for answer in answers if answer is not True] == []
+    print(f"{len(responses)} responses; MiB of each process in each round: {memory}")
+    assert len(responses) > CLIENTS * ROUNDS
+    assert [response for response in responses if response is not True] == []
     settled = memory[1]
     for after in memory[2:]:
         assert after == pytest.approx(settled, rel=MAX_CHANGE)

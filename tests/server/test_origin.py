@@ -60,7 +60,7 @@ def test_a_post_from_another_site_is_refused_and_a_link_to_the_server_works():
     OWN.check("POST", headers | {"sec-fetch-site": "none"})
 
 
-def test_an_allowed_origin_is_accepted_and_may_read_the_answers():
+def test_an_allowed_origin_is_accepted_and_may_read_the_responses():
     OPEN.check("POST", {"host": "127.0.0.1:8000", "origin": "https://app.example", "sec-fetch-site": "cross-site"})
     headers = OPEN.response_headers("https://app.example")
     assert headers["access-control-allow-origin"] == "https://app.example"
@@ -69,7 +69,7 @@ def test_an_allowed_origin_is_accepted_and_may_read_the_answers():
     assert {"x-googly-faces", "x-googly-eyes", "x-googly-seed", "x-request-id", "retry-after"} <= set(exposed)
 
 
-def test_answers_to_other_origins_vary_too_so_that_no_cache_confuses_them():
+def test_responses_to_other_origins_vary_too_so_that_no_cache_confuses_them():
     assert OPEN.response_headers("") == OPEN.response_headers("https://evil.example") == {"vary": "origin"}
     assert OWN.response_headers("https://app.example") == {}
 
@@ -78,7 +78,7 @@ def test_the_host_of_an_allowed_origin_is_accepted():
     OPEN.check("POST", {"host": "app.example", "origin": "https://app.example"})
 
 
-def test_a_preflight_request_of_an_allowed_origin_is_answered():
+def test_a_preflight_request_of_an_allowed_origin_gets_a_response():
     response = OPEN.preflight("OPTIONS", PREFLIGHT | {"origin": "https://app.example"})
     assert response.status == 204
     assert "POST" in response.headers["access-control-allow-methods"]
@@ -94,7 +94,7 @@ def test_a_preflight_request_of_an_allowed_origin_is_answered():
         ("POST", PREFLIGHT | {"origin": "https://app.example"}),
     ],
 )
-def test_any_other_request_is_no_preflight(method, headers):
+def test_any_other_request_is_not_a_preflight(method, headers):
     assert OPEN.preflight(method, headers) is None
 
 

@@ -1,4 +1,4 @@
-"""The web page in a real browser, with the real server; and with scripted answers for failures."""
+"""The web page in a real browser, with the real server; and with scripted responses for failures."""
 
 import io
 import json
@@ -431,10 +431,10 @@ EYES = [
 
 
 class Script:
-    """Answers requests from a list, then with one face or the photo itself; counts those in work."""
+    """Responds to requests from a list, then with one face or the photo itself; counts those in work."""
 
-    def __init__(self, *answers, delay_s=0.0):
-        self.answers = list(answers)
+    def __init__(self, *responses, delay_s=0.0):
+        self.responses = list(responses)
         self.delay_s = delay_s
         self.opened = threading.Event()
         self.opened.set()
@@ -446,7 +446,7 @@ class Script:
         with self._lock:
             self.now += 1
             self.most = max(self.most, self.now)
-            error = self.answers.pop(0) if self.answers else None
+            error = self.responses.pop(0) if self.responses else None
         time.sleep(self.delay_s)
         assert self.opened.wait(30)
         with self._lock:
@@ -466,7 +466,7 @@ def busy():
     return error
 
 
-def test_the_page_sends_the_eyes_of_an_answer_back_unchanged_in_the_order_of_drawing(driver, friends, downloads):
+def test_the_page_sends_the_eyes_of_a_response_back_unchanged_in_the_order_of_drawing(driver, friends, downloads):
     script = Script()
     with scripted_server(script) as address:
         page = WebPage(driver, address)
@@ -484,7 +484,7 @@ def test_a_busy_server_is_asked_again(driver, friends):
         page = WebPage(driver, address)
         page.upload(friends)
         page.says("1 face")
-        assert not script.answers
+        assert not script.responses
 
 
 def test_a_slow_server_is_reported_and_no_more_than_three_photos_are_sent(driver, tmp_path):
@@ -525,7 +525,7 @@ def test_a_stopped_server_is_reported_and_the_next_attempt_succeeds(driver, frie
         page = WebPage(driver, address)
         page.driver.execute_async_script("import('/page/photos.js').then(arguments[0])")
     page.upload(friends)
-    page.says("The server does not answer. Start it again with “googly serve”.")
+    page.says("The server does not respond. Start it again with “googly serve”.")
     assert not page.one(".download").is_displayed()
     with scripted_server(Script(), port=int(address.rpartition(":")[2])):
         page.click("Try again")
@@ -555,7 +555,7 @@ def test_after_a_refused_setting_the_earlier_eyes_can_still_be_downloaded(driver
         page = WebPage(driver, address)
         page.upload(friends)
         page.says("1 face")
-        script.answers.append(BadOptionError("x"))
+        script.responses.append(BadOptionError("x"))
         page.set("min_score", 0.5)
         page.says("These settings are not possible.")
         assert page.all("[data-state=failed]")

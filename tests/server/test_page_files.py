@@ -36,21 +36,21 @@ def test_the_page_has_at_most_60_kb():
 
 
 def test_a_browser_gets_the_page_at_the_root(client):
-    answer = get(client, "/", Accept=BROWSER)
-    assert answer.status_code == 200
-    assert answer.content_type == "text/html; charset=utf-8"
-    assert answer.vary.as_set() == {"accept"}
-    assert 'data-max-bytes="12345"' in answer.text
+    response = get(client, "/", Accept=BROWSER)
+    assert response.status_code == 200
+    assert response.content_type == "text/html; charset=utf-8"
+    assert response.vary.as_set() == {"accept"}
+    assert 'data-max-bytes="12345"' in response.text
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("accept", ["", "*/*", "application/json", "image/*", "text/html;q=0, */*"])
 def test_any_other_client_is_told_how_to_get_the_page_at_the_root(client, method, accept):
-    answer = client.open("/", method=method, headers={"Accept": accept})
-    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD, POST")
+    response = client.open("/", method=method, headers={"Accept": accept})
+    assert (response.status_code, response.headers["Allow"]) == (405, "GET, HEAD, POST")
     if method == "GET":
-        assert answer.json["error"]["code"] == "method_not_allowed"
-        assert "GET or HEAD from browsers (Accept: text/html)" in answer.json["error"]["message"]
+        assert response.json["error"]["code"] == "method_not_allowed"
+        assert "GET or HEAD from browsers (Accept: text/html)" in response.json["error"]["message"]
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "OPTIONS"])

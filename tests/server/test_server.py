@@ -65,17 +65,17 @@ def started(*arguments):
 def test_both_paths_and_both_forms_return_the_result_of_the_pipeline(server, detector):
     expected = googlify(PEOPLE, Options(seed=3, eye_size=0.7), detector, SETTINGS)
     for path in ("/", "/googly_eyes"):
-        answer = requests.post(f"{server}{path}?seed=3&eye_size=0.7", PEOPLE, headers=JPEG, timeout=30)
-        assert answer.content == expected.photo
-        assert (answer.headers["Content-Type"], answer.headers["X-Googly-Seed"]) == ("image/jpeg", "3")
-        assert answer.headers["X-Googly-Faces"] == str(len(expected.faces))
-    answer = requests.post(server, PEOPLE, headers=JPEG | {"Accept": "application/json"}, timeout=30).json()
-    assert len(answer["faces"]) == len(expected.faces)
-    assert answer["image"]
+        response = requests.post(f"{server}{path}?seed=3&eye_size=0.7", PEOPLE, headers=JPEG, timeout=30)
+        assert response.content == expected.photo
+        assert (response.headers["Content-Type"], response.headers["X-Googly-Seed"]) == ("image/jpeg", "3")
+        assert response.headers["X-Googly-Faces"] == str(len(expected.faces))
+    response = requests.post(server, PEOPLE, headers=JPEG | {"Accept": "application/json"}, timeout=30).json()
+    assert len(response["faces"]) == len(expected.faces)
+    assert response["image"]
 
 
 @pytest.mark.skipif(not IPV6, reason="not proven: this machine has no IPv6")
-def test_a_server_with_ipv6_answers_its_own_pages_and_no_others():
+def test_a_server_with_ipv6_serves_its_own_pages_and_no_others():
     with running_server("--host", "::1", "--workers", "1") as running:
         url = f"http://[::1]:{running.port}"
         own, other = (
@@ -87,9 +87,9 @@ def test_a_server_with_ipv6_answers_its_own_pages_and_no_others():
 
 def test_the_workers_share_the_memory(server):
     photo = stored(blank(6000, 4000), 1, "PNG")
-    answer = requests.post(server, photo, headers={"Content-Type": "image/png"}, timeout=30)
-    assert answer.status_code == 413
-    error = answer.json()["error"]
+    response = requests.post(server, photo, headers={"Content-Type": "image/png"}, timeout=30)
+    assert response.status_code == 413
+    error = response.json()["error"]
     assert error["code"] == "not_enough_memory"
     assert error["details"]["max_memory"] == (1200 * MIB - SERVER_MEMORY) // 2
 
@@ -107,10 +107,10 @@ def test_health_and_openapi_are_served(server):
      ("BREW", "/", 405), ("OPTIONS", "/", 405)],
 )  # fmt: skip
 def test_errors_of_the_api_have_its_form_and_request_id(server, method, path, status):
-    answer = requests.request(method, server + path, timeout=30)
-    assert answer.status_code == status
-    assert answer.json()["error"]["code"]
-    assert answer.json()["request_id"] == answer.headers["X-Request-Id"]
+    response = requests.request(method, server + path, timeout=30)
+    assert response.status_code == status
+    assert response.json()["error"]["code"]
+    assert response.json()["request_id"] == response.headers["X-Request-Id"]
 
 
 def test_a_content_length_over_the_limit_is_refused_before_the_body_is_sent(server):
@@ -120,9 +120,9 @@ def test_a_content_length_over_the_limit_is_refused_before_the_body_is_sent(serv
     connection.putheader("Content-Type", "image/jpeg")
     connection.putheader("Content-Length", "40000000000")
     connection.endheaders()
-    answer = connection.getresponse()
-    assert answer.status == 413
-    assert json.loads(answer.read())["error"]["code"] == "too_large"
+    response = connection.getresponse()
+    assert response.status == 413
+    assert json.loads(response.read())["error"]["code"] == "too_large"
 
 
 def test_a_body_over_the_limit_is_not_requested_with_100_continue(running):
@@ -142,15 +142,15 @@ def test_head_has_the_content_length_of_get(server):
 
 def test_a_chunked_body_over_the_limit_is_refused(server):
     chunks = (b"x" * 2**20 for _ in range(60))
-    answer = requests.post(server, chunks, headers=JPEG, timeout=60)
-    assert answer.status_code == 413
-    assert "Send a smaller copy" in answer.json()["error"]["message"]
+    response = requests.post(server, chunks, headers=JPEG, timeout=60)
+    assert response.status_code == 413
+    assert "Send a smaller copy" in response.json()["error"]["message"]
 
 
 def test_a_photo_slightly_over_the_limit_is_refused_by_the_api(server):
-    answer = requests.post(server, b"\xff\xd8\xff" + bytes(21_000_000), headers=JPEG, timeout=60)
-    assert answer.status_code == 413
-    assert answer.json()["error"]["details"] == {"bytes": 21_000_003, "max_bytes": 20_000_000}
+    response = requests.post(server, b"\xff\xd8\xff" + bytes(21_000_000), headers=JPEG, timeout=60)
+    assert response.status_code == 413
+    assert response.json()["error"]["details"] == {"bytes": 21_000_003, "max_bytes": 20_000_000}
 
 
 def test_invalid_http_gets_an_error_in_the_form_of_the_api(server):
@@ -166,10 +166,10 @@ def test_parallel_requests_get_the_same_photos_as_single_ones(server, detector):
     photos = [as_jpeg(group(400 + 40 * number, 300)[0]) for number in range(4)]
     expected = [googlify(photo, Options(seed=8), detector, SETTINGS).photo for photo in photos]
     with ThreadPoolExecutor(16) as pool:
-        answers = pool.map(
+        responses = pool.map(
             lambda n: requests.post(f"{server}?seed=8", photos[n % 4], headers=JPEG, timeout=60), range(32)
         )
-        assert [answer.content for answer in answers] == expected * 8
+        assert [response.content for response in responses] == expected * 8
 
 
 def test_a_killed_worker_fails_its_photo_and_is_replaced():
@@ -235,9 +235,9 @@ def test_idle_and_slow_connections_block_no_other_request(running, server):
 def test_an_ambiguous_request_is_refused_and_its_connection_closed(running, head):
     with socket.create_connection(("127.0.0.1", running.port), timeout=30) as connection:
         connection.sendall(head + b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
-        answer = connection.makefile("rb").read()
-    assert answer.startswith(b"HTTP/1.1 400 ")
-    assert answer.count(b"HTTP/1.1 ") == 1
+        response = connection.makefile("rb").read()
+    assert response.startswith(b"HTTP/1.1 400 ")
+    assert response.count(b"HTTP/1.1 ") == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -277,10 +277,10 @@ def test_after_a_signal_the_server_completes_all_requests_and_exits_with_0(numbe
         late.request("POST", "/", PEOPLE, JPEG)
         assert late.getresponse().status == 503
         late.close()
-        answers = [each.result(60) for each in sent]
+        responses = [each.result(60) for each in sent]
         assert process.wait(30) == 0
-        assert [answer.status_code for answer in answers] == [200] * 4
-        assert all(Image.open(io.BytesIO(answer.content)).size == (3000, 3000) for answer in answers)
+        assert [response.status_code for response in responses] == [200] * 4
+        assert all(Image.open(io.BytesIO(response.content)).size == (3000, 3000) for response in responses)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -12,7 +12,7 @@ from typing import Any
 import pi_heif
 
 from googly_eyes.photo.exif import CENTIMETRE, INCH, NO_UNIT, read_density
-from googly_eyes.photo.iso_media import Items, has_items, hide_films, read_items
+from googly_eyes.photo.iso_media import Items, has_items, hide_videos, read_items
 from googly_eyes.photo.registry import FORMATS
 from googly_eyes.photo.source import Source, cut_profile, save
 
@@ -42,7 +42,7 @@ def open_source(data: bytes) -> Source:
         raise FORMAT.refusal("unsupported_heif")
     if items.alphas():
         raise FORMAT.refusal("heic_alpha")
-    file = pi_heif.HeifImageFile(io.BytesIO(hide_films(data)))
+    file = pi_heif.HeifImageFile(io.BytesIO(hide_videos(data)))
     profile = cut_profile(file.info.get("icc_profile"))
     if not profile:
         _check_colours(items)

@@ -1,4 +1,4 @@
-"""JPEG (ITU-T T.81, JFIF 1.02): kept are quantization tables, chroma subsampling, density and colour profile.
+"""JPEG (ITU-T T.81, JFIF 1.02): the result keeps quantization tables, subsampling, density and colour profile.
 
 A JPEG is edited in its coefficients if possible (jpeg_editor.py). Otherwise Pillow encodes its pixels again.
 """

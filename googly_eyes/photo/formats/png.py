@@ -132,7 +132,7 @@ def _has_size(chunk: Chunk | None, size: int) -> bool:
 
 
 def _profile_chunk(profile: bytes) -> bytes:
-    """Return an iCCP chunk with the profile compressed anew, under a fixed name."""
+    """Return an iCCP chunk with the profile compressed again, under a fixed name."""
     body = PROFILE_CHUNK + PROFILE_NAME + b"\0\0" + zlib.compress(profile)
     return (len(body) - 4).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
 

@@ -1,4 +1,4 @@
-"""TIFF (6.0): one page; kept are compression, predictor, density and colour profile. Lossless unless JPEG inside."""
+"""TIFF (6.0): one page. The result keeps compression, predictor, density and profile. Lossless unless JPEG inside."""
 
 import contextlib
 import ctypes
@@ -40,7 +40,6 @@ LAYOUTS: dict[int, set[tuple[int, ...]]] = {
 }
 LAYOUTS_WITH_ALPHA = {(0, 2), (1, 2), (2, 4)}  # photometric interpretation, number of samples
 UNSIGNED = 1  # sample format
-DENSITY_UNITS = (1, 2, 3)  # none, inch, centimetre
 LOSSLESS = frozenset({"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "lzma", "zstd"})
 WITH_PREDICTOR = frozenset({"tiff_lzw", "tiff_adobe_deflate", "lzma", "zstd"})
 HORIZONTAL = 2  # predictor

@@ -1,4 +1,4 @@
-"""WebP (RFC 9649): a lossless file stays lossless."""
+"""WebP (RFC 9649): a lossless file stays lossless. Pixels with alpha: googly_eyes/photo/pixels.py, `to_paintable`."""
 
 import io
 import struct

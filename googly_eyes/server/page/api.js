@@ -30,11 +30,11 @@ async function ask(photo, fields, accept, signal, onBusy = () => {}) {
   form.set("image", photo, photo.name || "photo");
   for (const [name, value] of Object.entries(fields)) form.set(name, value);
   for (let attempt = 1; ; attempt++) {
-    const answer = await send(photo, { method: "POST", body: form, headers: { Accept: accept } }, signal);
-    if (answer.ok) return answer;
-    if (answer.status !== 503 || attempt === ATTEMPTS) throw await problemOf(answer, photo);
+    const response = await send(photo, { method: "POST", body: form, headers: { Accept: accept } }, signal);
+    if (response.ok) return response;
+    if (response.status !== 503 || attempt === ATTEMPTS) throw await problemOf(response, photo);
     onBusy();
-    await new Promise((resolve) => setTimeout(resolve, 1000 * (answer.headers.get("Retry-After") || PAUSE_S)));
+    await new Promise((resolve) => setTimeout(resolve, 1000 * (response.headers.get("Retry-After") || PAUSE_S)));
     signal?.throwIfAborted();
   }
 }
@@ -48,20 +48,20 @@ async function send(photo, request, signal) {
       throw new Problem("The file cannot be read: it has changed, or is a folder. Choose it again.");
     });
     const remedy = isLocal ? "Start it again with “googly serve”." : "Check the connection.";
-    throw new Problem(`The server does not answer. ${remedy}`, true);
+    throw new Problem(`The server does not respond. ${remedy}`, true);
   }
 }
 
-async function problemOf(answer, photo) {
-  const { code, message, details } = (await answer.json().catch(() => ({}))).error ?? {};
+async function problemOf(response, photo) {
+  const { code, message, details } = (await response.json().catch(() => ({}))).error ?? {};
   const texts = {
     400: code === "damaged_photo" ? message : "The file is empty or damaged.",
     415: code === "text" || code === "unknown_format" ? "This file is not a photo." : message,
     422: "These settings are not possible. Press Reset under More.",
     503: "The server has too many photos to work on. Try again in a minute.",
   };
-  if (answer.status === 413) return tooLarge(photo, details);
-  return new Problem(texts[answer.status] ?? "The server could not work on this photo.", answer.status >= 500);
+  if (response.status === 413) return tooLarge(photo, details);
+  return new Problem(texts[response.status] ?? "The server could not work on this photo.", response.status >= 500);
 }
 
 function tooLarge(photo, { max_pixels: maxPixels } = {}) {

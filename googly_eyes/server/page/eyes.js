@@ -16,16 +16,16 @@ const BOUNCE = 0.5; // part of the speed that is left after the pupil hits the e
 const DAMPING = 1.6;
 const STEP = 1 / 240;
 
-/** Return the eye that an answer of the API describes, for the options of the request. */
-export function eyeFrom(answer, { eye_size: size, pupil_size_range: [low, high] }) {
-  const { centre: [x, y], radius, pupil } = answer;
-  const share = answer.pupil_radius / radius;
+/** Return the eye that a response describes, for the options of the request. */
+export function eyeFrom(found, { eye_size: size, pupil_size_range: [low, high] }) {
+  const { centre: [x, y], radius, pupil } = found;
+  const share = found.pupil_radius / radius;
   const part = high > low ? (share - low) / (high - low) : Math.random();
   const [px, py] = [(pupil[0] - x) / radius, (pupil[1] - y) / radius];
   return { x, y, radius, unit: radius / size, share, part, px, py, vx: 0, vy: 0 };
 }
 
-/** Return the eye as a request of the API describes it, rounded as in its answers. */
+/** Return the eye as a request of the API describes it, rounded as in responses. */
 export function eyeTo({ x, y, radius, share, px, py }) {
   const [cx, cy, r, pupilX, pupilY, pupilRadius] = [x, y, radius, x + px * radius, y + py * radius, share * radius].map(
     (value) => Math.round(value * 100) / 100,
@@ -58,7 +58,7 @@ export function push(eye, vx, vy) {
   const slower = Math.min(1, MAX_SPEED / Math.hypot(vx, vy));
   eye.vx += vx * slower || 0;
   eye.vy += vy * slower || 0;
-  // The friction is drawn anew, so that the pupil does not always end at the lowest point.
+  // The friction is random, so that the pupil does not always end at the lowest point.
   if (!eye.awake) eye.grip = (vx || vy ? 0.5 : 0.2) + 0.6 * Math.random();
   eye.awake = true;
 }

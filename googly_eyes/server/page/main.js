@@ -11,13 +11,13 @@ async function add(files) {
     (await import("./photos.js")).add(files);
   } catch (error) {
     console.error(error);
-    $("status").textContent = $("privacy").textContent = "The server does not answer. Start it, and load this page again.";
+    $("status").textContent = $("privacy").textContent = "The server does not respond. Start it, and load this page again.";
   }
 }
 
 async function addSample() {
-  const answer = await fetch(SAMPLE).catch(Response.error);
-  const files = answer.ok ? [new File([await answer.blob()], "six friends.webp", { type: "image/webp" })] : undefined;
+  const response = await fetch(SAMPLE).catch(Response.error);
+  const files = response.ok ? [new File([await response.blob()], "six friends.webp", { type: "image/webp" })] : undefined;
   add(files);
 }
 

@@ -97,7 +97,7 @@ async function next() {
 }
 
 function messageOf(error) {
-  return error instanceof Problem ? error.message : "This page does not understand the answer of the server. Load it again.";
+  return error instanceof Problem ? error.message : "This page cannot read the server's response. Load it again.";
 }
 
 function finish(photo, shown) {
@@ -111,16 +111,16 @@ function countOf({ pairs, removed }) {
   return pairs.length === 1 ? "1 face" : `${pairs.length} faces`;
 }
 
-/** Return the pairs of an answer, and their eyes in the order in which they are drawn. */
-function pairsOf(answer, used) {
+/** Return the pairs of a response, and their eyes in the order in which they are drawn. */
+function pairsOf(found, used) {
   const rest = [];
-  const pairs = answer.faces.map((face) => {
+  const pairs = found.faces.map((face) => {
     const eyes = face.eyes.map((eye) => eyeFrom(eye, used));
     rest.push(...eyes.map((eye, index) => ({ eye, key: JSON.stringify(face.eyes[index].centre) })));
     return { face, eyes };
   });
   const take = ({ centre }) => rest.splice(rest.findIndex(({ key }) => key === JSON.stringify(centre)), 1)[0].eye;
-  return { pairs, order: answer.eyes.map(take) };
+  return { pairs, order: found.eyes.map(take) };
 }
 
 function faceOf({ face, eyes }) {

@@ -112,6 +112,6 @@ def test_boxes_of_metadata_and_free_space_are_no_appended_data_but_unknown_boxes
     assert encoded(data + box(b"sefd", b"of a phone") + box(b"mpvd", VIDEO)).dropped == ("appended_data",)
 
 
-def test_a_jpeg_inside_its_metadata_is_no_appended_picture():
+def test_a_jpeg_inside_its_metadata_is_not_an_appended_picture():
     data = PHOTOS["JPEG"]
     assert encoded(data[:2] + segment(0xE1, b"Exif\0\0" + JPEG) + data[2:]).dropped == ()

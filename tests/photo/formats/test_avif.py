@@ -53,10 +53,10 @@ def test_the_properties_of_other_items_do_not_matter(unused, belongs):
     assert opened(result.data).size == SIZE
 
 
-def test_the_film_of_a_motion_photo_is_named_as_dropped():
+def test_the_video_of_a_motion_photo_is_named_as_dropped():
     result = encoded(saved(picture(), "AVIF") + box(b"mpvd", box(b"ftyp", b"mp42" + bytes(4)) + bytes(64)))
     assert result.dropped == ("appended_data",)
 
 
-def test_transparency_is_no_second_picture():
+def test_transparency_is_not_a_second_picture():
     assert encoded(saved(picture("RGBA"), "AVIF")).dropped == ()

@@ -115,7 +115,7 @@ def test_the_other_pictures_of_a_burst_are_named_as_dropped():
 
 
 @pytest.mark.parametrize("kind", [b"mpvd", b"moov"])
-def test_a_film_is_named_as_dropped(kind):
+def test_a_video_is_named_as_dropped(kind):
     assert encoded(written(GRADIENT, GREY, after=box(kind, bytes(40)))).dropped == ("second_pictures", "appended_data")
 
 
@@ -169,8 +169,8 @@ def test_another_codec_is_refused():
 
 
 def test_a_sequence_without_still_picture_is_refused():
-    film = box(b"ftyp", b"hevc\0\0\0\0msf1hevc") + box(b"moov", bytes(40))
-    assert code_of(film) == "animated"
+    video = box(b"ftyp", b"hevc\0\0\0\0msf1hevc") + box(b"moov", bytes(40))
+    assert code_of(video) == "animated"
 
 
 @pytest.mark.parametrize("claimed", [(16, 16), (4096, 4096)])

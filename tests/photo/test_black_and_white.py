@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from googly_eyes.draw import draw
-from googly_eyes.photo.eye_colours import PLAIN, eye_colours
+from googly_eyes.photo.black_and_white import PLAIN, find_black_and_white
 from googly_eyes.photo.photo import open_photo
 from googly_eyes.types import Eye, Point
 from testing.heics import coded, drawn, written
@@ -59,7 +59,7 @@ def shown(data, place):
 
 
 @pytest.mark.parametrize("photo", PHOTOS, ids=[" ".join(map(str, photo[:3])) for photo in PHOTOS])
-def test_the_eyes_are_shown_white_and_black_where_equal_values_are_no_grey(photo):
+def test_the_eyes_are_shown_white_and_black_where_equal_values_are_not_grey(photo):
     data = with_eye(photo_file(*photo)).data
     (white, white_chroma), (black, black_chroma) = shown(data, WHITE), shown(data, PUPIL)
     assert white > 93
@@ -68,7 +68,7 @@ def test_the_eyes_are_shown_white_and_black_where_equal_values_are_no_grey(photo
     assert black_chroma < 12
 
 
-def test_the_eyes_in_a_heic_are_shown_white_and_black_where_equal_values_are_no_grey():
+def test_the_eyes_in_a_heic_are_shown_white_and_black_where_equal_values_are_not_grey():
     heic = written(coded(drawn("gradient.heic")).having(profile_property(MAGENTA_GREYS)))
     data = with_eye(heic).data
     assert shown(data, WHITE)[0] > 95
@@ -91,7 +91,7 @@ def test_an_unreachable_white_is_the_lightest_grey():
     assert chroma < 5
 
 
-def test_inverted_values_give_no_inverted_eyes():
+def test_inverted_values_do_not_invert_the_eyes():
     profile = corner_profile({(1, 1, 1): BLACK_LAB, (0, 0, 0): WHITE_LAB}, (50, 0, 0))
     data = with_eye(photo_file("PNG", "RGB", {}, profile)).data
     assert shown(data, WHITE)[0] > 95
@@ -105,13 +105,13 @@ def test_inverted_values_give_no_inverted_eyes():
     ids=["none", "sRGB", "text", "cut", "without tags", "unknown space"],
 )
 def test_an_ordinary_unreadable_or_missing_profile_changes_nothing(profile, mode):
-    assert eye_colours(profile, mode) == PLAIN[mode]
+    assert find_black_and_white(profile, mode) == PLAIN[mode]
 
 
 def test_a_profile_of_another_colour_space_has_no_effect():
-    assert eye_colours(MAGENTA_GREYS, "CMYK") == PLAIN["CMYK"]
-    assert eye_colours(MAGENTA_GREYS, "LA") == PLAIN["L"]
-    assert eye_colours(MAGENTA_INK, "RGBA") == PLAIN["RGB"]
+    assert find_black_and_white(MAGENTA_GREYS, "CMYK") == PLAIN["CMYK"]
+    assert find_black_and_white(MAGENTA_GREYS, "LA") == PLAIN["L"]
+    assert find_black_and_white(MAGENTA_INK, "RGBA") == PLAIN["RGB"]
 
 
 def test_a_profile_that_the_colours_of_a_png_chunk_replace_has_no_effect():

@@ -1,4 +1,4 @@
-"""The values of black and white in a photo, by its colour profile.
+"""The values of black and white in a photo, by its colour profile. The eyes are drawn in greys from one to the other.
 
 In nearly all profiles equal red, green and blue are a grey, and the eyes are drawn in the extreme values of the photo.
 In others, such as the XYB profile of some JPEGs, these values would be shown in a colour.
@@ -16,7 +16,7 @@ from PIL import Image
 
 from googly_eyes.types import Floats, Pixels
 
-# CIE L*a*b*. In photos of scanners and screens, greys have a chroma of up to about 5; a viewer sees more as a colour.
+# CIE L*a*b*. In photos of scanners and screens, greys have a chroma of up to about 5; above 10, a person sees a colour.
 MAX_CHROMA = 10.0
 MIN_CONTRAST = 50.0  # of lightness; on newsprint, the black of a CMYK profile has a lightness of about 35
 CHROMA_WEIGHT = 10.0  # a grey without colour is more important than one of the wanted lightness
@@ -27,45 +27,45 @@ PROFILES = 16  # remembered results
 
 
 @dataclass(frozen=True, slots=True)
-class EyeColours:
+class BlackAndWhite:
     """The values of black and of white in each band without alpha, 0 to 1."""
 
     black: tuple[float, ...]
     white: tuple[float, ...]
 
-    def mixed(self, grey: Floats) -> Floats:
+    def values_of(self, grey: Floats) -> Floats:
         """Return the values (h, w, bands) of greys (h, w), 0 black to 1 white."""
         black, white = (np.array(values, np.float32) for values in (self.black, self.white))
         return black + grey[..., None] * (white - black)
 
 
 PLAIN = {
-    "L": EyeColours((0.0,), (1.0,)),
-    "I;16": EyeColours((0.0,), (1.0,)),
-    "RGB": EyeColours((0.0,) * 3, (1.0,) * 3),
-    "CMYK": EyeColours((0.0, 0.0, 0.0, 1.0), (0.0,) * 4),  # amounts of ink
+    "L": BlackAndWhite((0.0,), (1.0,)),
+    "I;16": BlackAndWhite((0.0,), (1.0,)),
+    "RGB": BlackAndWhite((0.0,) * 3, (1.0,) * 3),
+    "CMYK": BlackAndWhite((0.0, 0.0, 0.0, 1.0), (0.0,) * 4),  # amounts of ink
 }
 
 
 @lru_cache(PROFILES)
-def eye_colours(profile: bytes | None, mode: str) -> EyeColours:
-    """Return the colours for a photo of this mode: L, LA, RGB, RGBA, CMYK or I;16.
+def find_black_and_white(profile: bytes | None, mode: str) -> BlackAndWhite:
+    """Return the values for a photo of this mode: L, LA, RGB, RGBA, CMYK or I;16.
 
     A profile that cannot be read, or is for another mode, has no effect; viewers ignore it too.
     """
     mode = mode.removesuffix("A")
     plain = PLAIN[mode]
     to_lab = _read_profile(profile, mode) if profile and profile[SPACE_AT:SPACE_END] == SPACES[mode] else None
-    if to_lab is None or _are_shown(plain, to_lab):
+    if to_lab is None or _are_neutral(plain, to_lab):
         return plain
     black, white = (_nearest(lightness, len(plain.white), to_lab) for lightness in (0.0, 100.0))
-    return EyeColours(black, white)
+    return BlackAndWhite(black, white)
 
 
 def _read_profile(profile: bytes, mode: str) -> Callable[[Pixels], Floats] | None:
     """Return a function from values (n, bands) to L*a*b* (n, 3), as viewers show them; None without a usable profile.
 
-    Only the direction that viewers need is used: in XYB profiles the other one has no meaning.
+    Only the direction from device to PCS (AToB) is used, as by viewers: XYB profiles have no usable BToA.
     """
     # Imported here because it takes 15 ms, and many photos have no profile.
     from PIL import ImageCms  # noqa: PLC0415
@@ -87,9 +87,9 @@ def _read_profile(profile: bytes, mode: str) -> Callable[[Pixels], Floats] | Non
     return to_lab
 
 
-def _are_shown(colours: EyeColours, to_lab: Callable[[Pixels], Floats]) -> bool:
-    """Return True if black, white and the grey between them are shown as such."""
-    greys = np.rint(255 * colours.mixed(np.array([[0, 0.5, 1]], np.float32))[0]).astype(np.uint8)
+def _are_neutral(black_and_white: BlackAndWhite, to_lab: Callable[[Pixels], Floats]) -> bool:
+    """Return True if black, white and the grey between them are shown without a colour, and with contrast."""
+    greys = np.rint(255 * black_and_white.values_of(np.array([[0, 0.5, 1]], np.float32))[0]).astype(np.uint8)
     lab = to_lab(greys)
     chroma = np.hypot(lab[:, 1], lab[:, 2])
     return bool(chroma.max() <= MAX_CHROMA and lab[-1, 0] - lab[0, 0] >= MIN_CONTRAST)
