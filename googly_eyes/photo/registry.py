@@ -222,6 +222,7 @@ _ROWS = (
             "a photo editor.",
             "unsupported_transfer": "This {label} has a transfer curve other than sRGB's and no colour profile. Export "
             "it as JPEG in a photo editor.",
+            "deep_grey": "This {label} is grey with more than 8 bits per pixel. Export it as JPEG in a photo editor.",
             "heic_alpha": "This {label} has transparency, which the result, a JPEG, cannot have. Save it as PNG.",
             "unsupported_heif": "The picture of this {label} is not coded with HEVC. Export it as JPEG in a photo "
             "editor.",

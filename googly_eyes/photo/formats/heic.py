@@ -2,7 +2,7 @@
 
 There is no encoder to be given away, and every viewer opens a JPEG (docs/adr/0014). libheif applies the rotation and
 mirroring of the container, and EXIF's orientation is only a copy of them: the picture is upright, and the result has
-no orientation tag. More than 8 bits per channel are rounded to the 8 of a JPEG, except HDR, which is refused.
+no orientation tag. More than 8 bits per channel are rounded to the 8 of a JPEG; HDR and grey of that kind are refused.
 """
 
 import io
@@ -21,6 +21,9 @@ FORMAT = FORMATS["HEIC"]
 QUALITY = 90
 SUBSAMPLINGS = {422: "4:2:2", 444: "4:4:4"}  # of a coloured picture; any other has 4:2:0, as phones write it
 INCHES = {NO_UNIT: 0.0, INCH: 1.0, CENTIMETRE: 2.54}  # factors from EXIF's units
+# The mode of grey with more than 8 bits. The decoder reads and writes two bytes for each pixel then, also beyond the
+# end of a picture that has one, if the header lies about the bits.
+DEEP_GREY = "I;16"
 HEVC_KINDS = frozenset({b"hvc1", b"hev1"})
 # ITU-T H.273, tables 2 and 3: BT.709 and unspecified; BT.709, sRGB and unspecified; PQ and HLG.
 PRIMARIES, TRANSFERS, HDR_TRANSFERS = frozenset({1, 2}), frozenset({1, 2, 6, 13}), frozenset({16, 18})
@@ -43,6 +46,8 @@ def open_source(data: bytes) -> Source:
     if items.alphas():
         raise FORMAT.refusal("heic_alpha")
     file = pi_heif.HeifImageFile(io.BytesIO(hide_videos(data)))
+    if file.mode == DEEP_GREY:
+        raise FORMAT.refusal("deep_grey")
     profile = cut_profile(file.info.get("icc_profile"))
     if not profile:
         _check_colours(items)

@@ -19,6 +19,7 @@ GREY = coded(drawn("grey.heic"))
 GAIN_MAP = (b"auxC", bytes(4) + b"urn:com:apple:photo:2020:aux:hdrgainmap\0")
 DEPTH = (b"auxC", bytes(4) + b"urn:mpeg:hevc:2015:auxid:2\0")
 ALPHA = (b"auxC", bytes(4) + b"urn:mpeg:hevc:2015:auxid:1\0")
+LUMA_DEPTH = 17  # in the decoder's configuration, as the number of bits over 8 (14496-15, 8.3.3.1)
 # From the stored picture to the upright one, by the number of an irot (quarter turns anticlockwise) or imir (axis).
 ROTATIONS = {0: 1, 1: 8, 2: 3, 3: 6}
 MIRRORS = {0: 4, 1: 2}
@@ -162,6 +163,13 @@ def test_colours_of_another_picture_do_not_matter():
 def test_transparency_is_refused():
     assert code_of(drawn("alpha.heic")) == "heic_alpha"
     assert code_of(written(GRADIENT, replace(GREY.having(ALPHA), references=((b"auxl", (0,)),)))) == "heic_alpha"
+
+
+@pytest.mark.parametrize("bits", [9, 10, 15])
+def test_grey_with_more_than_eight_bits_is_refused(bits):
+    configuration = bytearray(dict(GREY.properties)[b"hvcC"])
+    configuration[LUMA_DEPTH] = 0xF8 | bits - 8
+    assert code_of(written(GREY.having((b"hvcC", bytes(configuration))))) == "deep_grey"
 
 
 def test_another_codec_is_refused():
