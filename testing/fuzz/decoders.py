@@ -1,16 +1,19 @@
 """The pixels of a photo by decoders that are not Pillow: libvips, and a reader of BMP, which libvips has not."""
 
+import io
 import struct
 
 import numpy as np
 import numpy.typing as npt
 import pyvips
+from PIL import Image
 
 from testing.fuzz.parts import split
 
 Array = npt.NDArray[np.generic]
 BMP_PALETTE_ENTRY = 4
 BITS_WITH_PALETTE = (1, 4, 8)
+BITS_PER_SAMPLE, PLANAR_CONFIGURATION, SEPARATE_PLANES = 258, 284, 2  # tags and a value of TIFF
 
 
 def pixels(name: str, data: bytes) -> Array | None:
@@ -23,6 +26,8 @@ def pixels(name: str, data: bytes) -> Array | None:
             return None  # it does not believe a size of the canvas that is zero, or usual for screens
         if name == "GIF" and not (_is_complete(data) and _has_palette(data)):
             return None
+        if name == "TIFF" and _is_bilevel_plane(data):
+            return None  # it reads other pixels than if the same data is not called a plane
         return np.asarray(image.numpy()).reshape(image.height, image.width, image.bands)
     except pyvips.Error:
         return None
@@ -35,6 +40,12 @@ def with_channels(array: Array, channels: int) -> Array:
     if channels > 2 and colour.shape[2] == 1:
         colour = colour.repeat(3, axis=2)
     return np.concatenate([colour, alpha], axis=2) if channels in {2, 4} else colour
+
+
+def _is_bilevel_plane(tiff: bytes) -> bool:
+    with Image.open(io.BytesIO(tiff)) as image:
+        tags = getattr(image, "tag_v2", {})
+        return bool(tags.get(BITS_PER_SAMPLE, (1,)) == (1,) and tags.get(PLANAR_CONFIGURATION) == SEPARATE_PLANES)
 
 
 def _is_complete(gif: bytes) -> bool:

@@ -1,7 +1,7 @@
 """The loop over the mutants of one format, in this process.
 
-The current mutant is in FOLDER/trying.NAME, and stays there after a crash. A mutant may take MUTANT_S seconds, and the
-process MEMORY_BYTES of address space. At the end some mutants are edited repeatedly, and the memory must not grow.
+The current mutant is in FOLDER/trying-WAY.NAME, and stays there after a crash. A mutant may take MUTANT_S seconds, and
+the process MEMORY_BYTES of address space. At the end some mutants are edited repeatedly, and the memory must not grow.
 """
 
 import faulthandler
@@ -104,7 +104,7 @@ def fuzz(name: str, folder: Path, *, count: int, seconds: float, seed: int, guid
     edited = samples(name, folder)
     outcomes = {attempt(data) for data in edited}
     assert all(outcome.partition(",")[0] in {"exact", "kept", "re-encoded"} for outcome in outcomes), outcomes
-    trying = folder / f"trying.{name.lower()}"
+    trying = folder / f"trying-{'guided' if guided else 'random'}.{name.lower()}"
     fuzzer = Fuzzer(name, edited + refused_samples(name), count, time.monotonic() + seconds, trying, guided)
     if guided:
         run_guided(fuzzer, seed, folder)
