@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
 Matrix = npt.NDArray[np.float64]
 Area = tuple[int, int, int, int]  # x0, y0, x1, y1 in whole pixels; x1 and y1 are not included
 

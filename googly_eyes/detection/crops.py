@@ -1,6 +1,7 @@
 """Refinement crops: candidates cut out of the photo, level and large, and given to the detector again."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import radians
 
 import numpy as np
@@ -17,10 +18,11 @@ from googly_eyes.detection.geometry import (
 )
 from googly_eyes.photo.photo import Photo
 from googly_eyes.photo.views import crop
-from googly_eyes.types import Floats, Matrix, Pixels
+from googly_eyes.types import Floats, Mask, Matrix, Pixels
 
 HIGH_CONFIDENCE = 0.9  # score of a confirmed face
 CANDIDATE_THRESHOLD = 0.3  # score of candidates that always get a crop; the least `min_score` of a caller
+MIN_WITNESS_SCORE = 0.75  # of the second opinion on a face that is not trusted
 NOISE_FLOOR = 0.05  # score; rotated faces, which the networks were not trained for, score from here
 
 EXPECTED_BOX = np.array(BOX_IN_CROP, np.float32) * CROP_SIDE
@@ -59,27 +61,27 @@ class Crops:
         self._left = MAX_CROPS
         self.exhausted = False
 
-    def refine(self, candidates: Candidates) -> tuple[Candidates, Candidates]:
-        """Take a crop of each candidate, and further ones, framed by the last, while it is doubtful or not level.
+    def refine(self, candidates: Candidates, eyes_only: Mask) -> tuple[Candidates, Candidates]:
+        """Take a crop of each candidate, and further ones, framed by the last, while it is doubtful or tilted.
 
         Return the best detection of each (n,), with score 0 if there is none, and the second opinions on them (n,).
+        `eyes_only` (n,) is True for candidates whose second opinion counts for the eyes and not for the score.
         """
         best, opinions = blank_candidates(len(candidates)), blank_candidates(len(candidates))
         boxes, angles = candidates.boxes.copy(), rolls(candidates)
         pending = np.arange(len(candidates))
         for _ in range(MAX_ROUNDS):
-            seen, judged = self.inspect(boxes[pending], angles[pending])
+            seen, judged = self.inspect(boxes[pending], angles[pending], eyes_only[pending])
             better = np.flatnonzero(seen.scores > best.scores[pending])
             best.put(pending[better], seen.take(better))
             opinions.put(pending[better], judged.take(better))
-            doubtful = (seen.scores >= CANDIDATE_THRESHOLD) & (seen.scores < HIGH_CONFIDENCE)
             tilted = roll_differences(rolls(seen), angles[pending]) >= LEVEL
-            again = (seen.scores > 0) & (doubtful | tilted)
+            again = (seen.scores >= CANDIDATE_THRESHOLD) & ((seen.scores < HIGH_CONFIDENCE) | tilted)
             pending = pending[again]
             boxes[pending], angles[pending] = seen.boxes[again], rolls(seen)[again]
         return best, opinions
 
-    def inspect(self, boxes: Floats, angles: Sequence[float] | Floats) -> tuple[Candidates, Candidates]:
+    def inspect(self, boxes: Floats, angles: Floats, eyes_only: Mask) -> tuple[Candidates, Candidates]:
         """Run the detector on a crop of each box (n, 4), level at the roll; return detections and second opinions.
 
         A detection below HIGH_CONFIDENCE has no second opinion (score 0): it cannot be confirmed by this crop.
@@ -93,10 +95,12 @@ class Crops:
                 break
             end = min(start + CROP_BATCH, allowed)
             maps = [level_crop(*each) for each in zip(boxes[start:end], angles[start:end], strict=True)]
-            self._inspect_batch(maps, seen, opinions, start)
+            self._inspect_batch(maps, eyes_only[start:end], seen, opinions, start)
         return seen, opinions
 
-    def _inspect_batch(self, maps: Sequence[Matrix], seen: Candidates, opinions: Candidates, start: int) -> None:
+    def _inspect_batch(
+        self, maps: Sequence[Matrix], eyes_only: Mask, seen: Candidates, opinions: Candidates, start: int
+    ) -> None:
         """Write the detections in the crops of these maps to the lists, from index `start` on."""
         crops, to_photo = self._cut(maps), np.stack(maps)
         faces = blank_candidates(len(crops))  # each in pixels of its crop
@@ -106,10 +110,13 @@ class Crops:
         shown = np.flatnonzero(faces.scores > 0)
         seen.put(start + shown, transform_candidates(faces.take(shown), to_photo[shown]))
         if self._detector.witness is not None:
-            sure = np.flatnonzero(faces.scores >= HIGH_CONFIDENCE)
-            doubted = faces.take(sure)
-            judged = self._detector.witness.judge(crops[sure], doubted.boxes, rolls(doubted))
-            opinions.put(start + sure, transform_candidates(judged, to_photo[sure]))
+            sure = faces.scores >= HIGH_CONFIDENCE
+            judge = partial(self._detector.witness.judge, min_score=MIN_WITNESS_SCORE)
+            for ask, wanted in ((self._detector.witness.estimate, sure & eyes_only), (judge, sure & ~eyes_only)):
+                these = np.flatnonzero(wanted)
+                doubted = faces.take(these)
+                judged = ask(crops[these], doubted.boxes, rolls(doubted))
+                opinions.put(start + these, transform_candidates(judged, to_photo[these]))
 
     def _cut(self, maps: Sequence[Matrix]) -> Pixels:
         return np.stack([crop(self._photo, to_photo, CROP_SIDE) for to_photo in maps])

@@ -9,13 +9,14 @@ from googly_eyes.types import Floats, Pixels
 class Witness(Protocol):
     """A second network that judges faces which a detector doubts. Must be thread-safe."""
 
-    def estimate(self, pixels: Pixels, boxes: Floats, angles: Floats) -> Candidates:
+    def estimate(self, pixels: Pixels, boxes: Floats, angles: Floats, *, min_score: float = 0.0) -> Candidates:
         """Return one candidate for each of the boxes (n, 4) with rolls (n,), in order.
 
-        `pixels` (height, width, 3) are one image with all boxes, or (n, height, width, 3) an image for each.
+        `pixels` (height, width, 3) are one image with all boxes, or (n, height, width, 3) an image for each. A score
+        is the lowest of several runs; after one below `min_score` there may be no more for this box.
         """
 
-    def judge(self, pixels: Pixels, boxes: Floats, angles: Floats) -> Candidates:
+    def judge(self, pixels: Pixels, boxes: Floats, angles: Floats, *, min_score: float = 0.0) -> Candidates:
         """Return candidates as estimate, more reliable, in twice the time."""
 
 

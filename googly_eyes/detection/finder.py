@@ -64,7 +64,7 @@ def _search_further(search: Search, *, always: bool) -> None:
     # 4. A pass with more pixels.
     if search.needs_high_resolution() or always:
         search.make_pass(CROWD_SIDE, roll)
-    elif not search.has_face():
+    elif not search.has_face() and not search.enlarges():
         search.make_pass(NOBODY_SIDE, roll)
     # 5. Crops of unconfirmed candidates in other rotations.
     search.retry_rotated()

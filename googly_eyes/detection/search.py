@@ -11,10 +11,17 @@ from dataclasses import replace
 from math import pi, radians
 
 import numpy as np
-import numpy.typing as npt
 
 from googly_eyes.detection.candidates import NO_CANDIDATES, Candidates, concatenate, iou, nms
-from googly_eyes.detection.crops import CANDIDATE_THRESHOLD, HIGH_CONFIDENCE, LEVEL, NOISE_FLOOR, Crops, TimeLimit
+from googly_eyes.detection.crops import (
+    CANDIDATE_THRESHOLD,
+    HIGH_CONFIDENCE,
+    LEVEL,
+    MIN_WITNESS_SCORE,
+    NOISE_FLOOR,
+    Crops,
+    TimeLimit,
+)
 from googly_eyes.detection.detector import Detector
 from googly_eyes.detection.geometry import (
     CROP_CONTEXT,
@@ -32,14 +39,13 @@ from googly_eyes.detection.geometry import (
 )
 from googly_eyes.photo.photo import Photo
 from googly_eyes.photo.views import decode_small, rotate, small_copy
-from googly_eyes.types import Floats, Matrix, Pixels
+from googly_eyes.types import Floats, Mask, Matrix, Pixels
 
 LONG_SIDE = 640  # pixels, of the first pass: a larger one finds smaller faces and costs with its square
 MIN_SCALE_GAIN = 1.25  # over an earlier pass in the same rotation; a pass with less gain shows nothing new
 SMALL_FACE = 36  # pixels of the first pass; smaller faces score below HIGH_CONFIDENCE (from 32) or are missed
 
-TRUSTED_SCORE = 0.75  # of the first pass; with it, a crop of HIGH_CONFIDENCE confirms a face without a second opinion
-MIN_WITNESS_SCORE = 0.75  # of the second opinion on any other face
+TRUSTED_SCORE = 0.75  # of the first pass; with it, a crop of HIGH_CONFIDENCE confirms a face that has MIN_ESTIMATE
 CROWD_SIZE = 10  # trusted faces of HIGH_CONFIDENCE; in a crowd, small faces need no second opinion
 MAX_HINTS = 32  # candidates below CANDIDATE_THRESHOLD that get a crop, per pass; in crowds many are faces
 MIN_HINT = 0.15  # hints below it get a crop only if the second network gives them MIN_ESTIMATE
@@ -60,8 +66,6 @@ ROTATIONS = (90, 270, 180)  # degrees; scans lie on a side more often than upsid
 ROLL_STEP = 45  # degrees between rotations of a pass; a crop tolerates half of it
 MAX_ROTATION_RETRIES = 4  # unconfirmed candidates that get crops in other rotations
 CLOCK_S = 20.0  # seconds; a third of the default timeout of the function, many times the duration of MAX_CROPS
-
-Mask = npt.NDArray[np.bool_]
 
 
 class Search:
@@ -140,6 +144,10 @@ class Search:
         """
         return (not self.has_face() and self._has_more_hints) or bool(np.any(self._is_small(self.distinct())))
 
+    def enlarges(self) -> bool:
+        """Return True if the photo is smaller than the first pass: a larger pass shows no more of it."""
+        return pass_scale(self._photo.width, self._photo.height, LONG_SIDE, 0) > 1
+
     def has_face(self) -> bool:
         """Return True if a face is confirmed with high confidence."""
         return bool(np.any(self.distinct().scores >= HIGH_CONFIDENCE))
@@ -166,7 +174,7 @@ class Search:
             largest = max(self._copies)
             in_copy = boxes * np.float32(largest[0] / self._photo.width)
             seem = self._seem_faces(self._copies[largest], in_copy, angles)
-            seen, _ = self._crops.inspect(boxes[seem], angles[seem])
+            seen, _ = self._crops.inspect(boxes[seem], angles[seem], np.ones(len(boxes[seem]), bool))
             likely = seen.take(np.flatnonzero(seen.scores >= CANDIDATE_THRESHOLD))
             # The crop frames any piece of the photo like a face: its score does not count as that of a pass.
             scores = np.minimum(likely.scores, np.float32(CANDIDATE_THRESHOLD))
@@ -215,7 +223,8 @@ class Search:
         """
         if self._detector.witness is None:
             return np.ones(len(boxes), bool)
-        seem: Mask = self._detector.witness.estimate(pixels, boxes, angles).scores >= MIN_ESTIMATE
+        estimates = self._detector.witness.estimate(pixels, boxes, angles, min_score=MIN_ESTIMATE)
+        seem: Mask = estimates.scores >= MIN_ESTIMATE
         return seem
 
     def _confirm_without_crop(self, seen: Candidates, pixels: Pixels, to_photo: Matrix) -> Mask:
@@ -230,7 +239,7 @@ class Search:
 
     def _refine(self, candidates: Candidates, trusted: Mask) -> None:
         """Take crops of the candidates (n,); `trusted` (n,) is True for those that a crop alone can confirm."""
-        best, opinions = self._crops.refine(candidates)
+        best, opinions = self._crops.refine(candidates, trusted | self._needs_no_opinion(candidates))
         scores = self._believed_scores(candidates.scores, trusted, best, opinions)
         faces = average_eyes(replace(best, scores=scores), opinions, MAX_EYE_DISAGREEMENT)
         self._confirmed.append(faces.take(np.flatnonzero(scores >= CANDIDATE_THRESHOLD)))
@@ -240,7 +249,7 @@ class Search:
         """Return the scores (n,) of refined candidates.
 
         The score of a sure and trusted pass stands if its crop is a candidate too: a crop amplifies noise, which a pass
-        averages. A face without an agreeing second opinion has no higher score than that opinion.
+        averages. Any other face has no higher score than its second opinion, unless that agrees.
         """
         if self._detector.witness is None:
             scores = np.where(best.scores >= CANDIDATE_THRESHOLD, np.maximum(best.scores, pass_scores), 0)
@@ -248,11 +257,16 @@ class Search:
             return np.where(narrow & (pass_scores < HIGH_CONFIDENCE), 0, scores).astype(np.float32)
         needed = np.where(pass_scores >= HIGH_CONFIDENCE, CANDIDATE_THRESHOLD, HIGH_CONFIDENCE)
         certain = trusted & (best.scores >= needed)
-        upright = roll_differences(rolls(best), radians(self.rotation)) < SIDEWAYS
-        agreed = (opinions.scores >= MIN_WITNESS_SCORE) | (self._is_small(best) & upright & self._is_crowd)
+        certain &= (pass_scores >= HIGH_CONFIDENCE) | (opinions.scores >= MIN_ESTIMATE)
+        agreed = (opinions.scores >= MIN_WITNESS_SCORE) | self._needs_no_opinion(best)
         agreed |= best.scores < HIGH_CONFIDENCE
         doubted = np.where(agreed, best.scores, np.minimum(best.scores, opinions.scores))
         return np.where(certain, np.maximum(best.scores, pass_scores), doubted).astype(np.float32)
+
+    def _needs_no_opinion(self, candidates: Candidates) -> Mask:
+        """Return (n,) True for upright small candidates in a crowd."""
+        upright = roll_differences(rolls(candidates), radians(self.rotation)) < SIDEWAYS
+        return self._is_small(candidates) & upright & self._is_crowd
 
     def _is_small(self, candidates: Candidates) -> Mask:
         """Return (n,) True for candidates that are too small for the first pass."""

@@ -1,6 +1,7 @@
 """The second opinion on faces: MTCNN's O-net (docs/adr/0013-second-opinion.md)."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +28,10 @@ class OnetWitness:
         self._threads = threads
         self._local = threading.local()
 
-    def estimate(self, pixels: Pixels, boxes: Floats, angles: Floats) -> Candidates:
+    def estimate(self, pixels: Pixels, boxes: Floats, angles: Floats, *, min_score: float = 0.0) -> Candidates:
         """Return one candidate for each of the boxes (n, 4) with rolls (n,), in order, as Witness.estimate.
 
-        O-net judges the level square around the box, plain and mirrored. The score is the lower one; boxes and
+        O-net judges the level square around the box, plain and then mirrored. The score is the lower one; boxes and
         landmarks are the means.
         """
         if len(boxes) == 0:
@@ -39,25 +40,25 @@ class OnetWitness:
         maps = [rotated_square(*each, ONET_SIDE) for each in zip(squares, angles.tolist(), strict=True)]
         images = np.broadcast_to(pixels, (len(maps), *pixels.shape[-3:]))
         crops = np.stack([crop_pixels(*each, ONET_SIDE) for each in zip(images, maps, strict=True)])
-        both = np.concatenate([crops, crops[:, :, ::-1]])
-        seen = run_onet(self._session(), both, np.repeat(INPUT_SQUARE, len(both), axis=0))
-        plain, mirrored = seen.take(np.arange(len(maps))), _mirror(seen.take(np.arange(len(maps), len(both))))
-        mean = Candidates(
-            np.minimum(plain.scores, mirrored.scores),
-            (plain.boxes + mirrored.boxes) / np.float32(2),
-            (plain.landmarks + mirrored.landmarks) / np.float32(2),
-        )
-        return transform_candidates(mean, np.stack(maps))
+        seen = self._run(crops)
+        again = np.flatnonzero(seen.scores >= min_score)
+        seen.put(again, _means(seen.take(again), _mirror(self._run(crops[again, :, ::-1]))))
+        return transform_candidates(seen, np.stack(maps))
 
-    def judge(self, pixels: Pixels, boxes: Floats, angles: Floats) -> Candidates:
+    def judge(self, pixels: Pixels, boxes: Floats, angles: Floats, *, min_score: float = 0.0) -> Candidates:
         """Return candidates as estimate, of the square around the box and then of that around O-net's own box.
 
         The score is the lowest of the four, because chance agrees once; landmarks are the means.
         """
-        first = self.estimate(pixels, boxes, angles)
-        second = self.estimate(pixels, first.boxes, angles)
-        landmarks = (first.landmarks + second.landmarks) / np.float32(2)
-        return Candidates(np.minimum(first.scores, second.scores), second.boxes, landmarks)
+        first = self.estimate(pixels, boxes, angles, min_score=min_score)
+        again = np.flatnonzero(first.scores >= min_score)
+        images = pixels if pixels.ndim == 3 else pixels[again]  # one image has all boxes
+        second = self.estimate(images, first.boxes[again], angles[again], min_score=min_score)
+        first.put(again, replace(_means(first.take(again), second), boxes=second.boxes))
+        return first
+
+    def _run(self, crops: Pixels) -> Candidates:
+        return run_onet(self._session(), crops, np.repeat(INPUT_SQUARE, len(crops), axis=0))
 
     def _session(self) -> Session:
         if not hasattr(self._local, "session"):
@@ -67,6 +68,15 @@ class OnetWitness:
             self._local.session = session
         loaded: Session = self._local.session
         return loaded
+
+
+def _means(one: Candidates, other: Candidates) -> Candidates:
+    """Return the lower scores, and the mean boxes and landmarks, of two lists of n."""
+    return Candidates(
+        np.minimum(one.scores, other.scores),
+        (one.boxes + other.boxes) / np.float32(2),
+        (one.landmarks + other.landmarks) / np.float32(2),
+    )
 
 
 def _mirror(seen: Candidates) -> Candidates:

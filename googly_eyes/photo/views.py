@@ -5,6 +5,7 @@ from math import ceil, cos, floor, radians, sin
 import numpy as np
 from PIL import Image
 
+from googly_eyes.errors import DamagedPhotoError
 from googly_eyes.photo.coefficients import SMALL, Coefficients
 from googly_eyes.photo.orientation import SENSOR_TO_UPRIGHT, swaps_sides, upright_to_sensor_matrix
 from googly_eyes.photo.photo import DecodedPhoto, Photo
@@ -20,11 +21,15 @@ QUARTER_TURNS = {90: Image.Transpose.ROTATE_90, 180: Image.Transpose.ROTATE_180,
 def decode_small(photo: Photo) -> Photo:
     """Return the photo in RGB pixels if it is a JPEG in coefficients of at most SMALL pixels; otherwise itself.
 
-    Views of such a JPEG decode all of it each time. Decoded once, a refinement crop takes half as long.
+    Views of such a JPEG decode all of it each time. Decoded once, a refinement crop takes half as long. Pillow decodes
+    the file in a quarter of the time that a view of the coefficients takes, but no file without its end.
     """
     if not isinstance(photo.image, Coefficients) or photo.width * photo.height > SMALL:
         return photo
-    return DecodedPhoto(photo.source, _to_rgb(_scale(photo.image, photo.image.size)))
+    try:
+        return DecodedPhoto(photo.source, _to_rgb(photo.source.decode()))
+    except DamagedPhotoError:
+        return DecodedPhoto(photo.source, _to_rgb(_scale(photo.image, photo.image.size)))
 
 
 def small_copy(photo: Photo, width: int, height: int) -> Pixels:

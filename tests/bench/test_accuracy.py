@@ -11,7 +11,7 @@ from bench.scenes import PHOTOGRAPHED_PEOPLE, Person, Scene, middle_of, of_heigh
 from googly_eyes.types import Point
 
 MISSED = {
-    # The second opinion and the crops take more than 3 ms per face, on a machine whose other core was busy.
+    # Most drawn faces are so small that they need a crop and the second opinion, which take more than 3 ms together.
     "drawn crowds: mean cost of auto",
     # O-net is part of MTCNN, and gives no second opinion on faces that it found itself.
     "MTCNN: photographs in which the package has fewer false faces",

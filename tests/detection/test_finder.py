@@ -423,6 +423,12 @@ def test_without_candidates_the_other_rotations_are_scanned_at_half_the_size_onl
     assert detector.scans == [(480, 640), (320, 240), (320, 240), (240, 320), (768, 1024)]
 
 
+def test_a_photo_that_the_first_pass_enlarges_gets_no_larger_pass_for_nobody():
+    detector = ScriptedDetector(NO_CANDIDATES, lambda _: None)
+    find(plain_photo(600, 450), detector, min_score=0.9)
+    assert detector.scans == [(480, 640), (320, 240), (320, 240), (240, 320)]
+
+
 def test_people_who_are_all_small_are_found_in_a_larger_pass(retinaface):
     canvas = Image.new("RGB", (1280, 960), (120, 150, 120))
     canvas.paste(group()[0].resize((180, 105), Image.Resampling.LANCZOS), (600, 400))  # faces of 18 to 22 pixels

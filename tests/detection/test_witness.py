@@ -1,11 +1,12 @@
 """The second opinion: O-net's judgement of a face, and its effect on a search."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
-from googly_eyes.detection.candidates import Candidates
+from googly_eyes.detection.candidates import Candidates, concatenate
 from googly_eyes.detection.finder import find
 from googly_eyes.detection.geometry import average_eyes, eye_disagreements, separate_faces
 from googly_eyes.detection.retinaface import RetinaFace
@@ -79,13 +80,17 @@ class FixedWitness:
     def __init__(self, score, shift=0.0):
         self.score = score
         self.shift = shift
-        self.estimated = 0
+        self.estimated = self.judged = 0
 
-    def estimate(self, _pixels, boxes, _angles):
+    def estimate(self, _pixels, boxes, _angles, **_limit):
         self.estimated += len(boxes)
-        return self.judge(_pixels, boxes, _angles)
+        return self._opinions(boxes)
 
-    def judge(self, _pixels, boxes, _angles):
+    def judge(self, _pixels, boxes, _angles, **_limit):
+        self.judged += len(boxes)
+        return self._opinions(boxes)
+
+    def _opinions(self, boxes):
         faces = candidates(*((self.score, box) for box in boxes))
         distances = np.hypot(*(faces.landmarks[:, 1] - faces.landmarks[:, 0]).T)
         return replace(faces, landmarks=faces.landmarks + self.shift * np.array([1, 0]) * distances[:, None, None])
@@ -119,8 +124,9 @@ def find_faces(detector, detail="fast"):
     ("pass_score", "crop_score", "opinion", "accepted"),
     [
         (0.95, 0.95, 0.0, True),  # a second opinion does not overrule a confident pass
-        (0.8, 0.95, 0.0, True),
-        (0.8, 0.85, 0.0, False),
+        (0.8, 0.95, 0.25, True),
+        (0.8, 0.95, 0.15, False),  # a pass of less than 0.9 needs at least the estimate of a hint
+        (0.8, 0.85, 0.25, False),
         (0.5, 0.95, 0.8, True),
         (0.5, 0.95, 0.7, False),
         (0.5, 0.85, 1.0, False),
@@ -129,6 +135,35 @@ def find_faces(detector, detail="fast"):
 def test_a_doubtful_face_is_accepted_if_crop_and_second_opinion_agree(pass_score, crop_score, opinion, accepted):
     small = (300, 200, 330, 236)
     assert bool(find_faces(ScriptedDetector(pass_score, crop_score, FixedWitness(opinion), small))) == accepted
+
+
+@pytest.mark.parametrize(("pass_score", "estimated", "judged"), [(0.95, 1, 0), (0.8, 1, 0), (0.5, 0, 1)])
+def test_a_trusted_face_needs_an_estimate_for_its_eyes_and_a_doubtful_one_a_judgement(pass_score, estimated, judged):
+    detector = ScriptedDetector(pass_score, 0.95, FixedWitness(0.9), (300, 200, 330, 236))
+    assert find_faces(detector)
+    assert (detector.witness.estimated, detector.witness.judged) == (estimated, judged)
+
+
+@pytest.mark.parametrize(("crop_score", "crops"), [(0.25, 1), (0.35, 3), (0.95, 1)])
+def test_a_doubtful_crop_is_followed_by_further_ones_and_a_clear_one_is_not(crop_score, crops):
+    detector = ScriptedDetector(0.8, crop_score, FixedWitness(0.9), (300, 200, 330, 236))
+    find_faces(detector)
+    assert detector.crops == crops
+
+
+def test_a_tilted_crop_of_low_score_is_not_followed_by_further_ones():
+    tilted = LANDMARKS.copy()
+    tilted[1, 1] = 0.6
+    detectors = [ScriptedDetector(0.8, score, FixedWitness(0.9), (300, 200, 330, 236)) for score in (0.25, 0.35)]
+    for detector in detectors:
+        detector.inspect = partial(_inspect, detector, tilted)
+        find_faces(detector)
+    assert [detector.crops for detector in detectors] == [1, 3]
+
+
+def _inspect(detector, landmarks, pixels, _threshold):
+    detector.crops += len(pixels)
+    return [candidates((detector._crop_score, (30, 30, 130, 130)), landmarks=landmarks)] * len(pixels)
 
 
 @pytest.mark.parametrize(
@@ -154,6 +189,19 @@ def test_other_rotations_get_a_crop_only_where_the_estimate_of_the_second_networ
     assert agreed.crops == doubted.crops + MAX_ROTATION_RETRIES * len(ROTATIONS)
 
 
+@pytest.mark.parametrize(
+    ("people", "sideways", "accepted", "judged"), [(10, False, 11, 0), (9, False, 9, 1), (10, True, 10, 1)]
+)
+def test_a_small_upright_face_in_a_crowd_needs_no_judgement(people, sideways, accepted, judged):
+    crowd = [(0.95, (50 * n, 100, 50 * n + 24, 130)) for n in range(people)]
+    lying = np.stack([1 - LANDMARKS[:, 1], LANDMARKS[:, 0]], axis=1)
+    doubtful = candidates((0.5, (300, 300, 324, 330)), landmarks=lying if sideways else LANDMARKS)
+    detector = ScriptedDetector(0.5, 0.95, FixedWitness(0.3))
+    detector._pass = concatenate([candidates(*crowd), doubtful])
+    assert len(find_faces(detector)) == accepted
+    assert (detector.witness.estimated, detector.witness.judged) == (people + 1 - judged, judged)
+
+
 def test_a_judgement_scores_no_higher_than_the_estimate_that_it_starts_with(witness):
     pixels, box = np.array(face(300, seed=5)[0].convert("RGB")), np.float32([[40, 50, 220, 260]])
     first = witness.estimate(pixels, box, np.zeros(1))
@@ -161,6 +209,18 @@ def test_a_judgement_scores_no_higher_than_the_estimate_that_it_starts_with(witn
     judged = witness.judge(pixels, box, np.zeros(1))
     assert judged.scores[0] == min(first.scores[0], second.scores[0])
     assert np.allclose(judged.landmarks, (first.landmarks + second.landmarks) / 2)
+
+
+@pytest.mark.parametrize(("min_score", "runs"), [(0.0, [2, 2, 2, 2]), (0.5, [2, 1, 1, 1]), (1.0, [2, 0, 0, 0])])
+def test_the_runs_for_a_box_end_with_the_first_low_score(witness, monkeypatch, min_score, runs):
+    image = np.array(face(400, seed=3)[0].convert("RGB"))
+    images, boxes = np.stack([image, np.full_like(image, 128)]), np.float32([[90, 60, 310, 340]] * 2)
+    counts = []
+    monkeypatch.setattr(witness, "_run", lambda crops: counts.append(len(crops)) or OnetWitness._run(witness, crops))
+    judged = witness.judge(images, boxes, np.zeros(2), min_score=min_score)
+    assert counts + [0] * (4 - len(counts)) == runs
+    whole = OnetWitness.judge(witness, images, boxes, np.zeros(2))
+    assert list(judged.scores >= 0.5) == list(whole.scores >= 0.5) == [True, False]
 
 
 def test_judging_an_image_for_each_box_is_as_judging_them_one_by_one(witness):
