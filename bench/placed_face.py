@@ -15,7 +15,7 @@ class PlacedFace:
     """Implements Detector."""
 
     min_upright_score = 0.0
-    witness = None
+    second_opinion = None
 
     def scan(self, pixels: Pixels, _threshold: float) -> Candidates:
         """Report the face in the centre."""

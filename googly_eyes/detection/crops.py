@@ -21,8 +21,8 @@ from googly_eyes.photo.views import crop
 from googly_eyes.types import Floats, Mask, Matrix, Pixels
 
 HIGH_CONFIDENCE = 0.9  # score of a confirmed face
-CANDIDATE_THRESHOLD = 0.3  # score of candidates that always get a crop; the least `min_score` of a caller
-MIN_WITNESS_SCORE = 0.75  # of the second opinion on a face that is not trusted
+CANDIDATE_THRESHOLD = 0.3  # score of candidates that always get a crop; the lowest `min_score` that a caller may set
+MIN_OPINION_SCORE = 0.75  # of the second opinion on a face that is not trusted
 NOISE_FLOOR = 0.05  # score; rotated faces, which the networks were not trained for, score from here
 
 EXPECTED_BOX = np.array(BOX_IN_CROP, np.float32) * CROP_SIDE
@@ -62,10 +62,10 @@ class Crops:
         self.exhausted = False
 
     def refine(self, candidates: Candidates, eyes_only: Mask) -> tuple[Candidates, Candidates]:
-        """Take a crop of each candidate, and further ones, framed by the last, while it is doubtful or tilted.
+        """Take a crop of each candidate. While the detection is doubtful or tilted, take another one, framed by it.
 
         Return the best detection of each (n,), with score 0 if there is none, and the second opinions on them (n,).
-        `eyes_only` (n,) is True for candidates whose second opinion counts for the eyes and not for the score.
+        `eyes_only` (n,) is True for candidates whose second opinion matters for the eyes and not for the score.
         """
         best, opinions = blank_candidates(len(candidates)), blank_candidates(len(candidates))
         boxes, angles = candidates.boxes.copy(), rolls(candidates)
@@ -109,10 +109,10 @@ class Crops:
             faces.put(np.arange(index, index + len(face)), face)
         shown = np.flatnonzero(faces.scores > 0)
         seen.put(start + shown, transform_candidates(faces.take(shown), to_photo[shown]))
-        if self._detector.witness is not None:
+        if self._detector.second_opinion is not None:
             sure = faces.scores >= HIGH_CONFIDENCE
-            judge = partial(self._detector.witness.judge, min_score=MIN_WITNESS_SCORE)
-            for ask, wanted in ((self._detector.witness.estimate, sure & eyes_only), (judge, sure & ~eyes_only)):
+            judge = partial(self._detector.second_opinion.judge, min_score=MIN_OPINION_SCORE)
+            for ask, wanted in ((self._detector.second_opinion.estimate, sure & eyes_only), (judge, sure & ~eyes_only)):
                 these = np.flatnonzero(wanted)
                 doubted = faces.take(these)
                 judged = ask(crops[these], doubted.boxes, rolls(doubted))

@@ -6,18 +6,18 @@ from googly_eyes.detection.candidates import Candidates
 from googly_eyes.types import Floats, Pixels
 
 
-class Witness(Protocol):
-    """A second network that judges faces which a detector doubts. Must be thread-safe."""
+class SecondOpinion(Protocol):
+    """A second network, which scores the faces that a detector has found. Must be thread-safe."""
 
     def estimate(self, pixels: Pixels, boxes: Floats, angles: Floats, *, min_score: float = 0.0) -> Candidates:
         """Return one candidate for each of the boxes (n, 4) with rolls (n,), in order.
 
         `pixels` (height, width, 3) are one image with all boxes, or (n, height, width, 3) an image for each. A score
-        is the lowest of several runs; after one below `min_score` there may be no more for this box.
+        is the lowest of several runs; after one below `min_score` there may be no further run for this box.
         """
 
     def judge(self, pixels: Pixels, boxes: Floats, angles: Floats, *, min_score: float = 0.0) -> Candidates:
-        """Return candidates as estimate, more reliable, in twice the time."""
+        """Return the same as `estimate`, more reliably, in twice the time."""
 
 
 class Detector(Protocol):
@@ -29,7 +29,7 @@ class Detector(Protocol):
     min_upright_score: float
 
     @property
-    def witness(self) -> Witness | None:
+    def second_opinion(self) -> SecondOpinion | None:
         """Return the second opinion on doubtful faces, or None if the detector is used without one."""
 
     def scan(self, pixels: Pixels, threshold: float) -> Candidates:

@@ -13,7 +13,7 @@ from googly_eyes.photo.photo import Photo
 from googly_eyes.types import Box, Face, Floats, Point, make_face
 
 CROWD_SIDE = 1280  # pixels, of the pass for small faces; larger passes give false faces
-NOBODY_SIDE = 1024  # pixels, of that pass while no face is found: 0.64 of the time, for faces down to 1/80 of the photo
+NO_FACE_SIDE = 1024  # pixels, of that pass if no face was found; 0.64 of its time, for faces down to 1/80 of the photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def find(
     detail: str = "auto",
     clock: Callable[[], float] = time.monotonic,
 ) -> Found:
-    """Return the faces that score at least `min_score` (0.3..1), best first; equal scores from left to right.
+    """Return the faces that score at least `min_score` (0.3..0.99), best first; equal scores from left to right.
 
     `detail` is one of options.DETAILS: "fast" makes one pass, "auto" more where the first suggests it, "high" always.
     Boxes and landmarks are in pixels of the upright photo; boxes are clipped to it. `clock` returns seconds.
@@ -65,7 +65,7 @@ def _search_further(search: Search, *, always: bool) -> None:
     if search.needs_high_resolution() or always:
         search.make_pass(CROWD_SIDE, roll)
     elif not search.has_face() and not search.enlarges():
-        search.make_pass(NOBODY_SIDE, roll)
+        search.make_pass(NO_FACE_SIDE, roll)
     # 5. Crops of unconfirmed candidates in other rotations.
     search.retry_rotated()
 

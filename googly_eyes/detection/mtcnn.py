@@ -42,8 +42,8 @@ GREY = 128  # value outside the photo; the middle of the networks' input range
 class Mtcnn:
     """The MTCNN detector. Thread-safe: every thread has its own session."""
 
-    min_upright_score = 0.7  # higher would fail: an upside-down face may score more than an upright one
-    witness = None  # O-net is its own last network
+    min_upright_score = 0.7  # a higher limit would rotate upright photos, as some upside-down faces score more
+    second_opinion = None  # O-net is its own last network
 
     def __init__(self, model: Path, threads: int) -> None:
         self._model = model

@@ -1,4 +1,4 @@
-"""The detectors by name, and the one that the settings choose. A new detector is one row here."""
+"""The detectors by name, and the one that the settings choose."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from googly_eyes.detection.candidates import Candidates, Indices, nms
+from googly_eyes.detection.second_opinion import OnetOpinion
 from googly_eyes.detection.tflite import Session, wrong_model
-from googly_eyes.detection.witness import OnetWitness
 from googly_eyes.settings import MODELS
 from googly_eyes.types import Floats, Pixels
 
@@ -29,8 +29,8 @@ class RetinaFace:
 
     min_upright_score = 0.98  # rotated photos reach 0.97
 
-    def __init__(self, model: Path, threads: int, witness_model: Path = MODELS / "mtcnn.tflite") -> None:
-        self.witness = OnetWitness(witness_model, threads)
+    def __init__(self, model: Path, threads: int, onet_model: Path = MODELS / "mtcnn.tflite") -> None:
+        self.second_opinion = OnetOpinion(onet_model, threads)
         self._model = model
         self._threads = threads
         self._local = threading.local()

@@ -2,7 +2,15 @@
 
 A pass runs the detector on a small copy of the photo. A face is confirmed by agreement: of the pass with a refinement
 crop, or of the crop with a second opinion. The work is limited by the number of crops, not by time, so that the same
-photo gives the same faces; CLOCK_S is the last guard.
+photo gives the same faces; TIME_LIMIT_S is the last guard.
+
+Words for a candidate of a pass:
+
+    sure       scores at least HIGH_CONFIDENCE
+    trusted    scores at least TRUSTED_SCORE in the first pass, or in a later one if it is too small for the first
+    likely     scores at least CANDIDATE_THRESHOLD: always gets a crop
+    hint       scores less: only some hints get a crop
+    known      overlaps a face that is already confirmed
 """
 
 from collections import Counter
@@ -17,7 +25,7 @@ from googly_eyes.detection.crops import (
     CANDIDATE_THRESHOLD,
     HIGH_CONFIDENCE,
     LEVEL,
-    MIN_WITNESS_SCORE,
+    MIN_OPINION_SCORE,
     NOISE_FLOOR,
     Crops,
     TimeLimit,
@@ -48,9 +56,9 @@ SMALL_FACE = 36  # pixels of the first pass; smaller faces score below HIGH_CONF
 TRUSTED_SCORE = 0.75  # of the first pass; with it, a crop of HIGH_CONFIDENCE confirms a face that has MIN_ESTIMATE
 CROWD_SIZE = 10  # trusted faces of HIGH_CONFIDENCE; in a crowd, small faces need no second opinion
 MAX_HINTS = 32  # candidates below CANDIDATE_THRESHOLD that get a crop, per pass; in crowds many are faces
+FIRST_HINTS = 4  # MAX_HINTS of the first pass, enough to decide on further passes
 MIN_HINT = 0.15  # hints below it get a crop only if the second network gives them MIN_ESTIMATE
 MIN_ESTIMATE = 0.2  # low, because the estimate is the lower of two scores and the box of a hint is rough
-FIRST_HINTS = 4  # the same for the first pass, to decide on further ones
 MIN_FRONTAL_RATIO = 0.5  # of candidates of low confidence, without a second opinion; rejects ears and folds
 MIN_EVIDENCE = 0.1  # score of candidates counted as evidence for a rotated photo
 
@@ -65,7 +73,7 @@ SIDEWAYS_PENALTY = 0.05  # subtracted from the score of a sideways detection
 ROTATIONS = (90, 270, 180)  # degrees; scans lie on a side more often than upside down
 ROLL_STEP = 45  # degrees between rotations of a pass; a crop tolerates half of it
 MAX_ROTATION_RETRIES = 4  # unconfirmed candidates that get crops in other rotations
-CLOCK_S = 20.0  # seconds; a third of the default timeout of the function, many times the duration of MAX_CROPS
+TIME_LIMIT_S = 20.0  # seconds; a third of the default timeout of the function, many times the duration of MAX_CROPS
 
 
 class Search:
@@ -77,7 +85,7 @@ class Search:
     def __init__(self, photo: Photo, detector: Detector, clock: Callable[[], float]) -> None:
         self._photo = decode_small(photo)
         self._detector = detector
-        self._time_limit = TimeLimit(CLOCK_S, clock)
+        self._time_limit = TimeLimit(TIME_LIMIT_S, clock)
         self._crops = Crops(self._photo, detector, self._time_limit)
         self._truncated = False
         self._confirmed = [NO_CANDIDATES]  # detections of at least CANDIDATE_THRESHOLD; may hold several per face
@@ -111,7 +119,7 @@ class Search:
         self._truncated |= seen.truncated
         self._verify(seen, transform_candidates(seen, to_photo), pixels, to_photo, is_first=is_first, hints=max_hints)
         sure = transform_candidates(seen.take(np.flatnonzero(seen.scores >= HIGH_CONFIDENCE)), to_photo)
-        # Not self._is_known(): there the penalty of sideways detections presumes the rotation that is looked for.
+        # Not self._is_known(): it subtracts SIDEWAYS_PENALTY, which depends on the rotation that is still unknown.
         every = concatenate(self._confirmed)
         confirmed = every.take(np.flatnonzero(every.scores >= HIGH_CONFIDENCE))
         self._score_sums.setdefault(rotation, float(np.sum(sure.scores[_overlap_any(sure, confirmed, SAME_ROLL)])))
@@ -140,7 +148,7 @@ class Search:
     def needs_high_resolution(self) -> bool:
         """Return True if a crop shows a possible face that is too small for the first pass.
 
-        Without any face, also if the hints of that size were too many for crops.
+        If no face is found, also True if hints of that size were left without a crop.
         """
         return (not self.has_face() and self._has_more_hints) or bool(np.any(self._is_small(self.distinct())))
 
@@ -173,8 +181,8 @@ class Search:
             angles = np.radians([self.rotation + degrees for degrees in ROTATIONS])
             largest = max(self._copies)
             in_copy = boxes * np.float32(largest[0] / self._photo.width)
-            seem = self._seem_faces(self._copies[largest], in_copy, angles)
-            seen, _ = self._crops.inspect(boxes[seem], angles[seem], np.ones(len(boxes[seem]), bool))
+            kept = self._look_like_faces(self._copies[largest], in_copy, angles)
+            seen, _ = self._crops.inspect(boxes[kept], angles[kept], np.ones(len(boxes[kept]), bool))
             likely = seen.take(np.flatnonzero(seen.scores >= CANDIDATE_THRESHOLD))
             # The crop frames any piece of the photo like a face: its score does not count as that of a pass.
             scores = np.minimum(likely.scores, np.float32(CANDIDATE_THRESHOLD))
@@ -206,32 +214,32 @@ class Search:
         self._is_crowd |= int(np.sum(trusted & sure)) >= CROWD_SIZE
         new = ~self._is_known(candidates)
         level = roll_differences(rolls(seen), 0) < LEVEL
-        clear = new & trusted & sure & level & (box_heights(seen) >= MIN_FACE_IN_PASS)
-        clear[clear] = self._confirm_without_crop(seen.take(np.flatnonzero(clear)), pixels, to_photo)
+        done = new & trusted & sure & level & (box_heights(seen) >= MIN_FACE_IN_PASS)
+        done[done] = self._confirm_without_crop(seen.take(np.flatnonzero(done)), pixels, to_photo)
         likely = seen.scores >= CANDIDATE_THRESHOLD
-        hinted = ~likely & (np.cumsum(~likely) <= hints)
-        self._has_more_hints |= bool(np.any(new & self._is_small(candidates) & ~likely & ~hinted))
-        faint = hinted & (seen.scores < MIN_HINT)
-        hinted[faint] = self._seem_faces(pixels, seen.boxes[faint], rolls(seen)[faint])
-        to_refine = np.flatnonzero(new & ~clear & (likely | hinted))
+        allowed_hint = ~likely & (np.cumsum(~likely) <= hints)
+        self._has_more_hints |= bool(np.any(new & self._is_small(candidates) & ~likely & ~allowed_hint))
+        low = allowed_hint & (seen.scores < MIN_HINT)
+        allowed_hint[low] = self._look_like_faces(pixels, seen.boxes[low], rolls(seen)[low])
+        to_refine = np.flatnonzero(new & ~done & (likely | allowed_hint))
         self._refine(candidates.take(to_refine), trusted[to_refine])
 
-    def _seem_faces(self, pixels: Pixels, boxes: Floats, angles: Floats) -> Mask:
-        """Return (n,) True for the boxes that deserve a crop, which costs three times as much as this estimate.
+    def _look_like_faces(self, pixels: Pixels, boxes: Floats, angles: Floats) -> Mask:
+        """Return (n,) True for the boxes that get a crop, which costs three times as much as this estimate.
 
         Without a second network all do.
         """
-        if self._detector.witness is None:
+        if self._detector.second_opinion is None:
             return np.ones(len(boxes), bool)
-        estimates = self._detector.witness.estimate(pixels, boxes, angles, min_score=MIN_ESTIMATE)
-        seem: Mask = estimates.scores >= MIN_ESTIMATE
-        return seem
+        estimates = self._detector.second_opinion.estimate(pixels, boxes, angles, min_score=MIN_ESTIMATE)
+        similar: Mask = estimates.scores >= MIN_ESTIMATE
+        return similar
 
     def _confirm_without_crop(self, seen: Candidates, pixels: Pixels, to_photo: Matrix) -> Mask:
         """Confirm sure faces of a pass that are large or have an agreeing second opinion; return (n,) True for them."""
         settled = box_heights(seen) >= FACE_IN_CROP
-        if self._detector.witness is not None:
-            opinions = self._detector.witness.estimate(pixels, seen.boxes, rolls(seen))
+        if self._detector.second_opinion is not None:
+            opinions = self._detector.second_opinion.estimate(pixels, seen.boxes, rolls(seen))
             settled |= eye_disagreements(seen, opinions) <= MAX_EYE_DISAGREEMENT
             seen = average_eyes(seen, opinions, MAX_EYE_DISAGREEMENT)
         self._confirmed.append(transform_candidates(seen.take(np.flatnonzero(settled)), to_photo))
@@ -240,25 +248,25 @@ class Search:
     def _refine(self, candidates: Candidates, trusted: Mask) -> None:
         """Take crops of the candidates (n,); `trusted` (n,) is True for those that a crop alone can confirm."""
         best, opinions = self._crops.refine(candidates, trusted | self._needs_no_opinion(candidates))
-        scores = self._believed_scores(candidates.scores, trusted, best, opinions)
+        scores = self._final_scores(candidates.scores, trusted, best, opinions)
         faces = average_eyes(replace(best, scores=scores), opinions, MAX_EYE_DISAGREEMENT)
         self._confirmed.append(faces.take(np.flatnonzero(scores >= CANDIDATE_THRESHOLD)))
         self._unconfirmed.append(candidates.take(np.flatnonzero(scores < HIGH_CONFIDENCE)))
 
-    def _believed_scores(self, pass_scores: Floats, trusted: Mask, best: Candidates, opinions: Candidates) -> Floats:
+    def _final_scores(self, pass_scores: Floats, trusted: Mask, best: Candidates, opinions: Candidates) -> Floats:
         """Return the scores (n,) of refined candidates.
 
-        The score of a sure and trusted pass stands if its crop is a candidate too: a crop amplifies noise, which a pass
-        averages. Any other face has no higher score than its second opinion, unless that agrees.
+        A high score of a trusted pass is kept if the crop scores at least CANDIDATE_THRESHOLD: a crop amplifies noise,
+        which a pass averages. Any other face has no higher score than its second opinion, unless that is high.
         """
-        if self._detector.witness is None:
+        if self._detector.second_opinion is None:
             scores = np.where(best.scores >= CANDIDATE_THRESHOLD, np.maximum(best.scores, pass_scores), 0)
             narrow = np.array([frontal_ratio(each) < MIN_FRONTAL_RATIO for each in one_by_one(best)], bool)
             return np.where(narrow & (pass_scores < HIGH_CONFIDENCE), 0, scores).astype(np.float32)
         needed = np.where(pass_scores >= HIGH_CONFIDENCE, CANDIDATE_THRESHOLD, HIGH_CONFIDENCE)
         certain = trusted & (best.scores >= needed)
         certain &= (pass_scores >= HIGH_CONFIDENCE) | (opinions.scores >= MIN_ESTIMATE)
-        agreed = (opinions.scores >= MIN_WITNESS_SCORE) | self._needs_no_opinion(best)
+        agreed = (opinions.scores >= MIN_OPINION_SCORE) | self._needs_no_opinion(best)
         agreed |= best.scores < HIGH_CONFIDENCE
         doubted = np.where(agreed, best.scores, np.minimum(best.scores, opinions.scores))
         return np.where(certain, np.maximum(best.scores, pass_scores), doubted).astype(np.float32)

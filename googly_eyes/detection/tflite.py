@@ -12,8 +12,8 @@ from googly_eyes.errors import SettingError
 from googly_eyes.settings import model_error
 from googly_eyes.types import Floats, Pixels
 
-# Of a batch. The runtime keeps the memory of its largest batch for ever. After a larger one the model is loaded anew;
-# before it too if there was another batch, so that the memory of both is not needed at the same time.
+# The largest batch whose memory may stay allocated. The runtime never returns the memory of its largest batch, so the
+# model is loaded again after a larger one; also before it, so that the memory of two batches is not held at once.
 KEPT_PIXELS = 1280 * 1280
 
 

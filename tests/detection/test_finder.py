@@ -112,7 +112,7 @@ class CountingDetector:
     def __init__(self, detector):
         self.detector = detector
         self.min_upright_score = detector.min_upright_score
-        self.witness = detector.witness
+        self.second_opinion = detector.second_opinion
         self.scans = []
         self.crops = 0
 
@@ -328,7 +328,7 @@ class ScriptedDetector:
     """
 
     min_upright_score = 0.5
-    witness = None
+    second_opinion = None
 
     def __init__(self, candidates, refine):
         self.candidates = candidates

@@ -44,7 +44,7 @@ class RecordingDetector:
     """A detector without candidates that records the shapes of its passes."""
 
     min_upright_score = 0.9
-    witness = None
+    second_opinion = None
 
     def __init__(self):
         self.shapes = []

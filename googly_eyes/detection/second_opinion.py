@@ -16,7 +16,7 @@ from googly_eyes.types import Floats, Pixels
 INPUT_SQUARE = np.array([[0, 0, ONET_SIDE, ONET_SIDE]], np.float32)
 
 
-class OnetWitness:
+class OnetOpinion:
     """O-net with one session per thread, made at the first use. Thread-safe.
 
     Raises SettingError if the model file is missing.
@@ -29,7 +29,7 @@ class OnetWitness:
         self._local = threading.local()
 
     def estimate(self, pixels: Pixels, boxes: Floats, angles: Floats, *, min_score: float = 0.0) -> Candidates:
-        """Return one candidate for each of the boxes (n, 4) with rolls (n,), in order, as Witness.estimate.
+        """Return one candidate for each of the boxes (n, 4) with rolls (n,), in order, as SecondOpinion.estimate.
 
         O-net judges the level square around the box, plain and then mirrored. The score is the lower one; boxes and
         landmarks are the means.
@@ -46,9 +46,9 @@ class OnetWitness:
         return transform_candidates(seen, np.stack(maps))
 
     def judge(self, pixels: Pixels, boxes: Floats, angles: Floats, *, min_score: float = 0.0) -> Candidates:
-        """Return candidates as estimate, of the square around the box and then of that around O-net's own box.
+        """Return the same as `estimate`, for the square around the box and then for that around O-net's own box.
 
-        The score is the lowest of the four, because chance agrees once; landmarks are the means.
+        The score is the lowest of the four, because a single score may be high by chance; landmarks are the means.
         """
         first = self.estimate(pixels, boxes, angles, min_score=min_score)
         again = np.flatnonzero(first.scores >= min_score)
