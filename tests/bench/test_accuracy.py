@@ -13,8 +13,6 @@ from googly_eyes.types import Point
 MISSED = {
     # Most drawn faces are so small that they need a crop and the second opinion, which take more than 3 ms together.
     "drawn crowds: mean cost of auto",
-    # O-net is part of MTCNN, and gives no second opinion on faces that it found itself.
-    "MTCNN: photographs in which the package has fewer false faces",
     # One pass finds 20 of the 26 labelled people in the only photograph of a crowd: 26 / 20 is less than the target.
     "photographs of people: people found by auto, divided by those of one pass, in crowds",
     # Each half-hidden real face takes several crops.
