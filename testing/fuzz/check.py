@@ -17,13 +17,14 @@ from googly_eyes.photo.registry import identify
 from googly_eyes.photo.views import crop, small_copy
 from googly_eyes.types import Eye, Point
 from testing.fuzz.decoders import pixels, with_channels
-from testing.fuzz.parts import join, split
 
 MAX_BYTES, MAX_PIXELS = 10**6, 10**6
 EYE = Eye("right", Point(22, 18), 7, Point(24, 17), 3)
 OUTLINE = 2  # pixels around the radius that are painted too
 DCT_BLOCK = 8
-JPEG_METADATA = frozenset(bytes([0xFF, marker]) for marker in (*range(0xE0, 0xF0), 0xFE))  # APPn and comments
+# Markers before the first scan: APPn and comments; tables and frames.
+JPEG_METADATA = frozenset(bytes([0xFF, marker]) for marker in (*range(0xE0, 0xF0), 0xFE))
+JPEG_TABLES = frozenset(bytes([0xFF, marker]) for marker in (*range(0xC0, 0xD0), 0xDB, 0xDD))
 RING = 3  # pixels around the changed blocks that change when chroma is interpolated
 # libvips shows black where no frame of a GIF is, and obeys the bit of a WebP that is a hint only (RFC 9649, 4.1).
 OPTIONAL_ALPHA = frozenset({"GIF", "WEBP"})
@@ -154,7 +155,14 @@ def _check_coefficients(data: bytes, result: bytes, eye: Mask) -> None:
 
 
 def _without_metadata(jpeg: bytes) -> bytes:
-    return join("JPEG", tuple(part for part in split("JPEG", jpeg) if part.kind not in JPEG_METADATA))
+    """Return the JPEG without the metadata before its first scan; all other bytes stay as they are."""
+    kept, at = jpeg[:2], 2
+    while jpeg[at : at + 2] in JPEG_METADATA | JPEG_TABLES:
+        end = at + 2 + int.from_bytes(jpeg[at + 2 : at + 4])
+        if jpeg[at : at + 2] in JPEG_TABLES:
+            kept += jpeg[at:end]
+        at = end
+    return kept + jpeg[at:]
 
 
 def _blocks(eye: Mask, shape: tuple[int, ...], luma: tuple[int, ...]) -> Mask:
