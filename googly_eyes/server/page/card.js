@@ -32,7 +32,7 @@ export function addCard(photo, on) {
   document.getElementById("photos").append(element);
 }
 
-/** Set the state (waiting, busy, done or failed) and its text; `again` offers another attempt. Earlier eyes stay usable. */
+/** Set the state (waiting, busy, done or failed) and its text; `again` offers another attempt. */
 export function setState(photo, state, text, again = false) {
   Object.assign(photo, { state, text });
   photo.element.dataset.state = state;

@@ -33,7 +33,7 @@ export function eyeTo({ x, y, radius, share, px, py }) {
   return { centre: [cx, cy], radius: r, pupil: [pupilX, pupilY], pupil_radius: pupilRadius };
 }
 
-/** Return the eyes of a face whose eyes are at two points of the photo, with random pupils. */
+/** Return eyes at two points of the photo, with random pupils. */
 export function eyesAt(points, { eye_size: size, pupil_size_range: [low, high] }) {
   const [one, other] = points;
   const unit = Math.hypot(one.x - other.x, one.y - other.y) / 2;
@@ -49,8 +49,10 @@ export function eyesAt(points, { eye_size: size, pupil_size_range: [low, high] }
 /** Give an eye and its pupil the sizes of these options; a pupil at the edge stays there. */
 export function resize(eye, { eye_size: size, pupil_size_range: [low, high] }) {
   const share = low + (high - low) * eye.part;
-  const scale = eye.share < 1 ? (1 - share) / (1 - eye.share) : 0;
-  Object.assign(eye, { radius: eye.unit * size, share, px: eye.px * scale, py: eye.py * scale });
+  const radius = eye.unit * size;
+  if (Math.abs(share - eye.share) + Math.abs(radius - eye.radius) < 0.001) return;
+  const scale = eye.share < 1 ? (1 - share) / Math.max(1 - eye.share, Math.hypot(eye.px, eye.py)) : 0;
+  Object.assign(eye, { radius, share, px: eye.px * scale, py: eye.py * scale });
 }
 
 /** Give the pupil a push, in radii per second, and let it move. */
@@ -58,7 +60,7 @@ export function push(eye, vx, vy) {
   const slower = Math.min(1, MAX_SPEED / Math.hypot(vx, vy));
   eye.vx += vx * slower || 0;
   eye.vy += vy * slower || 0;
-  // The friction is random, so that the pupil does not always end at the lowest point.
+  // Random friction, so that the pupil does not always end at the lowest point.
   if (!eye.awake) eye.grip = (vx || vy ? 0.5 : 0.2) + 0.6 * Math.random();
   eye.awake = true;
 }
@@ -99,7 +101,7 @@ function step(eye, fx, fy) {
   if (reach <= 0 || held) Object.assign(eye, { vx: 0, vy: 0, awake: false });
 }
 
-/** Draw an eye as googly_eyes/draw.py does; the context is scaled to pixels of the photo. */
+/** Draw an eye as googly_eyes/draw.py does, in pixels of the photo. */
 export function draw(context, { x, y, radius, share, px, py }) {
   const discs = [[x, y, 1 + OUTLINE, "#000"], [x, y, 1, "#fff"], [x + px * radius, y + py * radius, share, "#000"]];
   for (const [centreX, centreY, size, colour] of discs) {

@@ -34,7 +34,7 @@ export function save(blob, name) {
 
 export const canCopy = () => Boolean(globalThis.ClipboardItem && navigator.clipboard?.write);
 
-/** Put the photo on the clipboard, as PNG: browsers accept no other format. Call it directly from a click. */
+/** Put the photo on the clipboard, as PNG: browsers accept no other format. Call it from a click. */
 export function copy(photo) {
   return navigator.clipboard.write([new ClipboardItem({ "image/png": fileOf(photo).then(asPng) })]);
 }

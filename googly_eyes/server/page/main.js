@@ -1,4 +1,4 @@
-// The first screen: choose, photograph, drop or paste photos, or take the sample. Other modules load after it.
+// The first screen: choose, photograph, drop or paste photos, or take the sample. It loads the other modules.
 
 const $ = (id) => document.getElementById(id);
 const SAMPLE = "page/sample.webp";

@@ -1,4 +1,4 @@
-// The animation loop, which runs only while something moves, and the direction of gravity on the screen.
+// The animation loop while something moves, and the direction of gravity on the screen.
 
 const MAX_FRAME = 0.05; // seconds; after a longer pause, as in another tab, the motion continues from there
 const TILT = 0.12; // change of gravity that pupils feel; below is the noise of the sensor

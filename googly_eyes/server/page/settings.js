@@ -16,7 +16,7 @@ export function fieldsOf(values) {
   return { ...values, pupil_size_range: values.pupil_size_range.join("-") };
 }
 
-/** Call on.look() when the eyes change their size, on.seed() for other pupils, and on.search() for another search. */
+/** Call on.look() for other sizes of the eyes, on.seed() for other pupils, and on.search() for another search. */
 export function onChange(on) {
   size.addEventListener("input", on.look);
   low.addEventListener("input", () => (high.value = Math.max(high.value, low.value), on.look()));

@@ -62,7 +62,7 @@ export class Stage {
     this.draw();
   }
 
-  /** Give each pupil a push of `speed` in a random direction, and another one; in radii per second. */
+  /** Give each pupil two pushes of `speed` radii per second in random directions. */
   shake(speed, vx = 0, vy = 0) {
     for (const eye of this.order) {
       const angle = 2 * Math.PI * Math.random();
