@@ -31,6 +31,7 @@ from testing.needs import needs_curl
 from testing.paths import ROOT
 from testing.people import as_jpeg, group
 from testing.urls import alive, function_url, send, signed, utc_now
+from testing.wait import wait_until
 
 pytestmark = pytest.mark.emulator
 PEOPLE = as_jpeg(group(600, 350)[0])
@@ -286,7 +287,7 @@ def test_the_command_prints_a_working_curl_line_and_leaves_no_process(tmp_path, 
         server.send_signal(stop_signal)
         server.communicate(timeout=20)
     assert server.returncode == 0
-    assert alive(children) == []
+    wait_until(lambda: not alive(children))
 
 
 def test_a_port_in_use_is_reported_in_one_line():
