@@ -71,7 +71,8 @@ def test_a_kind_of_photo_takes_no_more_memory_per_pixel_than_estimated(kind):
 
 
 def test_a_search_takes_no_more_memory_than_estimated():
-    peak, kept = measure_search()
+    # The largest of three: the memory that a process keeps depends on the state of its heap.
+    peak, kept = map(max, zip(*(measure_search() for _ in range(3)), strict=True))
     assert 0.9 * SEARCH_MEMORY < peak * 1024 <= SEARCH_MEMORY
     assert 0.7 * KEPT_MEMORY < kept * 1024 <= KEPT_MEMORY
 

@@ -171,8 +171,10 @@ def test_the_deployed_function_has_the_default_memory_timeout_and_log_retention(
 
 def test_the_deployed_function_has_the_image_that_was_built_and_pushed(deployed, account):
     calls = account.docker_calls()
-    [build] = [call for call in calls[:5] if call[0] == "build"]
-    assert build[build.index("--platform") + 1] == "linux/amd64"
+    builds = [call for call in calls[:5] if call[0] == "build"]
+    # An engine may still have the image of an earlier run; then the CDK does not build it again.
+    assert len(builds) == 1 or (not builds and os.environ.get("CONTAINER_ENGINE"))
+    assert all(build[build.index("--platform") + 1] == "linux/amd64" for build in builds)
     [pushed] = [call[1] for call in calls[:5] if call[0] == "push"]
     assert deployed.function["Code"]["ImageUri"] == pushed
 
