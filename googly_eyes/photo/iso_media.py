@@ -100,7 +100,7 @@ def has_items(data: bytes) -> bool:
 def read_items(data: bytes) -> Items:
     """Return the items of a file. Raises KeyError, ValueError, IndexError or struct.error if they cannot be read."""
     boxes = _boxes_of_file(data)
-    first_meta = next(box for box in boxes if box.kind == b"meta")
+    first_meta = {box.kind: box for box in reversed(boxes)}[b"meta"]
     meta = dict(reversed(list(read_boxes(data[first_meta.body + FULL_BOX : first_meta.end]))))
     references = _read_references(meta[b"iref"]) if b"iref" in meta else []
     properties = _read_properties(meta.get(b"iprp", b""))

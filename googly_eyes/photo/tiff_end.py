@@ -13,11 +13,11 @@ MAX_DIRECTORIES, MAX_ENTRIES = 8, 65535
 
 
 class _Entry(NamedTuple):
-    """Values of one tag as they are stored, with the bytes of one; `end` is 0 if they are inside the directory."""
+    """The place of the values of one tag, and the bytes of one value. Copies of the values could take gigabytes."""
 
-    values: bytes
-    size: int
+    start: int
     end: int
+    size: int
 
 
 def find_end(data: bytes) -> int:
@@ -27,50 +27,50 @@ def find_end(data: bytes) -> int:
     """
     order = "<" if data.startswith(b"I") else ">"
     is_big = b"+" in data[2:4]
-    ends = [0]
     [first] = struct.unpack_from(f"{order}Q" if is_big else f"{order}I", data, 8 if is_big else 4)
-    waiting = [first]
+    ends, waiting = [0], [first]
     for _ in range(MAX_DIRECTORIES):
         if not waiting:
             break
         try:
-            entries, end = _read_directory(data, waiting.pop(), order, is_big=is_big)
+            listed, end = _read_directory(data, waiting.pop(), order, is_big=is_big)
         except struct.error:
             continue
-        ends += [end, *(entry.end for entry in entries.values())]
-        ends += [_end_of_parts(entries, tag, order, len(data)) for tag in PARTS if tag in entries]
-        waiting += [int(at) for tag in DIRECTORIES if tag in entries for at in _numbers(entries[tag], order)[:1]]
+        ends += [end, *(entry.end for _, entry in listed)]
+        entries = dict(listed)
+        ends += [_end_of_parts(data, entries, tag, order) for tag in PARTS if tag in entries]
+        waiting += [int(at) for tag in DIRECTORIES if tag in entries for at in _numbers(data, entries[tag], order)[:1]]
     return min(max(ends), len(data))
 
 
-def _read_directory(data: bytes, at: int, order: str, *, is_big: bool) -> tuple[dict[int, _Entry], int]:
-    """Return the entries of a directory by their tags, and the offset of its end. Raises struct.error."""
+def _read_directory(data: bytes, at: int, order: str, *, is_big: bool) -> tuple[list[tuple[int, _Entry]], int]:
+    """Return the tags of a directory with their entries, and the offset of its end. Raises struct.error."""
     number, form, offset = ("Q", "HHQ8s", "Q") if is_big else ("H", "HHI4s", "I")
-    entries = {}
+    entries = []
     [count] = struct.unpack_from(order + number, data, at)
     at += struct.calcsize(order + number)
     for _ in range(min(count, MAX_ENTRIES)):
         tag, kind, length, inside = struct.unpack_from(order + form, data, at)
         at += struct.calcsize(order + form)
         size = VALUE_BYTES.get(kind, 1)
-        if length * size <= len(inside):
-            entries[tag] = _Entry(inside[: length * size], size, 0)
-        else:
+        start = at - len(inside)
+        if length * size > len(inside):
             [start] = struct.unpack(order + offset, inside)
-            entries[tag] = _Entry(data[start : start + length * size], size, start + length * size)
+        entries.append((tag, _Entry(start, start + length * size, size)))
     return entries, at + struct.calcsize(order + offset)  # of the next directory
 
 
-def _end_of_parts(entries: dict[int, _Entry], tag: int, order: str, end_of_file: int) -> int:
+def _end_of_parts(data: bytes, entries: dict[int, _Entry], tag: int, order: str) -> int:
     """Return the end of the last strip, tile or thumbnail; that of the file if a length is missing."""
-    starts = _numbers(entries[tag], order)
-    lengths = _numbers(entries[PARTS[tag]], order) if PARTS[tag] in entries else starts[:0]
+    starts = _numbers(data, entries[tag], order)
+    lengths = _numbers(data, entries[PARTS[tag]], order) if PARTS[tag] in entries else starts[:0]
     if len(lengths) < len(starts) or not lengths.all():
-        return end_of_file
-    limit = np.uint64(end_of_file)
+        return len(data)
+    limit = np.uint64(len(data))
     return int((np.minimum(starts, limit) + np.minimum(lengths[: len(starts)], limit)).max(initial=0))
 
 
-def _numbers(entry: _Entry, order: str) -> npt.NDArray[np.uint64]:
-    whole = len(entry.values) - len(entry.values) % entry.size
-    return np.frombuffer(entry.values[:whole], f"{order}u{entry.size}").astype(np.uint64)
+def _numbers(data: bytes, entry: _Entry, order: str) -> npt.NDArray[np.uint64]:
+    values = data[entry.start : entry.end]
+    whole = len(values) - len(values) % entry.size
+    return np.frombuffer(values[:whole], f"{order}u{entry.size}").astype(np.uint64)
