@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
+from googly_eyes.cli.signals import handle_signals
+
 
 @contextmanager
 def exit_on(*signals: signal.Signals) -> Iterator[None]:
@@ -14,12 +16,8 @@ def exit_on(*signals: signal.Signals) -> Iterator[None]:
 
     Also a decorator, for the main functions. At the end the handlers are those of before.
     """
-    before = [(number, signal.signal(number, _exit)) for number in signals]
-    try:
+    with handle_signals(signals, _exit):
         yield
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
 
 
 def fail(message: str) -> int:

@@ -1,7 +1,6 @@
 """Read a form of the type multipart/form-data (RFC 7578): a file field with the photo, and text fields.
 
-The body is in memory already, limited by the transport. This module copies each part once, and does not copy a refused
-part.
+The body is in memory already, limited by the transport. This module copies each accepted part once.
 """
 
 import logging

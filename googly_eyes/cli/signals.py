@@ -1,7 +1,7 @@
 """Convert SIGINT, SIGTERM and SIGHUP to StoppedError, but never while a file is written."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -32,12 +32,19 @@ def stop_on_signals() -> Iterator[None]:
     """
     _signal_state.pending, _signal_state.stopping = None, False
     handled = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
-    before = [(number, signal.signal(number, _handle_signal)) for number in handled]
+    with handle_signals(handled, _handle_signal):
+        yield
+
+
+@contextmanager
+def handle_signals(numbers: Iterable[int], handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    """Call `handler` for these signals until the block ends; then the handlers of before are set again."""
+    before = [(number, signal.signal(number, handler)) for number in numbers]
     try:
         yield
     finally:
-        for number, handler in before:
-            signal.signal(number, handler)
+        for number, earlier in before:
+            signal.signal(number, earlier)
 
 
 @contextmanager
